@@ -1,0 +1,1 @@
+"""Integer amounts and rounding, instants and periods, events and holders: what everything else is made of."""

@@ -1,0 +1,100 @@
+"""
+Events are facts: what happened, to whom, when. They never change; later events end, refund or void them.
+
+>>> deal = Event(id="D-1", kind="deal.won", partner="acme", occurred_at=1_767_225_600_000_000,
+...              fields={"amount": 100_000})
+>>> deal.identity
+'/D-1'
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+#: What a declared field holds: money in minor units, a count, a text, or a yes or no.
+FieldValue: TypeAlias = int | str | bool
+
+#: The kind that makes it as if another event had never happened; every programme knows it.
+VOID: str = "void"
+
+#: The kind that sets a partner's tier by hand, from its instant through the field ``until``; every programme knows it.
+TIER_OVERRIDE: str = "tier.override"
+
+
+def _freeze(fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+    return MappingProxyType(dict(fields))
+
+
+@frozen(kw_only=True)
+class Event:
+    """
+    One fact.
+
+    Args:
+        id: Identifier, unique within *source*.
+        source: The system that it comes from, for example ``crm``; "" is a source like any other.
+        kind: A declared kind such as ``deal.won``, or one of the built-in ``void`` and ``tier.override``.
+        partner: The partner's id.
+        person: The id of the partner's member who acted, or None.
+        occurred_at: UTC microseconds since 1970.
+        fields: Declared fields; money is in minor units of its declared unit.
+        of: The id (same source) of the event that this one refunds, settles or voids, or None.
+    """
+
+    id: str
+    kind: str
+    partner: str
+    occurred_at: int
+    source: str = ""
+    person: str | None = None
+    of: str | None = None
+    fields: Mapping[str, FieldValue] = field(factory=dict, converter=_freeze, hash=False)
+
+    @property
+    def identity(self) -> str:
+        """Source and id, the name under which the event is known for ever."""
+        return f"{self.source}/{self.id}"
+
+    @property
+    def origin(self) -> str | None:
+        """The identity of the event that this one speaks of, or None."""
+        return None if self.of is None else f"{self.source}/{self.of}"
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """Where the event stands in settlement order."""
+        return (self.occurred_at, self.source, self.id)
+
+    def body_hash(self) -> bytes:
+        """A digest of the whole body; equal bodies have equal digests whatever the order of their fields."""
+        return hashlib.sha256(canonical_json(to_record(self)).encode()).digest()
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """Give the event as plain JSON types; :func:`from_record` is its inverse."""
+    return {
+        "id": event.id,
+        "source": event.source,
+        "kind": event.kind,
+        "partner": event.partner,
+        "person": event.person,
+        "occurred_at": event.occurred_at,
+        "of": event.of,
+        "fields": dict(event.fields),
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """Build the event again from what :func:`to_record` gave."""
+    return Event(**record)
+
+
+def canonical_json(value: Any) -> str:
+    """Write JSON in one way only: sorted keys, no spaces, no escapes beyond the standard's."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,53 @@
+"""
+Holders own wallets. An event reaches them in layers: first the partner, then its person.
+
+>>> str(Holder.partner("acme"))
+'partner:acme'
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from attrs import frozen
+
+
+class Layer(IntEnum):
+    """Who is paid; the order is the order in which one event is settled."""
+
+    PARTNER = 0
+    PERSON = 1
+
+
+@frozen(order=True)
+class Holder:
+    """A partner or a person, named by the layer and its id."""
+
+    layer: Layer
+    id: str
+
+    @classmethod
+    def partner(cls, id: str) -> Holder:
+        """Name the partner *id*."""
+        return cls(Layer.PARTNER, id)
+
+    @classmethod
+    def person(cls, id: str) -> Holder:
+        """Name the person *id*."""
+        return cls(Layer.PERSON, id)
+
+    @classmethod
+    def parse(cls, text: str) -> Holder:
+        """
+        Read what :meth:`__str__` wrote.
+
+        Raises:
+            ValueError: *text* does not begin with ``partner:`` or ``person:``.
+        """
+        layer, colon, id = text.partition(":")
+        if not colon or layer.upper() not in Layer.__members__:
+            raise ValueError(f"{text!r} is no holder; write partner:ID or person:ID")
+        return cls(Layer[layer.upper()], id)
+
+    def __str__(self) -> str:
+        return f"{self.layer.name.lower()}:{self.id}"

@@ -1,0 +1,152 @@
+"""
+What a store must do for the engine: keep facts, grants and entries, in transactions that hold whole or not at all.
+
+Each backend passes the same contract suite (``tests/ledger/store_contract.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from attrs import field, frozen
+
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder
+from loyalty.ledger.entries import Account, Entry
+
+
+@frozen
+class RecordedEvent:
+    """An accepted event, and when it was accepted (UTC microseconds; ``sequence`` counts acceptances)."""
+
+    event: Event
+    sequence: int
+    recorded_at: int
+
+
+@frozen(kw_only=True)
+class Grant:
+    """
+    A decision that replay never takes again.
+
+    Args:
+        key: The command's idempotency key, unique in the book.
+        kind: What was decided, for example ``redeem``.
+        holder: Whose wallet it changes.
+        currency: Which wallet.
+        amount: Minor units, > 0.
+        at: UTC microseconds: when it was decided, which is when it takes effect.
+        note: Reason, actor and the like.
+    """
+
+    key: str
+    kind: str
+    holder: Holder
+    currency: str
+    amount: int
+    at: int
+    note: Mapping[str, str] = field(factory=dict, hash=False)
+
+
+@frozen
+class Received:
+    """One item of a holder's history: an event, with what it brought from other layers (such as the partner's tier)."""
+
+    recorded: RecordedEvent
+    inputs: Mapping[str, int] = field(factory=dict, hash=False)
+
+
+@frozen(kw_only=True)
+class Lot:
+    """Points that share a source and an expiry; ``remaining`` of ``amount`` minor units are left."""
+
+    account: Account
+    asset: str
+    expires_day: int
+    earned_at: int
+    entry_key: str
+    amount: int
+    remaining: int
+
+
+class Transaction(Protocol):
+    """Reads and writes that take effect together when the transaction ends without an error."""
+
+    def find_event(self, identity: str) -> RecordedEvent | None:
+        """Give the accepted event of this identity, or None."""
+
+    def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
+        """Record an accepted event; its identity must be new."""
+
+    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
+        """Make the event part of the holder's history, or replace the inputs that it brings there."""
+
+    def events_about(self, identity: str) -> Sequence[RecordedEvent]:
+        """Give the accepted events whose origin is *identity*, in order of acceptance."""
+
+    def received(self, holder: Holder) -> Sequence[Received]:
+        """Give the holder's events, in order of acceptance."""
+
+    def recipients(self, identity: str) -> Sequence[Holder]:
+        """Give the holders in whose history the event is."""
+
+    def holder_version(self, holder: Holder) -> int:
+        """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
+
+    def add_grant(self, grant: Grant) -> None:
+        """Record a decision; its key must be new."""
+
+    def find_grant(self, key: str) -> Grant | None:
+        """Give the decision of this key, or None."""
+
+    def grants(self, holder: Holder) -> Sequence[Grant]:
+        """Give the holder's decisions, in order of recording."""
+
+    def holders(self) -> Iterator[Holder]:
+        """Give every holder that has a history or a grant, in order of layer and id."""
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """
+        Post entries as one batch: lots of the whole batch are created before any is consumed, floors are checked at its end.
+
+        Raises:
+            LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
+        """
+
+    def find_entry(self, key: str) -> Entry | None:
+        """Give the entry of this key, or None."""
+
+    def entries(self, *, holder: Holder | None = None, cause: str | None = None) -> Iterator[Entry]:
+        """Give entries in order of posting: all, those with a posting of *holder*, or those of one cause."""
+
+    def balance(self, account: Account, asset: str) -> int:
+        """Give the present balance, minor units."""
+
+    def balances(self, holder: Holder) -> Mapping[tuple[str, str], int]:
+        """Give the holder's present balances that are not 0, by (account name, asset)."""
+
+    def balances_at(
+        self, holder: Holder, *, effective_at: int, recorded_at: int | None = None
+    ) -> Mapping[tuple[str, str], int]:
+        """Give the balances from postings effective at or before one instant and recorded at or before another."""
+
+    def lots(self, account: Account, asset: str) -> Sequence[Lot]:
+        """Give the lots with something left, soonest expiry first, then earned first, then posted first."""
+
+    def clock_day(self) -> int | None:
+        """Give the day through which the book was advanced, or None."""
+
+    def set_clock_day(self, day: int) -> None:
+        """Record that everything due through *day* was posted."""
+
+    def trial_balance(self) -> Mapping[tuple[str, str], int]:
+        """Give the balance of each (account path, asset) that is not 0, the programme's side included."""
+
+
+class Store(Protocol):
+    """A book of entries, and the history that it was settled from."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction, or join the one that the host opened; an error inside leaves nothing behind."""
