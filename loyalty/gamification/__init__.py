@@ -1,0 +1,1 @@
+"""Badges and streaks: recognition that is not money."""

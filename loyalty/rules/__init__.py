@@ -1,0 +1,1 @@
+"""Earning rules: what they declare, and the expression language of their conditions."""

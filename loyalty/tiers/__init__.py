@@ -1,0 +1,1 @@
+"""Metrics over windows, and the ladder of tiers that they qualify for."""
