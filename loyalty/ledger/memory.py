@@ -1,0 +1,276 @@
+"""
+A book in memory: the store for simulations, tests and short-lived runs, and the one that others are compared with.
+
+>>> store = MemoryStore()
+>>> with store.transaction() as book:
+...     book.set_clock_day(20_000)
+>>> with store.transaction() as book:
+...     book.clock_day()
+20000
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+from threading import RLock
+from typing import Any
+
+from attrs import define, field
+
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder
+from loyalty.errors import LedgerError
+from loyalty.ledger.book import Book
+from loyalty.ledger.entries import Account, Entry
+from loyalty.ledger.lots import Allocation
+from loyalty.ledger.store import Grant, Lot, Received, RecordedEvent
+
+
+class MemoryStore:
+    """
+    A book that lives as long as the object.
+
+    A transaction that opens inside another one of the same thread joins it; other threads wait. Rolling back costs
+    as much as what was done, since it is taken back step by step.
+    """
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._transaction = MemoryTransaction()
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        """Open a transaction or join the open one; an error undoes what was done since this call."""
+        transaction = self._transaction
+        with self._lock:
+            book_mark, undo_mark = transaction.book.mark(), len(transaction.undo)
+            transaction.depth += 1
+            try:
+                yield transaction
+            except BaseException:
+                transaction.book.rewind(book_mark)
+                transaction.unwind(undo_mark)
+                raise
+            finally:
+                transaction.depth -= 1
+                if not transaction.depth:
+                    transaction.undo.clear()
+
+
+@define(eq=False)
+class _History:
+    """What a holder received and was granted; ``received`` stands in order of acceptance."""
+
+    received: list[Received] = field(factory=list)
+    grants: list[Grant] = field(factory=list)
+    version: int = 0
+
+
+_SEQUENCE = attrgetter("recorded.sequence")
+
+
+class MemoryTransaction:
+    """
+    Reads and writes of a :class:`MemoryStore`.
+
+    Attributes:
+        book: The projections of the entries.
+        undo: The calls that take back what this transaction did outside the book, oldest first.
+        depth: How many ``with`` blocks are open.
+    """
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.undo: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.depth = 0
+        self._events: dict[str, RecordedEvent] = {}
+        self._about: dict[str, list[RecordedEvent]] = {}
+        self._recipients: dict[str, set[Holder]] = {}
+        self._histories: dict[Holder, _History] = {}
+        self._grants: dict[str, Grant] = {}
+        self._clock_day: int | None = None
+
+    def unwind(self, mark: int) -> None:
+        """Take back what was done since the log of undoing calls had the length *mark*."""
+        while len(self.undo) > mark:
+            call, arguments = self.undo.pop()
+            call(*arguments)
+
+    def find_event(self, identity: str) -> RecordedEvent | None:
+        """Give the accepted event of this identity, or None."""
+        return self._events.get(identity)
+
+    def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
+        """
+        Record an accepted event.
+
+        Raises:
+            LedgerError: its identity is known.
+        """
+        identity, origin = event.identity, event.origin
+        if identity in self._events:
+            raise LedgerError(f"event {identity} is recorded already; an identity is used once in a book")
+        recorded = RecordedEvent(event, len(self._events) + 1, recorded_at)
+        self._events[identity] = recorded
+        self.undo.append((self._events.pop, (identity,)))
+        if origin is not None:
+            about = self._about.setdefault(origin, [])
+            about.append(recorded)
+            self.undo.append((about.pop, ()))
+        return recorded
+
+    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
+        """
+        Make the event part of the holder's history, or replace the inputs that it brings there.
+
+        Raises:
+            LedgerError: the event is not recorded.
+        """
+        recorded = self._events.get(identity)
+        if recorded is None:
+            raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
+        history = self._histories.get(holder) or self._histories.setdefault(holder, _History())
+        received, item = history.received, Received(recorded, dict(inputs))
+        if not received or received[-1].recorded.sequence < recorded.sequence:
+            place = len(received)
+        else:
+            place = bisect_left(received, recorded.sequence, key=_SEQUENCE)
+        if place < len(received) and received[place].recorded.sequence == recorded.sequence:
+            if received[place].inputs == item.inputs:
+                return
+            self.undo.append((received.__setitem__, (place, received[place])))
+            received[place] = item
+        else:
+            received.insert(place, item)
+            self.undo.append((received.pop, (place,)))
+            recipients = self._recipients.setdefault(identity, set())
+            recipients.add(holder)
+            self.undo.append((recipients.discard, (holder,)))
+        self._changed(history)
+
+    def events_about(self, identity: str) -> Sequence[RecordedEvent]:
+        """Give the accepted events whose origin is *identity*, in order of acceptance."""
+        return tuple(self._about.get(identity, ()))
+
+    def received(self, holder: Holder) -> Sequence[Received]:
+        """Give the holder's events, in order of acceptance."""
+        history = self._histories.get(holder)
+        return tuple(history.received) if history else ()
+
+    def recipients(self, identity: str) -> Sequence[Holder]:
+        """Give the holders in whose history the event is, in order of layer and id."""
+        return tuple(sorted(self._recipients.get(identity, ())))
+
+    def holder_version(self, holder: Holder) -> int:
+        """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
+        history = self._histories.get(holder)
+        return history.version if history else 0
+
+    def add_grant(self, grant: Grant) -> None:
+        """
+        Record a decision.
+
+        Raises:
+            LedgerError: its key is known.
+        """
+        if grant.key in self._grants:
+            raise LedgerError(f"grant {grant.key} is recorded already; a key is used once in a book")
+        history = self._histories.get(grant.holder) or self._histories.setdefault(grant.holder, _History())
+        self._grants[grant.key] = grant
+        history.grants.append(grant)
+        self.undo += ((self._grants.pop, (grant.key,)), (history.grants.pop, ()))
+        self._changed(history)
+
+    def find_grant(self, key: str) -> Grant | None:
+        """Give the decision of this key, or None."""
+        return self._grants.get(key)
+
+    def grants(self, holder: Holder) -> Sequence[Grant]:
+        """Give the holder's decisions, in order of recording."""
+        history = self._histories.get(holder)
+        return tuple(history.grants) if history else ()
+
+    def holders(self) -> Iterator[Holder]:
+        """Give every holder that has a history or a grant, in order of layer and id."""
+        return iter(sorted(holder for holder, history in self._histories.items() if history.version))
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """
+        Post entries as one batch: lots of the whole batch are created before any is consumed, floors come last.
+
+        Raises:
+            LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
+        """
+        self.book.post(entries)
+
+    def find_entry(self, key: str) -> Entry | None:
+        """Give the entry of this key, or None."""
+        return self.book.by_key.get(key)
+
+    def entries(self, *, holder: Holder | None = None, cause: str | None = None) -> Iterator[Entry]:
+        """Give entries in order of posting: all, those with a posting of *holder*, or those of one cause."""
+        if holder is not None:
+            wallet = self.book.wallets.get(holder)
+            found = wallet.entries if wallet else []
+            return iter([entry for entry in found if cause is None or entry.cause == cause])
+        if cause is not None:
+            return iter(tuple(self.book.by_cause.get(cause, ())))
+        return iter(tuple(self.book.entries))
+
+    def balance(self, account: Account, asset: str) -> int:
+        """Give the present balance, minor units."""
+        return self.book.balance(account, asset)
+
+    def balances(self, holder: Holder) -> Mapping[tuple[str, str], int]:
+        """Give the holder's present balances that are not 0, by (account name, asset)."""
+        wallet = self.book.wallets.get(holder)
+        return {key: amount for key, amount in wallet.balances.items() if amount} if wallet else {}
+
+    def balances_at(
+        self, holder: Holder, *, effective_at: int, recorded_at: int | None = None
+    ) -> Mapping[tuple[str, str], int]:
+        """Give the balances from postings effective at or before one instant and recorded at or before another."""
+        sums: dict[tuple[str, str], int] = {}
+        for entry in self.entries(holder=holder):
+            if entry.effective_at > effective_at or (recorded_at is not None and entry.recorded_at > recorded_at):
+                continue
+            for posting in entry.postings:
+                if posting.account.owner == holder:
+                    key = (posting.account.name, posting.asset)
+                    sums[key] = sums.get(key, 0) + posting.amount
+        return {key: amount for key, amount in sums.items() if amount}
+
+    def lots(self, account: Account, asset: str) -> Sequence[Lot]:
+        """Give the lots with something left, soonest expiry first, then earned first, then posted first."""
+        return tuple(lot.to_lot() for lot in self.book.open_lots(account, asset))
+
+    def allocations(self, account: Account, asset: str) -> Sequence[Allocation]:
+        """Give what debits consumed of the account's lots, in order of posting."""
+        return tuple(
+            item for item in self.book.allocations() if item.lot.account == account and item.lot.asset == asset
+        )
+
+    def clock_day(self) -> int | None:
+        """Give the day through which the book was advanced, or None."""
+        return self._clock_day
+
+    def set_clock_day(self, day: int) -> None:
+        """Record that everything due through *day* was posted."""
+        self.undo.append((setattr, (self, "_clock_day", self._clock_day)))
+        self._clock_day = day
+
+    def trial_balance(self) -> Mapping[tuple[str, str], int]:
+        """Give the balance of each (account path, asset) that is not 0, the programme's side included."""
+        return {
+            (Account(owner, name).path, asset): amount
+            for owner, wallet in self.book.wallets.items()
+            for (name, asset), amount in wallet.balances.items()
+            if amount
+        }
+
+    def _changed(self, history: _History) -> None:
+        self.undo.append((setattr, (history, "version", history.version)))
+        history.version += 1
