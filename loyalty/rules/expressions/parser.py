@@ -39,6 +39,9 @@ MAX_CHAIN: Final = 40
 _RELATIONS: Final = ("==", "!=", "<", "<=", ">", ">=", "in")
 _LEVELS: Final = (_RELATIONS, ("+", "-"), ("*", "/", "%"))
 
+#: How many levels the whole may have, chains counted: Python's own compiler gives up at 200 parentheses.
+MAX_HEIGHT: Final = 80
+
 #: Words of other languages, and what CEL writes.
 _FOREIGN: Final = {
     "and": "write `&&`",
@@ -58,7 +61,9 @@ def parse(source: SourceText) -> Syntax:
     Raises:
         ExpressionFault: the first thing that is no CEL, or that the subset leaves out.
     """
-    return _Parser(source).whole()
+    tree = _Parser(source).whole()
+    _hold_height(source, tree, MAX_HEIGHT)
+    return tree
 
 
 class _Parser:
@@ -71,12 +76,12 @@ class _Parser:
         self.depth = 0
 
     def whole(self) -> Syntax:
-        if self.token.kind is TokenKind.END:
+        if self.at_end():
             raise self.source.fault(
                 "empty-expression", Span(0, 0), "there is nothing to compute", "write an expression", got="nothing"
             )
         tree = self.expression()
-        if self.token.kind is not TokenKind.END:
+        if not self.at_end():
             self.unexpected("the expression ends before it", "join the parts with a sign such as `&&`, or remove it")
         return tree
 
@@ -92,6 +97,9 @@ class _Parser:
     def at(self, *signs: str) -> bool:
         # `in` is a word and all other operators are signs; a string that reads alike is neither.
         return self.token.kind in (TokenKind.SIGN, TokenKind.NAME) and self.token.text in signs
+
+    def at_end(self) -> bool:
+        return self.token.kind is TokenKind.END
 
     def expect(self, sign: str, opened: Token) -> Token:
         if not self.at(sign):
@@ -265,7 +273,7 @@ class _Parser:
         macros = ("all", "exists", "exists_one", "existsOne", "filter", "map", "transformList", "transformMap")
         kind = "macro" if selector.text in macros else "method"
         fix = {
-            "matches": "compare whole strings: x == \"a\" or x in [\"a\", \"b\"]",
+            "matches": 'compare whole strings: x == "a" or x in ["a", "b"]',
             "contains": "write `x in [a, b]`",
             "startsWith": "declare a field with `one_of` and compare whole strings",
             "endsWith": "declare a field with `one_of` and compare whole strings",
@@ -280,3 +288,12 @@ class _Parser:
             fix,
             got=feature,
         )
+
+
+def _hold_height(source: SourceText, tree: Syntax, levels: int) -> None:
+    if levels == 0:
+        raise source.fault(
+            "too-deep", tree.span, f"it stands more than {MAX_HEIGHT} levels deep", "split the rule into several"
+        )
+    for child in tree.children:
+        _hold_height(source, child, levels - 1)

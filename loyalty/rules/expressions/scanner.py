@@ -21,7 +21,25 @@ from loyalty.rules.expressions.types import INT64_MAX
 
 #: Words that CEL keeps for languages that embed it; none can be a name.
 RESERVED: Final = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
+    (
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    )
 )
 
 #: Words that CEL itself uses; they cannot even follow a dot.
@@ -51,7 +69,7 @@ class Token:
 
 _SPACE = re.compile(r"(?:[ \t\n\f\r]+|//[^\n]*)+")
 _DOUBLE = re.compile(r"\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?")
-_INT = re.compile(r"0[xX][0-9a-fA-F]+|\d+")
+_INT = re.compile(r"0x[0-9a-fA-F]+|\d+")
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _SIGN = re.compile(r"&&|\|\||==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}]")
 _QUOTE = re.compile(r"""([bB][rR]?|[rR][bB]?)?("{3}|'{3}|"|')""")
@@ -154,7 +172,7 @@ def _whole_number(source: SourceText, span: Span) -> Token:
             "a whole number is made of digits only",
             f"write {plain}" if plain.isdigit() else "put a sign between the number and the name",
         )
-    number = int(text, 16) if text[:2] in ("0x", "0X") else int(text)
+    number = int(text, 16) if text.startswith("0x") else int(text)
     # One more than the largest is let through, for the parser joins it with a minus sign to the smallest.
     if number > INT64_MAX + 1:
         raise integer_too_large(source, span)
@@ -214,5 +232,5 @@ def _escape(source: SourceText, start: int) -> tuple[str, int]:
         Span(start, match.end() if match else min(start + 2, len(source.text))),
         "CEL knows the escapes \\\\ \\\" \\' \\? \\` \\a \\b \\f \\n \\r \\t \\v \\xHH \\ooo \\uHHHH \\UHHHHHHHH, "
         "and no code points above 10FFFF or between D800 and DFFF",
-        "write \\\\ for a backslash, or a raw string: r\"...\"",
+        'write \\\\ for a backslash, or a raw string: r"..."',
     )

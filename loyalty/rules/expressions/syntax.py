@@ -15,6 +15,11 @@ class Syntax:
 
     span: Span
 
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        """The parts that it is made of."""
+        return ()
+
 
 @frozen
 class IntSyntax(Syntax):
@@ -43,6 +48,10 @@ class ListSyntax(Syntax):
 
     items: tuple[Syntax, ...]
 
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        return self.items
+
 
 @frozen
 class NameSyntax(Syntax):
@@ -59,6 +68,10 @@ class CallSyntax(Syntax):
     function_span: Span
     arguments: tuple[Syntax, ...]
 
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        return self.arguments
+
 
 @frozen
 class UnarySyntax(Syntax):
@@ -66,6 +79,10 @@ class UnarySyntax(Syntax):
 
     sign: str
     operand: Syntax
+
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        return (self.operand,)
 
 
 @frozen
@@ -77,6 +94,10 @@ class BinarySyntax(Syntax):
     left: Syntax
     right: Syntax
 
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        return (self.left, self.right)
+
 
 @frozen
 class LogicSyntax(Syntax):
@@ -84,6 +105,10 @@ class LogicSyntax(Syntax):
 
     sign: str
     operands: tuple[Syntax, ...]
+
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        return self.operands
 
 
 @frozen
@@ -94,3 +119,7 @@ class ChoiceSyntax(Syntax):
     condition: Syntax
     then: Syntax
     otherwise: Syntax
+
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        return (self.condition, self.then, self.otherwise)

@@ -60,7 +60,7 @@ class Type:
             return f"money in {self.unit}"
         if self.kind is TypeKind.POINTS:
             return f"points of {self.unit}"
-        return self.kind.value
+        return str(self.kind.value)
 
 
 INT: Final = Type(TypeKind.INT)
