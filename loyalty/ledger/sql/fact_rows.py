@@ -1,0 +1,77 @@
+"""The tables of what a book was settled from: events, whom they reached, decisions and checkpoints."""
+
+from __future__ import annotations
+
+from loyalty.ledger.sql.rows import Row, big, blob, text
+
+
+class EventRow(Row):
+    """An accepted fact: the columns that are searched, and the declared fields as canonical JSON."""
+
+    NAME = "event"
+    REFERS = {"book_id": "book.id"}
+    UNIQUE = (("book_id", "identity"), ("book_id", "sequence"))
+    INDEXES = (("book_id", "origin"), ("book_id", "partner", "occurred_at"))
+    APPEND_ONLY = True
+
+    id: int = big(key=True)
+    book_id: int = big()
+    sequence: int = big()
+    identity: str = text()
+    source: str = text()
+    kind: str = text()
+    partner: str = text()
+    person: str | None = text(default=None)
+    occurred_at: int = big()
+    recorded_at: int = big()
+    origin: str | None = text(default=None)
+    fields_json: str = text()
+    body_hash: bytes = blob()
+
+
+class DeliveryRow(Row):
+    """An event in a holder's history, with what it brings there from other layers as JSON."""
+
+    NAME = "delivery"
+    REFERS = {"holder_id": "holder.id", "event_id": "event.id"}
+    INDEXES = (("event_id",),)
+    CLUSTERED = True
+
+    holder_id: int = big(key=True)
+    event_id: int = big(key=True)
+    inputs: str = text()
+
+
+class GrantRow(Row):
+    """A decision that replay never takes again."""
+
+    NAME = "grant"
+    REFERS = {"book_id": "book.id", "holder_id": "holder.id"}
+    UNIQUE = (("book_id", "key"),)
+    INDEXES = (("holder_id",),)
+    CHECKS = {"amount": "amount > 0"}
+    APPEND_ONLY = True
+
+    id: int = big(key=True)
+    book_id: int = big()
+    key: str = text()
+    kind: str = text()
+    holder_id: int = big()
+    currency: str = text()
+    amount: int = big()
+    at: int = big()
+    note: str = text()
+
+
+class CheckpointRow(Row):
+    """A holder's state after an event, from which a replay can start; a cache that can be deleted at any time."""
+
+    NAME = "checkpoint"
+    REFERS = {"holder_id": "holder.id"}
+    CLUSTERED = True
+
+    holder_id: int = big(key=True)
+    revision: str = text(primary_key=True)
+    position: int = big(key=True)
+    holder_version: int = big()
+    state: bytes = blob()
