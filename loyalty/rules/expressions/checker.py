@@ -116,7 +116,8 @@ class _Checker:
                 left, right = self.check(syntax.left, facts), self.check(syntax.right, facts)
                 if syntax.sign not in ("*", "/"):
                     left, right = self.alike(left, right)
-                return arithmetic(self.report, syntax.sign, syntax.sign_span, left, right, syntax.span)
+                node = arithmetic(self.report, syntax.sign, syntax.sign_span, left, right, syntax.span)
+                return facts.refine(node)
         raise AssertionError(f"the parser gave {syntax!r}")
 
     def alike(self, left: Node, right: Node) -> tuple[Node, Node]:
@@ -142,8 +143,9 @@ class _Checker:
         range = None
         if symbol.type.is_number:
             declared = symbol.interval or INT64
-            range = facts.ranges.get(syntax.name, Range(declared.lo, declared.hi))
-        return Name(span=syntax.span, type=symbol.type, range=range, name=syntax.name, symbol=symbol)
+            range = Range(declared.lo, declared.hi)
+        node = Name(span=syntax.span, type=symbol.type, range=range, name=syntax.name, symbol=symbol)
+        return facts.refine(node)
 
     def has(self, syntax: CallSyntax) -> Node:
         if len(syntax.arguments) != 1 or not isinstance(syntax.arguments[0], NameSyntax):
@@ -185,7 +187,7 @@ class _Checker:
     def unary(self, syntax: UnarySyntax, facts: Facts) -> Node:
         operand = self.check(syntax.operand, facts)
         if syntax.sign == "-":
-            return negate(self.report, operand, syntax.span)
+            return facts.refine(negate(self.report, operand, syntax.span))
         if not self.condition(operand, "`!`"):
             return Broken(span=syntax.span, type=BOOL)
         return Unary(span=syntax.span, type=BOOL, sign="!", operand=operand)
@@ -235,7 +237,10 @@ class _Checker:
                 got="a choice between lists",
             )
         range = then.range.join(otherwise.range) if then.range and otherwise.range else None
-        node = Choice(span=syntax.span, type=type, range=range, condition=condition, then=then, otherwise=otherwise)
+        node: Node = Choice(
+            span=syntax.span, type=type, range=range, condition=condition, then=then, otherwise=otherwise
+        )
+        node = facts.refine(node)
         return node if check_texts(self.report, node) else Broken(span=syntax.span, type=type)
 
     def comparison(self, syntax: BinarySyntax, facts: Facts) -> Node:
@@ -299,4 +304,4 @@ class _Checker:
         if syntax.function in ("min", "max"):
             for type in {argument.type for argument in arguments if argument.type.kind is TypeKind.POINTS}:
                 arguments = [adapt(self.report, argument, type) for argument in arguments]
-        return call(self.report, syntax, arguments)
+        return facts.refine(call(self.report, syntax, arguments))

@@ -1,7 +1,8 @@
 """
 What a condition says about the names in it, so that the guarded part need not fear what the guard excludes.
 
-In ``a != 0 && x / a > 2`` the right side runs only where *a* is not 0. Facts are kept for names alone.
+In ``a != 0 && x / a > 2`` the right side runs only where *a* is not 0. A fact about ``a - 1`` helps where the same
+``a - 1`` is computed again; nothing is concluded from it about *a*.
 
 Source: flow typing and interval analysis (Cousot and Cousot, 1977), without loops.
 """
@@ -20,9 +21,9 @@ from loyalty.rules.expressions.tree import (
     Literal,
     Logic,
     Membership,
-    Name,
     Node,
     Unary,
+    key,
 )
 from loyalty.rules.expressions.types import INT64_MAX, INT64_MIN
 
@@ -32,10 +33,17 @@ _MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 @frozen
 class Facts:
-    """What is known at one place: narrower ranges of names, and optional names that are there."""
+    """What is known at one place: narrower ranges by :func:`~.tree.key`, and optional names that are there."""
 
     ranges: Mapping[str, Range] = field(factory=dict)
     present: frozenset[str] = frozenset()
+
+    def refine(self, node: Node) -> Node:
+        """Give the node with the narrower range that is known of it, if any."""
+        if node.range is None or isinstance(node, Literal):
+            return node
+        known = self.ranges.get(key(node))
+        return node if known is None else evolve(node, range=known)
 
     def join(self, other: Facts) -> Facts:
         """Give what is known when either of the two holds."""
@@ -72,8 +80,8 @@ def narrow(facts: Facts, condition: Node, outcome: bool) -> Facts:
             equal = (condition.sign == "==") == outcome
             if isinstance(condition.right.value, bool):
                 return narrow(facts, condition.left, condition.right.value == equal)
-        case Membership() if condition.item.type.is_number and isinstance(condition.item, Name):
-            return _narrow_membership(facts, condition.item, condition, outcome)
+        case Membership() if condition.item.type.is_number:
+            return _narrow_membership(facts, condition, outcome)
     return facts
 
 
@@ -93,9 +101,10 @@ def _narrow_logic(facts: Facts, condition: Logic, outcome: bool) -> Facts:
 
 
 def _compare(facts: Facts, node: Node, sign: str, other: Node) -> Facts:
-    if not isinstance(node, Name):
+    if isinstance(node, Literal):
         return facts
-    known, bounds = facts.ranges.get(node.name, node.bounds), other.bounds
+    part = key(node)
+    known, bounds = facts.ranges.get(part, node.bounds), other.bounds
     match sign:
         case "==":
             known = known.meet(bounds.lo, bounds.hi)
@@ -111,7 +120,7 @@ def _compare(facts: Facts, node: Node, sign: str, other: Node) -> Facts:
             known = known.meet(bounds.lo, INT64_MAX)
         case "!=" if bounds.lo == bounds.hi:
             known = _without(known, bounds.lo)
-    return evolve(facts, ranges={**facts.ranges, node.name: known})
+    return evolve(facts, ranges={**facts.ranges, part: known})
 
 
 def _without(known: Range, value: int) -> Range:
@@ -124,8 +133,9 @@ def _without(known: Range, value: int) -> Range:
     return known
 
 
-def _narrow_membership(facts: Facts, item: Name, condition: Membership, outcome: bool) -> Facts:
-    known = facts.ranges.get(item.name, item.bounds)
+def _narrow_membership(facts: Facts, condition: Membership, outcome: bool) -> Facts:
+    part = key(condition.item)
+    known = facts.ranges.get(part, condition.item.bounds)
     values = [item.value for item in condition.items.items if isinstance(item.value, int)]
     if outcome and values:
         known = known.meet(min(values), max(values))
@@ -134,4 +144,4 @@ def _narrow_membership(facts: Facts, item: Name, condition: Membership, outcome:
     elif not outcome:
         for value in sorted(values):
             known = _without(known, value)
-    return evolve(facts, ranges={**facts.ranges, item.name: known})
+    return evolve(facts, ranges={**facts.ranges, part: known})

@@ -216,6 +216,8 @@ class _Parser:
             return ListSyntax(token.span.to(self.tokens[self.position - 1].span), items)
         if token.text == "{":
             self.unsupported(token.span, "maps `{...}`", "write conditions on declared names")
+        if token.text == ".":
+            self.unsupported(token.span, "a leading dot", "write the whole dotted name: event.amount")
         if token.text == "-" and signs:
             # `!-1` is grammatical in CEL, since the minus belongs to the literal; no type admits it.
             number = self.next()

@@ -79,6 +79,9 @@ def divide(left: Range, right: Range) -> Range:
 
 def remainder(left: Range, right: Range) -> Range:
     """Range of ``left % right``, which has the sign of *left*; *right* has no 0."""
+    if left.lo == left.hi and right.lo == right.hi:
+        rest = left.lo - _toward_zero(left.lo, right.lo) * right.lo
+        return Range(rest, rest)
     largest = max(abs(right.lo), abs(right.hi)) - 1
     return Range(max(left.lo, -largest) if left.lo < 0 else 0, min(left.hi, largest) if left.hi > 0 else 0)
 

@@ -181,6 +181,26 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def key(node: Node) -> str:
+    """Give a text that two parts share exactly when they compute the same thing, wherever they stand."""
+    match node:
+        case Literal():
+            return repr(node.value)
+        case Name():
+            return node.name
+        case Has():
+            return f"has({node.name})"
+        case MulDiv():
+            head = node.rounding.value
+        case Extreme():
+            head = node.function
+        case Unary() | Arithmetic() | Comparison() | Logic():
+            head = node.sign
+        case _:
+            head = type(node).__name__
+    return f"{head}({', '.join(key(child) for child in node.children)})"
+
+
 def text_names(node: Node) -> list[Name]:
     """Give the names whose text can be the value of a string node; its conditions do not count."""
     return [leaf for leaf in _text_leaves(node) if isinstance(leaf, Name)]
