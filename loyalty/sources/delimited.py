@@ -73,7 +73,7 @@ def _rows(
         problem = ""
         if not _is_decoded(record):
             cells = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in cells.items()}
-            problem = f"it has bytes that are not {encoding}; write the file's encoding under `format: {{encoding: ...}}`"
+            problem = f"it has bytes that are not {encoding}; write its encoding under `format: {{encoding: ...}}`"
         elif extra:
             problem = (
                 f"it has {len(record)} cells and the header {len(header)}; put text that has {delimiter!r} in quotes, "

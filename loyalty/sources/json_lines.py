@@ -42,9 +42,7 @@ def _row(line: int, text: str, encoding: str) -> Row:
     if any("\udc80" <= sign <= "\udcff" for sign in text):
         return Row(line=line, cells=raw, problem=f"it has bytes that are not {encoding}")
     try:
-        record = json.loads(
-            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys
-        )
+        record = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         return Row(line=line, cells=raw, problem=f"it is no JSON: {error}")
     if not isinstance(record, dict):

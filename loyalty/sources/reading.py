@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
+from loyalty.programme.admission import read_event
 
 from loyalty.core.events import Event
 from loyalty.errors import EventRejected, Finding, Place, SourceError
-from loyalty.programme.admission import read_event
 from loyalty.programme.model import Programme
 from loyalty.sources.conversion import NumberSigns, field_value
 from loyalty.sources.mapping import SourceMapping
@@ -103,6 +103,8 @@ def read_events(
     if table.columns is not None:
         reader.check_columns(table.columns)
     reader.read(table, progress)
+    if table.columns is None:
+        reader.check_seen_columns()
     if reader.bad and not skip_bad_rows:
         raise SourceError(row.finding() for row in reader.bad)
     return Reading(
@@ -134,6 +136,7 @@ class _Reader:
         self.signs = NumberSigns(mapping.format.decimal, mapping.format.thousands) if mapping else NumberSigns()
         self.events: dict[str, tuple[Event, int]] = {}
         self.bad: list[BadRow] = []
+        self.seen_columns: set[str] = set()
         self.rows_read = 0
         self.rows_filtered = 0
         self.rows_repeated = 0
@@ -154,16 +157,31 @@ class _Reader:
             place = Place(str(self.path), 1, 1)
             findings = [_column_finding(place, name, known, why) for name in header if name not in known]
             findings += [
-                Finding("missing-column", place, f"no column {name!r}", "every event has one", "add it, or map the file")
+                Finding("missing-column", place, f"no column {name!r}", "every event has it", "add it, or map the file")
                 for name in ("on", "at", "id", "partner")
                 if name not in header
             ]
         if findings:
             raise SourceError(findings)
 
+    def check_seen_columns(self) -> None:
+        """Compare the keys of a file without a header with those that rows are chosen by."""
+        if self.mapping is None or not self.rows_read:
+            return
+        why = f"no row of {self.path} has this key, so that the condition chooses nothing"
+        findings = [
+            _column_finding(entry.place, condition.column, sorted(self.seen_columns), why)
+            for entry in self.mapping.rows
+            for condition in entry.where
+            if condition.column not in self.seen_columns and not condition.is_negated
+        ]
+        if findings:
+            raise SourceError(findings)
+
     def read(self, table: Table, progress: Callable[[int], None] | None) -> None:
         for row in table.rows:
             self.rows_read += 1
+            self.seen_columns.update(row.cells)
             if row.problem:
                 self.refuse(row, [row.problem])
             else:
@@ -183,13 +201,14 @@ class _Reader:
             self.refuse(row, [str(error)])
             return
         if not drafts:
-            self.rows_filtered += 1
             if self.mapping and self.mapping.refuses_others:
                 self.refuse(row, ["no entry of the mapping's `rows` matches it, and `otherwise` is `refuse`"])
+            else:
+                self.rows_filtered += 1
             return
         for raw, faults in drafts:
             label = f"{raw.get('on', 'event')} {raw.get('id', '')}".strip()
-            if not raw.get("id") and not any(fault.startswith("id ") for fault in faults):
+            if not raw.get("id") and not any(fault.startswith(("id ", "id:")) for fault in faults):
                 faults.append("id: it is absent, and an event is known by it for ever")
             if faults:
                 reasons += [f"{label}: {fault}" if len(drafts) > 1 else fault for fault in faults]
@@ -228,15 +247,15 @@ class _Reader:
             try:
                 raw[name] = field_value(cell, spec, self.signs)
             except ValueError as error:
-                faults.append(f"{name} : {error}")
+                faults.append(f"{name}: {error}")
         return raw, faults
 
     def conflicts(self, events: Iterable[Event], line: int) -> list[str]:
         """Say which events are known with another body, and from which line."""
         reasons = []
-        seen = self.events | {}
+        own: dict[str, tuple[Event, int]] = {}
         for event in events:
-            known, known_line = seen.setdefault(event.identity, (event, line))
+            known, known_line = self.events.get(event.identity) or own.setdefault(event.identity, (event, line))
             if known != event:
                 reasons.append(
                     f"event {event.identity} stands on lines {known_line} and {line} with different bodies; "
