@@ -21,6 +21,8 @@ from loyalty.simulation.draws import Draw, Uniform
 #: The factor of each calendar month where no season is declared.
 EVEN_SEASON: tuple[Fraction, ...] = (Fraction(1),) * 12
 
+_FEW = Uniform(1, 3)
+
 
 @frozen(kw_only=True)
 class Segment:
@@ -37,10 +39,10 @@ class Segment:
 
     name: str
     share: Fraction
-    persons: Uniform = Uniform(1, 3)
+    persons: Uniform = _FEW
     size_median: Fraction = Fraction(1)
     size_sigma: Fraction = Fraction(0)
-    rates: Mapping[str, Fraction] = {}  # noqa: RUF012 (attrs makes it an attribute of each instance)
+    rates: Mapping[str, Fraction] = {}
     amounts: Fraction = Fraction(1)
     place: Place = field(eq=False, factory=Place)
 
@@ -71,7 +73,7 @@ class Consequence:
     chance: Fraction
     after: Delay
     partial: Fraction = Fraction(0)
-    fields: Mapping[str, Draw] = {}  # noqa: RUF012
+    fields: Mapping[str, Draw] = {}
     place: Place = field(eq=False, factory=Place)
 
 
@@ -92,7 +94,7 @@ class Activity:
     per: Layer = Layer.PARTNER
     names_person: bool = True
     season: tuple[Fraction, ...] = EVEN_SEASON
-    fields: Mapping[str, Draw] = {}  # noqa: RUF012
+    fields: Mapping[str, Draw] = {}
     then: tuple[Consequence, ...] = ()
     place: Place = field(eq=False, factory=Place)
 
@@ -110,6 +112,6 @@ class Scenario:
     name: str
     segments: tuple[Segment, ...]
     activities: tuple[Activity, ...]
-    redeem: Mapping[str, Fraction] = {}  # noqa: RUF012
+    redeem: Mapping[str, Fraction] = {}
     assumptions: tuple[str, ...] = ()
     file: str = "<text>"

@@ -1,0 +1,319 @@
+"""
+Results as tables, and tables as files: CSV with exact decimals, or Parquet with exact decimal columns.
+
+Amounts are in major units with every digit of their currency. Rows and columns are in a fixed order and nothing
+depends on the clock, so that two runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from attrs import frozen
+
+from loyalty.core.amounts import Rounding, divide, format_minor_units
+from loyalty.core.calendar import format_day
+from loyalty.errors import LoyaltyError
+from loyalty.ledger.entries import Entry
+from loyalty.programme.model import Programme
+from loyalty.simulation.results import Flows, HolderResult, Results
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: More digits than any sum has, whatever context the host has set.
+_EXACT = Context(prec=60)
+
+#: Digits after the point of shares and coefficients.
+_SHARE_DIGITS = 6
+
+
+class Kind(Enum):
+    """What a column holds: a name, a whole number, an amount in major units, or a share of 1."""
+
+    TEXT = "text"
+    COUNT = "count"
+    AMOUNT = "amount"
+    SHARE = "share"
+
+
+Cell: TypeAlias = str | int | Decimal | None
+
+
+@frozen
+class Column:
+    """A named column."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+
+
+@frozen
+class Table:
+    """Rows under columns; the cells are of the columns' kinds, None where there is nothing to say."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def tables(results: Results) -> tuple[Table, ...]:
+    """Give every table of the results, in the order in which they are best read."""
+    return (
+        monthly_table(results),
+        tier_table(results),
+        fund_table(results),
+        rule_table(results),
+        concentration_table(results),
+        holder_table(results),
+    )
+
+
+def monthly_table(results: Results) -> Table:
+    """What moved in each month, and the balances at its end, by currency."""
+    names = [*_FLOWS, "outstanding"]
+    return Table(
+        "by_month",
+        (Column("month"), Column("currency"), *(Column(name, Kind.AMOUNT) for name in names)),
+        tuple(
+            (month_text(month), name, *_amounts(results, name, results.flows[month, name], names))
+            for month in results.months
+            for name in results.currencies
+        ),
+    )
+
+
+def tier_table(results: Results) -> Table:
+    """How many partners stand in each tier at each month's end."""
+    return Table(
+        "tiers",
+        (Column("month"), *(Column(name, Kind.COUNT) for name in results.ladder)),
+        tuple(
+            (month_text(month), *(results.tiers[month][name] for name in results.ladder)) for month in results.months
+        ),
+    )
+
+
+def fund_table(results: Results) -> Table:
+    """What was accrued in money in each month, by the tier that the partner had."""
+    return Table(
+        "mdf",
+        (Column("month"), Column("currency"), Column("tier"), Column("accrued", Kind.AMOUNT),
+         Column("reversed", Kind.AMOUNT)),
+        tuple(
+            (month_text(month), name, tier, amount(results, name, given), amount(results, name, taken))
+            for (month, name, tier), (given, taken) in results.funds.items()
+        ),
+    )  # fmt: skip
+
+
+def rule_table(results: Results) -> Table:
+    """What each rule gave."""
+    return Table(
+        "by_rule",
+        (Column("rule"), Column("layer"), Column("currency"), Column("awards", Kind.COUNT),
+         Column("issued", Kind.AMOUNT), Column("reversed", Kind.AMOUNT), Column("cut_by_caps", Kind.AMOUNT)),
+        tuple(
+            (row.rule, row.layer.name.lower(), row.currency, row.awards, amount(results, row.currency, row.issued),
+             amount(results, row.currency, row.reversed),
+             None if row.cut is None else amount(results, row.currency, row.cut))
+            for row in results.rules
+        ),
+    )  # fmt: skip
+
+
+def concentration_table(results: Results) -> Table:
+    """How evenly what partners earned is spread: the Lorenz curve point by point, with the coefficient beside it."""
+    return Table(
+        "concentration",
+        (Column("currency"), Column("partners", Kind.COUNT), Column("share_of_partners", Kind.SHARE),
+         Column("share_of_amount", Kind.SHARE), Column("amount", Kind.AMOUNT), Column("gini", Kind.SHARE),
+         Column("top_tenth", Kind.SHARE)),
+        tuple(
+            (name, place, share(Fraction(place, spread.partners)), share(Fraction(held, spread.total)),
+             amount(results, name, held), share(spread.gini), share(spread.top_tenth))
+            for name, spread in results.concentration.items()
+            if spread.total
+            for place, held in spread.points
+        ),
+    )  # fmt: skip
+
+
+def holder_table(results: Results) -> Table:
+    """Where each holder stood in the end, one row for each of its currencies."""
+    names = [*_FLOWS, "outstanding"]
+    units = sorted({unit for row in results.holders for unit in row.worth})
+    return Table(
+        "by_holder",
+        (Column("holder"), Column("tier"), Column("badges"), Column("currency"),
+         *(Column(name, Kind.AMOUNT) for name in names),
+         *(Column(f"worth_{unit}", Kind.AMOUNT) for unit in units)),
+        tuple(row for holder in results.holders for row in _holder_rows(results, holder, names, units)),
+    )  # fmt: skip
+
+
+_FLOWS = ("issued", "activated", "expired", "redeemed", "reversed", "available", "pending", "held", "arrears")
+
+
+def _holder_rows(
+    results: Results, holder: HolderResult, names: Sequence[str], units: Sequence[str]
+) -> Iterator[tuple[Cell, ...]]:
+    head = (str(holder.holder), holder.tier or "", " ".join(holder.badges))
+    worth = tuple(exact_decimal(holder.worth.get(unit, Fraction(0))) for unit in units)
+    for name in holder.currencies or [next(iter(results.currencies))]:
+        yield (*head, name, *_amounts(results, name, holder.currencies.get(name, Flows()), names), *worth)
+
+
+def _amounts(results: Results, currency: str, flows: Flows, names: Iterable[str]) -> Iterator[Decimal]:
+    return (amount(results, currency, getattr(flows, name)) for name in names)
+
+
+def amount(results: Results, currency: str, minor_units: int) -> Decimal:
+    """Give minor units as an exact decimal in major units."""
+    return Decimal(minor_units).scaleb(-results.currencies[currency].scale, _EXACT)
+
+
+def share(value: Fraction) -> Decimal:
+    """Give a share with six digits, rounded half to even; the exact fraction stays in the results."""
+    millionths = divide(value.numerator * 10**_SHARE_DIGITS, value.denominator, Rounding.HALF_EVEN)
+    return Decimal(millionths).scaleb(-_SHARE_DIGITS, _EXACT)
+
+
+def exact_decimal(value: Fraction) -> Decimal:
+    """
+    Give a fraction as a decimal, exact where it has at most 18 digits after the point, which all declared worths have.
+
+    >>> str(exact_decimal(Fraction(201, 8)))
+    '25.125'
+    """
+    digits = next((digits for digits in range(19) if 10**digits % value.denominator == 0), 18)
+    return Decimal(
+        format_minor_units(divide(value.numerator * 10**digits, value.denominator, Rounding.HALF_EVEN), digits)
+    )
+
+
+def month_text(month: int) -> str:
+    """
+    Write a month.
+
+    >>> month_text(2026 * 12)
+    '2026-01'
+    """
+    return f"{month // 12:04}-{month % 12 + 1:02}"
+
+
+def write_tables(results: Results, out_dir: Path | str, format: str = "csv") -> list[Path]:
+    """
+    Write each table to a file of its own.
+
+    Args:
+        results: What to write.
+        out_dir: Made where it does not exist.
+        format: ``csv`` or ``parquet``.
+
+    Returns:
+        The files, in the order of :func:`tables`.
+
+    Raises:
+        LoyaltyError: *format* is unknown, or Parquet is asked for and pyarrow is not installed.
+    """
+    if format not in ("csv", "parquet"):
+        raise LoyaltyError(f"got the table format {format!r}; write csv or parquet")
+    write = _parquet_writer() if format == "parquet" else _write_csv
+    folder = Path(out_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for table in tables(results):
+        path = folder / f"{table.name}.{format}"
+        write(table, path)
+        paths.append(path)
+    return paths
+
+
+def _write_csv(table: Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([column.name for column in table.columns])
+        writer.writerows([_text(cell) for cell in row] for row in table.rows)
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    return format(cell, "f") if isinstance(cell, Decimal) else str(cell)
+
+
+def _parquet_writer() -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise LoyaltyError(
+            "Parquet needs pyarrow, which is not installed; run pip install 'loyalty-engine[sim]', or write csv"
+        ) from error
+
+    def write(table: Table, path: Path) -> None:
+        arrays = {}
+        for position, column in enumerate(table.columns):
+            cells: list[Any] = [row[position] for row in table.rows]
+            if column.kind in (Kind.AMOUNT, Kind.SHARE):
+                scale = max((-_exponent(cell) for cell in cells if cell is not None), default=0)
+                arrays[column.name] = pa.array(cells, type=pa.decimal128(38, scale))
+            else:
+                arrays[column.name] = pa.array(cells, type=pa.int64() if column.kind is Kind.COUNT else pa.string())
+        pq.write_table(pa.table(arrays), path, compression="zstd")
+
+    return write
+
+
+def _exponent(cell: Decimal) -> int:
+    exponent = cell.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
+JOURNAL_COLUMNS = (
+    "entry", "kind", "cause", "effective_at", "revision", "corrects", "leg", "account", "asset", "amount", "lot_day",
+    "rule", "leg_cause",
+)  # fmt: skip
+
+
+class JournalWriter:
+    """
+    Writes every posting as one row of CSV, in the order in which entries are given.
+
+    When something was recorded is the ledger's to say and is left out: a simulated book is recorded in one go.
+    """
+
+    def __init__(self, file: TextIO, programme: Programme) -> None:
+        self._write = csv.writer(file, lineterminator="\n").writerow
+        self._scales = {name: currency.scale for name, currency in programme.currencies.items()}
+        self._write(JOURNAL_COLUMNS)
+
+    def add(self, entry: Entry) -> None:
+        """Write the postings of one entry."""
+        effective = (_EPOCH + timedelta(microseconds=entry.effective_at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        head = (entry.key, entry.kind.value, entry.cause or "", effective, entry.revision, entry.corrects or "")
+        for leg, posting in enumerate(entry.postings, start=1):
+            amount_text = format_minor_units(posting.amount, self._scales.get(posting.asset, 0))
+            lot_day = "" if posting.lot_day is None else format_day(posting.lot_day)
+            self._write(
+                (*head, leg, posting.account.path, posting.asset, amount_text, lot_day, posting.rule or "",
+                 posting.cause or "")
+            )  # fmt: skip
+
+
+def write_journal(entries: Iterable[Entry], programme: Programme, path: Path | str) -> Path:
+    """Write all postings to a CSV file."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = JournalWriter(file, programme)
+        for entry in entries:
+            writer.add(entry)
+    return target
