@@ -8,7 +8,7 @@ first byte. Changing the encoding means a new version beside the old one, never 
 >>> entry = Entry(key="a", kind=EntryKind.EVENT, cause=None, effective_at=0, recorded_at=0, revision="r1", postings=(
 ...     Posting(Account(None, "issued"), "points", -1), Posting(Account(None, "redeemed"), "points", 1)))
 >>> content_hash(entry).hex()[:16]
-'0d7a2f2d8b1a3c55'
+'bd79c4d2576ef578'
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from loyalty.ledger.sql.rows import Row, big, blob, text
 
 
@@ -9,7 +12,7 @@ class EventRow(Row):
     """An accepted fact: the columns that are searched, and the declared fields as canonical JSON."""
 
     NAME = "event"
-    REFERS = {"book_id": "book.id"}
+    REFERS: ClassVar[Mapping[str, str]] = {"book_id": "book.id"}
     UNIQUE = (("book_id", "identity"), ("book_id", "sequence"))
     INDEXES = (("book_id", "origin"), ("book_id", "partner", "occurred_at"))
     APPEND_ONLY = True
@@ -33,7 +36,7 @@ class DeliveryRow(Row):
     """An event in a holder's history, with what it brings there from other layers as JSON."""
 
     NAME = "delivery"
-    REFERS = {"holder_id": "holder.id", "event_id": "event.id"}
+    REFERS: ClassVar[Mapping[str, str]] = {"holder_id": "holder.id", "event_id": "event.id"}
     INDEXES = (("event_id",),)
     CLUSTERED = True
 
@@ -46,10 +49,10 @@ class GrantRow(Row):
     """A decision that replay never takes again."""
 
     NAME = "grant"
-    REFERS = {"book_id": "book.id", "holder_id": "holder.id"}
+    REFERS: ClassVar[Mapping[str, str]] = {"book_id": "book.id", "holder_id": "holder.id"}
     UNIQUE = (("book_id", "key"),)
     INDEXES = (("holder_id",),)
-    CHECKS = {"amount": "amount > 0"}
+    CHECKS: ClassVar[Mapping[str, str]] = {"amount": "amount > 0"}
     APPEND_ONLY = True
 
     id: int = big(key=True)
@@ -67,7 +70,7 @@ class CheckpointRow(Row):
     """A holder's state after an event, from which a replay can start; a cache that can be deleted at any time."""
 
     NAME = "checkpoint"
-    REFERS = {"holder_id": "holder.id"}
+    REFERS: ClassVar[Mapping[str, str]] = {"holder_id": "holder.id"}
     CLUSTERED = True
 
     holder_id: int = big(key=True)

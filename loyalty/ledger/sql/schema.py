@@ -11,6 +11,7 @@ them with SQLModel takes the classes from :attr:`Schema.rows`.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from functools import cache
@@ -32,6 +33,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
+from loyalty.errors import StoreError
 from loyalty.ledger.sql import fact_rows, rows
 from loyalty.ledger.sql.rows import Row
 
@@ -100,7 +102,14 @@ class Schema:
     @classmethod
     @cache
     def of(cls, prefix: str) -> Schema:
-        """Give the tables whose names begin with *prefix*."""
+        """
+        Give the tables whose names begin with *prefix*.
+
+        Raises:
+            StoreError: the prefix cannot begin a name.
+        """
+        if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)?", prefix):
+            raise StoreError(f"prefix {prefix!r} cannot begin a table's name; write letters, digits and _")
         metadata = MetaData(naming_convention=_NAMING)
         base = types.new_class("Base", (SQLModel,), {"registry": registry(metadata=metadata)})
         classes = {row.NAME: _table_class(row, base, prefix) for row in _row_classes()}
@@ -138,19 +147,17 @@ def _guard(table: Table, row: type[Row]) -> None:
     name = table.name
     keys = [tuple(column.name for column in table.primary_key), *row.UNIQUE]
     same = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {name} WHERE "
-        + " AND ".join(f"{name}.{column} = NEW.{column}" for column in columns)
+        f'EXISTS (SELECT 1 FROM "{name}" AS old WHERE '
+        + " AND ".join(f"old.{column} = NEW.{column}" for column in columns)
         + ")"
         for columns in keys
     )
-    refusals = {
-        "update": "BEFORE UPDATE ON {name} BEGIN",
-        "delete": "BEFORE DELETE ON {name} BEGIN",
-        "replace": "BEFORE INSERT ON {name} WHEN {same} BEGIN",
-    }
-    for verb, when in refusals.items():
+    occasions = {"update": "UPDATE", "delete": "DELETE", "replace": "INSERT"}
+    for verb, occasion in occasions.items():
+        condition = f"WHEN {same} " if verb == "replace" else ""
         statement = (
-            f"CREATE TRIGGER tr_{name}_{verb} {when.format(name=name, same=same)} "
+            f'CREATE TRIGGER "tr_{name}_{verb}" BEFORE {occasion} ON "{name}" {condition}BEGIN '
             f"SELECT RAISE(ABORT, '{name} is append-only: add a row that corrects, {verb} none'); END"
         )
-        event.listen(table, "after_create", DDL(statement).execute_if(dialect="sqlite"))
+        ddl = DDL(statement).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
+        event.listen(table, "after_create", ddl)

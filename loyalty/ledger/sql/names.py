@@ -1,0 +1,183 @@
+"""The ids under which a book's assets, holders and accounts stand in its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, bindparam, select
+
+from loyalty.core.holders import Holder, Layer
+from loyalty.ledger.entries import Account
+from loyalty.ledger.sql.statements import Compiler, Runner
+
+
+_Item = TypeVar("_Item", Holder, Account)
+
+
+class Names:
+    """
+    What a transaction knows of the ids of one book.
+
+    Ids never change once they are committed, so they are handed on: *committed* is what earlier transactions of the
+    store learnt, and :meth:`publish` adds to it. What is learnt inside a transaction stays there until then.
+    """
+
+    def __init__(self, book: str, committed: Names | None = None) -> None:
+        self.book = book
+        self.book_id = committed.book_id if committed else 0
+        self.assets: dict[str, int] = dict(committed.assets) if committed else {}
+        self.holders: dict[Holder, int] = {}
+        self.accounts: dict[Account, int] = {}
+        self._asset_names: dict[int, str] = dict(committed._asset_names) if committed else {}
+        self._parsed: dict[str, Account] = committed._parsed if committed else {}
+        self._committed = committed
+
+    def publish(self) -> None:
+        """Hand on what is known, once it is committed."""
+        if self._committed is not None:
+            self._committed.book_id = self.book_id
+            self._committed.assets.update(self.assets)
+            self._committed._asset_names.update(self._asset_names)
+            self._committed.holders.update(self.holders)
+            self._committed.accounts.update(self.accounts)
+
+    def forget(self) -> None:
+        """Drop what may have been undone."""
+        self.book_id = self._committed.book_id if self._committed else 0
+        for known in (self.assets, self._asset_names, self.holders, self.accounts):
+            known.clear()
+
+    def open_book(self, runner: Runner) -> None:
+        """Find the book, or start it."""
+        if not self.book_id:
+            self.book_id = runner.number(_find_book, name=self.book)
+        if not self.book_id:
+            self.book_id = runner.last_id(runner.schema.book) + 1
+            runner.insert(runner.schema.book, [(self.book_id, self.book, None, None)])
+
+    def account_of(self, path: str) -> Account:
+        """Give the account of a path; each is parsed once."""
+        return self._parsed.get(path) or self._parsed.setdefault(path, Account.parse(path))
+
+    def find_asset(self, runner: Runner, asset: str) -> int | None:
+        """Give the id of an asset, or None."""
+        if asset not in self.assets:
+            self._learn_assets(runner)
+        return self.assets.get(asset)
+
+    def asset_name(self, runner: Runner, asset_id: int) -> str:
+        """Give the name of an asset by its id."""
+        if asset_id not in self._asset_names:
+            self._learn_assets(runner)
+        return self._asset_names[asset_id]
+
+    def find_holder(self, runner: Runner, holder: Holder) -> int | None:
+        """Give the id of a holder, or None."""
+        self.find_holders(runner, [holder])
+        return self.holders.get(holder)
+
+    def find_holders(self, runner: Runner, holders: Iterable[Holder]) -> None:
+        """Learn the ids of those holders that have one."""
+        unknown = {holder.id for holder in _unknown(holders, self.holders, self._committed and self._committed.holders)}
+        if unknown:
+            refs = runner.compiler.listed(unknown)
+            for id, layer, ref in runner.rows(_find_holders, book=self.book_id, refs=refs):
+                self.holders[Holder(Layer(layer), ref)] = id
+
+    def find_account(self, runner: Runner, account: Account) -> int | None:
+        """Give the id of an account, or None."""
+        self.find_accounts(runner, [account])
+        return self.accounts.get(account)
+
+    def find_accounts(self, runner: Runner, accounts: Iterable[Account]) -> None:
+        """Learn the ids of those accounts that have one."""
+        unknown = {
+            account.path: account
+            for account in _unknown(accounts, self.accounts, self._committed and self._committed.accounts)
+        }
+        if unknown:
+            paths = runner.compiler.listed(unknown)
+            for id, path in runner.rows(_find_accounts, book=self.book_id, paths=paths):
+                self.accounts[unknown[path]] = id
+
+    def add_assets(self, runner: Runner, assets: Iterable[str]) -> None:
+        """Give ids to those assets that have none."""
+        new = [asset for asset in dict.fromkeys(assets) if self.find_asset(runner, asset) is None]
+        if new:
+            first = runner.last_id(runner.schema.asset) + 1
+            ids = {asset: first + place for place, asset in enumerate(new)}
+            runner.insert(runner.schema.asset, [(id, self.book_id, asset, None) for asset, id in ids.items()])
+            self.assets |= ids
+            self._asset_names |= {id: asset for asset, id in ids.items()}
+
+    def add_holders(self, runner: Runner, holders: Iterable[Holder]) -> None:
+        """Give ids to those holders that have none."""
+        wanted = dict.fromkeys(holders)
+        self.find_holders(runner, wanted)
+        new = [holder for holder in wanted if holder not in self.holders]
+        if new:
+            first = runner.last_id(runner.schema.holder) + 1
+            ids = {holder: first + place for place, holder in enumerate(new)}
+            rows = [(id, self.book_id, int(holder.layer), holder.id, 0) for holder, id in ids.items()]
+            runner.insert(runner.schema.holder, rows)
+            self.holders |= ids
+
+    def add_accounts(self, runner: Runner, accounts: Iterable[Account]) -> None:
+        """Give ids to those accounts that have none, and to their holders."""
+        wanted = dict.fromkeys(accounts)
+        self.find_accounts(runner, wanted)
+        new = [account for account in wanted if account not in self.accounts]
+        if new:
+            self.add_holders(runner, (account.owner for account in new if account.owner is not None))
+            first = runner.last_id(runner.schema.account) + 1
+            ids = {account: first + place for place, account in enumerate(new)}
+            runner.insert(runner.schema.account, [self._row(account, id) for account, id in ids.items()])
+            self.accounts |= ids
+
+    def _learn_assets(self, runner: Runner) -> None:
+        for id, name in runner.rows(_find_assets, book=self.book_id):
+            self.assets[name] = id
+            self._asset_names[id] = name
+
+    def _row(self, account: Account, id: int) -> tuple[Any, ...]:
+        # Every award has a leg on the programme's side: its balance is summed when asked for, never a row to wait for.
+        mode = "derived" if account.owner is None else "sync"
+        holder_id = None if account.owner is None else self.holders[account.owner]
+        return (id, self.book_id, holder_id, account.name, account.path, mode)
+
+
+def _unknown(wanted: Iterable[_Item], own: dict[_Item, int], committed: dict[_Item, int] | None) -> list[_Item]:
+    unknown = []
+    for item in wanted:
+        if item not in own:
+            id = committed.get(item) if committed else None
+            if id is None:
+                unknown.append(item)
+            else:
+                own[item] = id
+    return unknown
+
+
+def _find_book(compiler: Compiler) -> Select[Any]:
+    book = compiler.schema.book
+    return select(book.c.id).where(book.c.name == bindparam("name"))
+
+
+def _find_assets(compiler: Compiler) -> Select[Any]:
+    asset = compiler.schema.asset
+    return select(asset.c.id, asset.c.name).where(asset.c.book_id == bindparam("book"))
+
+
+def _find_holders(compiler: Compiler) -> Select[Any]:
+    holder = compiler.schema.holder
+    return select(holder.c.id, holder.c.layer, holder.c.ref).where(
+        holder.c.book_id == bindparam("book"), compiler.in_list(holder.c.ref, "refs")
+    )
+
+
+def _find_accounts(compiler: Compiler) -> Select[Any]:
+    account = compiler.schema.account
+    return select(account.c.id, account.c.path).where(
+        account.c.book_id == bindparam("book"), compiler.in_list(account.c.path, "paths")
+    )

@@ -1,0 +1,156 @@
+"""
+A book in a database: beside the host's own tables, in the host's own transactions where there are any.
+
+>>> from sqlalchemy import create_engine
+>>> from loyalty.ledger.sql.schema import create_tables
+>>> engine = create_engine("sqlite://")
+>>> create_tables(engine)
+>>> store = SqlStore(engine)
+>>> with store.transaction() as book:
+...     book.set_clock_day(20_000)
+>>> with store.transaction() as book:
+...     book.clock_day()
+20000
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from loyalty.errors import StoreError
+from loyalty.ledger.entries import Entry
+from loyalty.ledger.sql.connections import begin_own, join_host
+from loyalty.ledger.sql.facts import Facts
+from loyalty.ledger.sql.journal import Journal
+from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.posting import post_batch
+from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
+from loyalty.ledger.sql.statements import Compiler, Runner
+
+
+class SqlStore:
+    """
+    A book in the tables that :func:`~loyalty.ledger.sql.create_tables` made.
+
+    With an Engine the store opens, commits and rolls back its own transactions; on SQLite they take the writer's lock
+    at once. With a Connection or a Session it joins the host's transaction and never commits: each
+    :meth:`transaction` is a savepoint there, and it is the host who commits. A transaction inside another one of the
+    same thread is a savepoint in it.
+
+    Args:
+        bind: The host's Engine, Connection or Session.
+        book: The name of the book; several live in one database.
+        prefix: What the names of the tables begin with.
+    """
+
+    def __init__(
+        self, bind: Engine | Connection | Session, *, book: str = "main", prefix: str = DEFAULT_PREFIX
+    ) -> None:
+        self._bind = bind
+        self._book = book
+        dialect = bind.get_bind().dialect if isinstance(bind, Session) else bind.dialect
+        self._compiler = Compiler(Schema.of(prefix), dialect)
+        self._open = threading.local()
+        self._names = Names(book)
+
+    def transaction(self) -> AbstractContextManager[SqlTransaction]:
+        """
+        Open a transaction or join the one that is open; an error inside leaves nothing behind.
+
+        Raises:
+            StoreError: the tables are missing, or the database cannot be locked.
+        """
+        return self._own(self._bind) if isinstance(self._bind, Engine) else self._joined(self._bind)
+
+    @contextmanager
+    def _own(self, engine: Engine) -> Iterator[SqlTransaction]:
+        outer: SqlTransaction | None = getattr(self._open, "transaction", None)
+        if outer is not None:
+            with outer.savepoint():
+                yield outer
+            return
+        # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
+        names = Names(self._book, self._names)
+        with begin_own(engine) as connection:
+            transaction = self._start(connection, names)
+            self._open.transaction = transaction
+            try:
+                yield transaction
+                transaction.check()
+            finally:
+                self._open.transaction = None
+        names.publish()
+
+    @contextmanager
+    def _joined(self, host: Connection | Session) -> Iterator[SqlTransaction]:
+        connection = host.connection() if isinstance(host, Session) else host
+        with join_host(connection):
+            transaction = self._start(connection, Names(self._book))
+            yield transaction
+            transaction.check()
+
+    def _start(self, connection: Connection, names: Names) -> SqlTransaction:
+        runner = Runner(connection, self._compiler)
+        try:
+            names.open_book(runner)
+        except (OperationalError, ProgrammingError) as error:
+            prefix = self._compiler.schema.prefix
+            raise StoreError(
+                f"the tables {prefix}* cannot be used ({error.orig}); "
+                f"create them with loyalty.ledger.sql.create_tables(engine, prefix={prefix!r})"
+            ) from error
+        return SqlTransaction(runner, names)
+
+
+class SqlTransaction(Facts, Journal):
+    """Reads and writes of a :class:`SqlStore`, on one connection inside one transaction."""
+
+    def __init__(self, runner: Runner, names: Names) -> None:
+        self.runner = runner
+        self.names = names
+        self._failure: DBAPIError | None = None
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """
+        Post entries as one batch: lots of the whole batch are created before any is consumed, floors come last.
+
+        Raises:
+            LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
+            StoreError: the database refused what was written; the transaction cannot end well any more.
+        """
+        self.check()
+        try:
+            post_batch(self.runner, self.names, entries)
+        except DBAPIError as error:
+            self._failure = error
+            raise StoreError(f"the database refused a batch ({error.orig}); roll back and try again") from error
+
+    def check(self) -> None:
+        """
+        Make sure that everything that was written is whole.
+
+        Raises:
+            StoreError: an earlier batch failed half-way and the error was swallowed.
+        """
+        if self._failure is not None:
+            raise StoreError(f"an earlier batch failed ({self._failure.orig}); roll back") from self._failure
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Have an error inside undo what was done inside, and nothing else."""
+        try:
+            with self.runner.connection.begin_nested():
+                yield
+                self.check()
+        except BaseException:
+            # What failed is undone, and so are ids that were given inside.
+            self._failure = None
+            self.names.forget()
+            self.names.open_book(self.runner)
+            raise
