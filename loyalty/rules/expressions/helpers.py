@@ -1,7 +1,8 @@
 """
 The divisions that generated source calls: plain functions over ints, which numba compiles unchanged.
 
-No intermediate leaves 64 bits where the product of :func:`mul_div` fits, which the checker has proven.
+None calls another, so that each can be compiled alone. No intermediate leaves 64 bits where the product of
+:func:`mul_div` fits, which the checker has proven.
 
 >>> trunc_div(-7, 2), trunc_mod(-7, 2), mul_div(5, 1, 2, HALF_EVEN)
 (-3, -1, 2)
@@ -42,7 +43,10 @@ def trunc_mod(numerator: int, denominator: int) -> int:
     Raises:
         ZeroDivisionError: *denominator* is 0, which no compiled expression gives it.
     """
-    return numerator - trunc_div(numerator, denominator) * denominator
+    rest = numerator % denominator
+    if rest != 0 and (numerator < 0) != (denominator < 0):
+        rest -= denominator
+    return rest
 
 
 def mul_div(left: int, right: int, divisor: int, mode: int) -> int:
@@ -62,7 +66,9 @@ def mul_div(left: int, right: int, divisor: int, mode: int) -> int:
     [-2, -3, -3, -2]
     """
     product = left * right
-    quotient = trunc_div(product, divisor)
+    quotient = product // divisor
+    if quotient < 0 and product % divisor != 0:
+        quotient += 1
     rest = product - quotient * divisor
     if rest == 0 or mode == DOWN:
         return quotient

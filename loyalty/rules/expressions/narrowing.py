@@ -43,7 +43,10 @@ class Facts:
         if node.range is None or isinstance(node, Literal):
             return node
         known = self.ranges.get(key(node))
-        return node if known is None else evolve(node, range=known)
+        if known is None:
+            return node
+        met = node.range.meet(known.lo, known.hi)
+        return evolve(node, range=met.without_zero() if known.nonzero else met)
 
     def join(self, other: Facts) -> Facts:
         """Give what is known when either of the two holds."""
