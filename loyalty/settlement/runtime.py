@@ -215,6 +215,11 @@ def first_day(m: Any, b: int) -> int:
     return m.buckets[b][span.lo].day if span.lo < span.hi else NEVER
 
 
+def lot_day(m: Any, c: int, day: int) -> int:
+    """Give the expiry day of what is earned of currency *c* on *day*."""
+    return m.expiry[c][day - FIRST_DAY]
+
+
 def maturity(m: Any, day: int, days: int, months: int) -> int:
     """Give the day at whose start an award of *day* matures."""
     return add_months(m, day, months) if months > 0 else day + days
@@ -288,7 +293,7 @@ def half_even(numerator: int, denominator: int) -> int:
 #: What the generated step may call, by name.
 FUNCTIONS: Final = (
     "add_bucket take_bucket earn_available spend owe redeem take_back expire_available expire_pending activate "
-    "first_day maturity add_months anniversary month_start roll_window add_trailing adjust_trailing half_even"
+    "first_day lot_day maturity add_months anniversary month_start roll_window add_trailing adjust_trailing half_even"
 ).split()
 
 #: The constants that the generated step names.

@@ -1,0 +1,413 @@
+"""
+The source of one kind of event that earns: conditions, awards, caps, stacking, payment, and what metrics count of it.
+
+Conditions are tested in one fixed order, and the traced variant records the first that fails, or each step of the
+award that is paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from loyalty.core.calendar import FIRST_DAY
+from loyalty.core.holders import Layer
+from loyalty.programme.model import Role
+from loyalty.rules.declaration import Cap, Group, OnEnd, Rule, Take
+from loyalty.rules.expressions import Expression, emit
+from loyalty.settlement.awards import award_uses_measure, write_award
+from loyalty.settlement.layout import Key, Layout
+from loyalty.settlement.windows import (
+    count_distinct,
+    count_now,
+    metric_names,
+    period_source,
+    read_into_locals,
+)
+from loyalty.settlement.writer import Writer
+from loyalty.tiers.declaration import Measure, Metric
+
+
+class Texts:
+    """Whole numbers for the texts that expressions compare with; a text that no expression names has none."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, dict[str, int]] = {}
+
+    def intern(self, name: str, text: str) -> int:
+        """Give the code of *text* among the texts that *name* is compared with."""
+        known = self.codes.setdefault(name, {})
+        return known.setdefault(text, len(known))
+
+
+def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
+    """Write ``on_KIND(e, s, m, o)``."""
+    rules = layout.rules.get(kind, [])
+    counted = layout.metrics_of(kind)
+    with w.block(f"def on_{mangle(kind)}(e, s, m, o)"):
+        w.line("p = m.p")
+        w.line("day = e.day")
+        w.line(f"tier = {'s.effective' if layout.layer is Layer.PARTNER else 'e.tier'}")
+        read_into_locals(w, layout, _metrics_read(layout, rules), "day")
+        w.line("row = s.row_count")
+        if layout.tracked(kind):
+            _write_row(w, layout, kind, rules)
+        first = layout.parameter("programme starts", layout.programme.first_day)
+        last = layout.parameter("programme ends", layout.programme.last_day or 2**31 - 2)
+        with w.block(f"if day < {first} or day > {last}"):
+            w.trace("outside", "day")
+            w.line("return")
+        for currency in sorted({c for rule in rules for c in rule.give[layout.layer]}, key=layout.currency.__getitem__):
+            c = layout.currency[currency]
+            w.line(f"earned_{c} = 0")
+            w.line(f"lot_{c} = m.expiry[{c}][day - {FIRST_DAY}]")
+        for unit in _stacked(layout, rules):
+            _write_unit(w, layout, unit, texts)
+        for currency in {c for rule in rules for c in rule.give[layout.layer]}:
+            for index, metric in layout.earned_metrics(currency):
+                with w.block(f"if earned_{layout.currency[currency]} > 0"):
+                    count_now(w, layout, index, metric, f"earned_{layout.currency[currency]}")
+        for index, metric in counted:
+            _write_count(w, layout, kind, index, metric, texts)
+    w.line("")
+
+
+def mangle(kind: str) -> str:
+    """Give the kind as part of a Python name; kinds that differ stay different."""
+    return "".join(c if c.isalnum() else "_" if c == "." else f"_{ord(c):x}_" for c in kind)
+
+
+def source_of(expression: Expression, texts: Texts, rename: dict[str, str] | None = None) -> str:
+    """Give the Python source of an expression of the programme."""
+    return emit(expression, texts.intern, rename=rename)
+
+
+def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: dict[str, str] | None = None) -> None:
+    """Write the measure of the rule into ``of``, where an award of this layer needs it."""
+    if rule.of is not None and (award_uses_measure(rule, layout) or w.traced):
+        w.line(f"of = {source_of(rule.of, texts, rename)}")
+
+
+def rule_code(layout: Layout, rule: Rule) -> int:
+    """Give the number under which postings and traces name the rule."""
+    return layout.names.label_code[rule.name]
+
+
+def caps_of(layout: Layout, rule: Rule, currency: str) -> Iterator[tuple[Cap, object]]:
+    """Give the caps that bound the rule's awards of a currency, each with the name of its key table."""
+    for index, cap in enumerate(rule.caps):
+        if cap.currency == currency:
+            yield cap, ("cap", rule.name, index)
+    if rule.campaign:
+        for index, cap in enumerate(layout.programme.campaigns[rule.campaign].caps):
+            if cap.currency == currency:
+                yield cap, ("campaign", rule.campaign, index)
+
+
+def _metrics_read(layout: Layout, rules: list[Rule]) -> set[str]:
+    return metric_names(layout, *(part for rule in rules for part in (rule.when, rule.of)))
+
+
+def _write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
+    """Record what a refund, an end or a follow-up of this event will need."""
+    w.line("room(m.rows, row)")
+    w.line("s.row_count = row + 1")
+    w.line("r = m.rows[row]")
+    w.line("r.day = day")
+    w.line("r.tier = tier")
+    w.line("r.first_leg = s.leg_count")
+    w.line("r.end_leg = s.leg_count")
+    w.line("r.refunded = 0")
+    w.line("r.voided = 0")
+    w.line("r.counted = 0")
+    w.line("r.previous = -1")
+    part = layout.part_field(kind)
+    w.line(f"r.part = e.f_{part}" if part else "r.part = 1")
+    for attribute in row_attributes(layout, kind):
+        w.line(f"r.{attribute} = {attribute if attribute.startswith('metric_') else f'e.{attribute}'}")
+    for key in layout.keys_of_kind.get(kind, []):
+        w.line(f"r.k{key.index} = e.k{key.index}")
+    if any(rule.on_end is OnEnd.REVERSE for rule in rules):
+        key = chain_key(layout, kind)
+        w.line(f"chain = m.keys[{key.index}][{key.slot}]")
+        w.line("r.previous = chain.a - 1")
+        w.line("chain.a = row + 1")
+
+
+def row_attributes(layout: Layout, kind: str) -> list[str]:
+    """Give the attributes of a row that keep what expressions read of the event."""
+    attributes = []
+    for name in sorted(layout.row_fields[kind]):
+        if name == "event.person":
+            attributes.append("has_person")
+        elif name.startswith("event."):
+            field = name.removeprefix("event.")
+            attributes.append(f"f_{field}")
+            if not layout.programme.events[kind].fields[field].required:
+                attributes.append(f"p_{field}")
+        elif not name.startswith("tier."):
+            attributes.append(f"metric_{name}")
+    return attributes
+
+
+def _stacked(layout: Layout, rules: list[Rule]) -> list[tuple[Group | None, list[Rule]]]:
+    """Put the rules of a group that chooses together, at the place of its first."""
+    units: list[tuple[Group | None, list[Rule]]] = []
+    for rule in rules:
+        group = layout.programme.groups.get(rule.group) if rule.group else None
+        if group is None or group.take is Take.ALL:
+            units.append((None, [rule]))
+            continue
+        known = next((members for other, members in units if other is group), None)
+        if known is None:
+            units.append((group, [rule]))
+        else:
+            known.append(rule)
+    return units
+
+
+def _write_unit(w: Writer, layout: Layout, unit: tuple[Group | None, list[Rule]], texts: Texts) -> None:
+    group, rules = unit
+    if group is None:
+        with _applying(w, layout, rules[0], texts):
+            _write_awards(w, layout, rules[0], texts)
+            _write_payment(w, layout, rules[0])
+        return
+    w.line("winner = -1")
+    if group.take is Take.BEST:
+        w.line("most = 0")
+    for place, rule in enumerate(rules):
+        with _applying(w, layout, rule, texts):
+            _write_awards(w, layout, rule, texts)
+            if group.take is Take.FIRST:
+                paid = " or ".join(f"{variable} > 0" for variable in _award_names(layout, rule))
+                with w.block(f"if winner < 0 and ({paid})"):
+                    w.line(f"winner = {place}")
+            elif group.by in rule.give[layout.layer]:
+                name = _award_name(layout, rule, str(group.by))
+                with w.block(f"if {name} > most"):
+                    w.line(f"most = {name}")
+                    w.line(f"winner = {place}")
+            w.trace("candidate", rule_code(layout, rule), *_award_names(layout, rule))
+    for place, rule in enumerate(rules):
+        with w.block(f"if winner == {place}"):
+            _write_payment(w, layout, rule)
+        if w.traced:
+            with w.block(f"elif winner >= 0 and tried_{rule_code(layout, rule)}"):
+                w.trace("skip", rule_code(layout, rule), "'outbid'", "winner")
+
+
+@contextmanager
+def _applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[None]:
+    """Write the conditions of the rule around what it does, in their order, each with its reason where it fails."""
+    code = rule_code(layout, rule)
+    reasons: list[tuple[object, ...]] = []
+    if w.traced:
+        w.line(f"tried_{code} = False")
+
+    def require(condition: str, *reason: str) -> None:
+        reasons.append(reason)
+        w.open(f"if {condition}")
+
+    campaign = layout.programme.campaigns[rule.campaign] if rule.campaign else None
+    for what, valid in (("'validity'", rule.valid), ("'campaign'", campaign and campaign.valid)):
+        if valid and valid.first_day is not None:
+            bound = layout.parameter(f"{rule.name}: from", valid.first_day)
+            require(f"day >= {bound}", what, bound)
+        if valid and valid.last_day is not None:
+            bound = layout.parameter(f"{rule.name}: through", valid.last_day)
+            require(f"day <= {bound}", what, bound)
+    if rule.when is not None:
+        require(source_of(rule.when, texts), "'when'")
+    if rule.once_per is not None:
+        once = layout.key(("once", rule.name), [rule.on], rule.once_per)
+        require(f"m.keys[{once.index}][{once.slot}].a == 0", "'once_per'")
+    if rule.cooldown is not None:
+        rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
+        over = f"m.keys[{rest.index}][{rest.slot}].a"
+        require(f"{'e.instant' if rule.cooldown.length.hours else 'day'} >= {over}", "'cooldown'", over)
+    if rule.streak is not None:
+        _write_streak(w, layout, rule)
+        require(f"complete_{code}", "'streak'", f"m.keys[{_streak_key(layout, rule)}][0].b")
+    if w.traced:
+        w.line(f"tried_{code} = True")
+    yield
+    for reason in reversed(reasons):
+        w.close()
+        if w.traced:
+            with w.block("else"):
+                w.trace("skip", code, *reason)
+
+
+def _streak_key(layout: Layout, rule: Rule) -> int:
+    return layout.key(("streak", rule.name), [rule.on], ()).index
+
+
+def _write_streak(w: Writer, layout: Layout, rule: Rule) -> None:
+    if rule.streak is None:
+        return
+    code = rule_code(layout, rule)
+    w.line(f"run = m.keys[{_streak_key(layout, rule)}][0]")
+    w.line(f"now = {period_source(layout, rule.streak.every, 'day')}")
+    w.line(f"complete_{code} = False")
+    with w.block("if run.a != now + 1"):
+        w.line("run.b = run.b + 1 if run.a == now else 1")
+        w.line("run.a = now + 1")
+        length = layout.parameter(f"{rule.name}: streak length", rule.streak.length)
+        w.line(f"complete_{code} = run.b {f'% {length} == 0' if rule.streak.repeat else f'== {length}'}")
+
+
+def _award_name(layout: Layout, rule: Rule, currency: str) -> str:
+    return f"a{rule_code(layout, rule)}_{layout.currency[currency]}"
+
+
+def _award_names(layout: Layout, rule: Rule) -> list[str]:
+    return [_award_name(layout, rule, currency) for currency in rule.give[layout.layer]]
+
+
+def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
+    code = rule_code(layout, rule)
+    write_measure(w, layout, rule, texts)
+    for currency in rule.give[layout.layer]:
+        name = _award_name(layout, rule, currency)
+        c = layout.currency[currency]
+        write_award(w, layout, rule, currency, name, code)
+        for place, (cap, key_name) in enumerate(caps_of(layout, rule, currency)):
+            limit = layout.parameter(f"{rule.name}: cap", cap.amount)
+            if w.traced:
+                w.line(f"before = {name}")
+            if cap.per_event:
+                w.line(f"used_{name}_{place} = 0")
+            else:
+                key = layout.cap_key(cap, key_name, rule.on)
+                cell = f"m.keys[{key.index}][{key.slot}]"
+                if cap.period:
+                    w.line(f"cap_{name}_{place} = {period_source(layout, cap.period, 'day')}")
+                    w.line(
+                        f"used_{name}_{place} = {cell}.b if {cell}.a == cap_{name}_{place} else 0"
+                    )
+                else:
+                    w.line(f"used_{name}_{place} = {cell}.b")
+            with w.block(f"if {name} > {limit} - used_{name}_{place}"):
+                # Headroom can be below zero only after a cap was lowered; such a cap gives nothing.
+                w.line(f"{name} = max(0, {limit} - used_{name}_{place})")
+            w.trace("cap", code, c, place, limit, f"used_{name}_{place}", "before", name)
+
+
+def _write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
+    code = rule_code(layout, rule)
+    names = _award_names(layout, rule)
+    for currency, name in zip(rule.give[layout.layer], names, strict=True):
+        with w.block(f"if {name} > 0"):
+            _write_leg(w, layout, rule, currency, name)
+        if w.traced:
+            with w.block("else"):
+                w.trace("nothing", code, layout.currency[currency])
+    marks: list[str] = []
+    if rule.once_per is not None:
+        once = layout.key(("once", rule.name), [rule.on], rule.once_per)
+        marks.append(f"m.keys[{once.index}][{once.slot}].a = 1")
+    if rule.cooldown is not None:
+        rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
+        length = rule.cooldown.length
+        if length.hours:
+            after = f"e.instant + {layout.parameter(f'{rule.name}: cooldown us', length.hours * 3_600_000_000)}"
+        elif length.months:
+            after = f"add_months(m, day, {layout.parameter(f'{rule.name}: cooldown months', length.months)})"
+        else:
+            after = f"day + {layout.parameter(f'{rule.name}: cooldown days', length.days)}"
+        marks.append(f"m.keys[{rest.index}][{rest.slot}].a = {after}")
+    if marks:
+        with w.block("if " + " or ".join(f"{name} > 0" for name in names)):
+            for mark in marks:
+                w.line(mark)
+
+
+def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) -> None:
+    """Write the payment of one award: caps used, credit, and the row that a reversal will read."""
+    code = rule_code(layout, rule)
+    c = layout.currency[currency]
+    for place, (cap, key_name) in enumerate(caps_of(layout, rule, currency)):
+        if cap.per_event:
+            continue
+        key = layout.cap_key(cap, key_name, rule.on)
+        w.line(f"cell = m.keys[{key.index}][{key.slot}]")
+        if cap.period:
+            w.line(f"cell.a = cap_{name}_{place}")
+        w.line(f"cell.b = used_{name}_{place} + {name}")
+    w.line(f"earned_{c} += {name}")
+    pending = rule.pending.get(currency)
+    bucket, matures = -1, "0"
+    if pending is None:
+        w.line(f"earn_available(m, o, {code}, {c}, {name}, lot_{c}, -1, ISSUED)")
+    else:
+        bucket = layout.pending_bucket(currency, pending)
+        w.line(f"m.wallets[{c}].pending += {name}")
+        w.line(f"add_bucket(m, {bucket}, day, {name})")
+        w.line(f"put(o, ({code}, {c}, ISSUED, PENDING, {name}, lot_{c}, -1))")
+        if pending.duration:
+            w.line(f"matures = maturity(m, day, {pending.duration.days}, {pending.duration.months})")
+            matures = "matures"
+            w.line("s.next_due = min(s.next_due, matures)")
+        else:
+            matures = "NEVER"
+    w.line(f"s.next_due = min(s.next_due, lot_{c})")
+    w.trace("paid", code, c, name, "ISSUED", bucket, f"lot_{c}", matures)
+    if layout.tracked(rule.on):
+        leg = next(leg for leg in layout.legs if leg.rule is rule and leg.currency == currency)
+        w.line("room(m.legs, s.leg_count)")
+        w.line("g = m.legs[s.leg_count]")
+        w.line("s.leg_count += 1")
+        w.line("r.end_leg = s.leg_count")
+        w.line(f"g.code = {leg.code}")
+        w.line(f"g.granted = {name}")
+        w.line("g.reversed = 0")
+        w.line(f"g.lot = lot_{c}")
+        w.line(f"g.bucket = {bucket}")
+        w.line(f"g.matures = {matures}")
+
+
+def _write_count(w: Writer, layout: Layout, kind: str, index: int, metric: Metric, texts: Texts) -> None:
+    """Write what the metric counts of this event."""
+    with w.when(source_of(metric.when, texts) if metric.when else None):
+        if layout.tracked(kind):
+            w.line(f"r.counted |= {1 << index}")
+        if metric.while_not_ended:
+            write_in_force(w, layout, kind, index, metric)
+        elif metric.measure is Measure.COUNT:
+            count_now(w, layout, index, metric, "1")
+        elif metric.measure is Measure.SUM and metric.of:
+            w.line(f"amount = {source_of(metric.of, texts)}")
+            count_now(w, layout, index, metric, "amount")
+        elif metric.measure is Measure.DISTINCT and metric.by:
+            key = layout.key(("distinct", metric.name), [kind], [metric.by])
+            count_distinct(w, layout, index, metric, key.slot, key.index)
+
+
+def write_in_force(w: Writer, layout: Layout, kind: str, index: int, metric: Metric) -> None:
+    """Write how a certification comes into force for a metric that counts while it is not ended."""
+    key = force_key(layout, kind, metric)
+    w.line(f"cell = m.keys[{key.index}][{key.slot}]")
+    with w.block("if cell.a == 0"):
+        w.line("cell.a = 1")
+        if metric.measure is Measure.DISTINCT and metric.by:
+            value = layout.key(("value", metric.name), [kind], [metric.by])
+            w.line(f"cell.b = {value.slot}")
+            w.line(f"holds = m.keys[{value.index}][{value.slot}]")
+            w.line("holds.a += 1")
+            with w.block("if holds.a == 1"):
+                w.line(f"m.metrics[{index}].total += 1")
+        else:
+            w.line(f"m.metrics[{index}].total += 1")
+
+
+def force_key(layout: Layout, kind: str, metric: Metric) -> Key:
+    """Give the key table of what is in force for a metric; all kinds that end the same kind share its key."""
+    endings = layout.kinds_about(kind, Role.ENDS)
+    return layout.key(("force", metric.name), [kind, *(k.name for k in endings)], endings[0].by)
+
+
+def chain_key(layout: Layout, kind: str) -> Key:
+    """Give the key table of the newest row in force of a kind that can end."""
+    endings = layout.kinds_about(kind, Role.ENDS)
+    return layout.key(("ends", kind), [kind, *(k.name for k in endings)], endings[0].by)

@@ -1,0 +1,103 @@
+"""
+Events as the step reads them: whole numbers, texts as codes, composite keys as slots.
+
+Keys are interned here, outside the step, for each holder; states that are compared must be compared by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from loyalty.core.calendar import PERIOD_MONTHS, Calendar, Period, month_tables, parse_day
+from loyalty.core.calendar import FIRST_DAY as TABLE_START
+from loyalty.core.events import Event
+from loyalty.programme.model import EventKind, FieldType
+from loyalty.rules.declaration import KeyPart, Subject
+from loyalty.settlement.earning import Texts
+from loyalty.settlement.layout import OVERRIDE_ITEM, Key, Layout
+
+#: Writes an event into an item record: (item, event, day, the holder's key tables).
+Encode = Callable[[Any, Event, int, list[dict[Any, int]]], None]
+
+
+class Encoder:
+    """Encodes the events of one layer."""
+
+    def __init__(self, layout: Layout, texts: Texts) -> None:
+        self.layout = layout
+        self.calendar: Calendar = layout.programme.calendar
+        self._by_kind = {
+            name: _compile(layout, kind, code, texts)
+            for code, (name, kind) in enumerate(layout.programme.events.items())
+        }
+        self._tier_level = {tier.name: level for level, tier in enumerate(layout.programme.ladder.tiers)}
+
+    def encode(self, item: Any, event: Event, keys: list[dict[Any, int]], *, row: int, tier: int, instant: int) -> None:
+        """
+        Write *event* into *item*.
+
+        Args:
+            row: The row of the event that it speaks of, or -1.
+            tier: The partner's tier just before it, for the person's layer.
+            instant: When it takes its place in the order, UTC microseconds; later than it occurred where it waited.
+        """
+        day = self.calendar.day_of(instant)
+        item.day = day
+        item.instant = instant
+        item.row = row
+        item.tier = tier
+        item.has_person = event.person is not None
+        encode = self._by_kind.get(event.kind)
+        if encode is not None:
+            encode(item, event, day, keys)
+            return
+        item.kind = OVERRIDE_ITEM
+        item.tier_to = self._tier_level[str(event.fields["tier"])]
+        item.until = parse_day(str(event.fields["until"]))
+
+
+def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode:
+    """Write the encoder of one kind as source: one line for each field and key that the step reads."""
+    lines = [f"item.kind = {code}", "fields = event.fields"]
+    scope: dict[str, Any] = {"month_of": month_tables()[0]}
+    for spec in kind.fields.values():
+        name = spec.name
+        lines.append(f"value = fields.get({name!r})")
+        lines.append(f"item.p_{name} = value is not None")
+        if spec.type is FieldType.ONE_OF:
+            scope[f"codes_{name}"] = {value: index for index, value in enumerate(spec.values)}
+            lines.append(f"item.f_{name} = -1 if value is None else codes_{name}[value]")
+        elif spec.type is FieldType.TEXT:
+            scope[f"codes_{name}"] = texts.codes.get(f"event.{name}", {})
+            lines.append(f"item.f_{name} = codes_{name}.get(value, -1)")
+        else:
+            lines.append(f"item.f_{name} = 0 if value is None else value")
+    for key in layout.keys_of_kind.get(kind.name, []):
+        lines.append(f"known = keys[{key.index}]")
+        lines.append(f"item.k{key.index} = known.setdefault({_key_source(layout, key)}, len(known))")
+    body = "".join(f"    {line}\n" for line in lines)
+    exec(f"def encode(item, event, day, keys):\n{body}", scope)
+    encode: Encode = scope["encode"]
+    return encode
+
+
+def _key_source(layout: Layout, key: Key) -> str:
+    return "(" + "".join(f"{_part_source(layout, part)}, " for part in key.parts) + ")"
+
+
+def _part_source(layout: Layout, part: KeyPart) -> str:
+    if part is Subject.PARTNER:
+        return "event.partner"
+    if part is Subject.PERSON:
+        return "event.person"
+    if not isinstance(part, Period):
+        return f"fields.get({part!r})"
+    if part is Period.DAY:
+        return "day"
+    if part is Period.WEEK:
+        return "(day + 3) // 7"
+    shift = layout.programme.year_starts_month - 1
+    return f"(month_of[day - {TABLE_START}] - {shift}) // {PERIOD_MONTHS[part]}"
+
+

@@ -1,0 +1,153 @@
+"""
+The one step of a programme, as Python source, and as functions ready to run.
+
+``step(e, s, m, o)`` settles one item of a holder's history: ``e`` the encoded item, ``s`` the holder's scalars, ``m``
+its tables and the parameters, ``o`` the output. It reads nothing else, draws nothing and calls no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from attrs import frozen
+
+from loyalty.core.holders import Layer
+from loyalty.programme.model import Programme, Role
+from loyalty.rules.expressions import helpers
+from loyalty.settlement import runtime
+from loyalty.settlement.boundary import write_boundary
+from loyalty.settlement.earning import Texts, mangle, write_earning
+from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
+from loyalty.settlement.reversing import write_end, write_follow, write_refund
+from loyalty.settlement.writer import Writer
+
+#: The helpers of expressions that generated source may call.
+EXPRESSION_HELPERS = ("trunc_div", "trunc_mod", "mul_div")
+
+Step = Callable[[Any, Any, Any, Any], None]
+
+
+@frozen(eq=False)
+class LayerStep:
+    """One layer's step: its source, and the functions made of it (the traced one records why)."""
+
+    layout: Layout
+    texts: Texts
+    source: str
+    step: Step
+    boundary: Step
+    traced_step: Step
+
+
+@frozen(eq=False)
+class Steps:
+    """The steps of a programme, by layer, and the names behind their whole numbers."""
+
+    programme: Programme
+    names: Names
+    layers: Mapping[Layer, LayerStep]
+
+
+def steps_of(programme: Programme) -> Steps:
+    """Generate the steps of a programme; the same revision is generated once a process."""
+    return _cached(_ByRevision(programme))
+
+
+@frozen(hash=False, eq=False)
+class _ByRevision:
+    programme: Programme
+
+    def __hash__(self) -> int:
+        return hash((self.programme.id, self.programme.revision))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByRevision) and (
+            (self.programme.id, self.programme.revision) == (other.programme.id, other.programme.revision)
+        )
+
+
+@lru_cache(maxsize=64)
+def _cached(key: _ByRevision) -> Steps:
+    names = Names.of(key.programme)
+    return Steps(key.programme, names, {layer: _layer_step(key.programme, layer, names) for layer in Layer})
+
+
+def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
+    layout = layout_of(programme, layer, names)
+    texts = Texts()
+    source = step_source(layout, texts, traced=False)
+    plain = _compile(source, f"<step of {programme.id}, {layer.name.lower()}>")
+    # The traced variant reads the same numbers, so it gets its own copy of the layout's vectors.
+    traced_layout = layout_of(programme, layer, names)
+    traced = _compile(
+        step_source(traced_layout, texts, traced=True), f"<traced step of {programme.id}, {layer.name.lower()}>"
+    )
+    if traced_layout.parameters != layout.parameters or traced_layout.keys != layout.keys:
+        raise AssertionError("the traced step must number its parameters and keys as the plain one does")
+    return LayerStep(layout, texts, source, plain["step"], plain["boundary"], traced["step"])
+
+
+def step_source(layout: Layout, texts: Texts, *, traced: bool) -> str:
+    """Give the Python source of one layer's step."""
+    w = Writer(traced)
+    write_boundary(w, layout, texts)
+    kinds = list(layout.programme.events.values())
+    for kind in kinds:
+        write_earning(w, layout, kind.name, texts)
+        if kind.role is Role.REFUNDS:
+            write_refund(w, layout, kind, texts)
+        elif kind.role is Role.ENDS:
+            write_end(w, layout, kind)
+        elif kind.role is Role.FOLLOWS:
+            write_follow(w, layout, kind)
+    _write_step(w, layout)
+    legend = [f"# p[{index}] is {name}: {layout.parameters[index]}" for index, name in enumerate(layout.legend)]
+    return "\n".join([*legend, "", w.text])
+
+
+def namespace(primitives: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the names that generated source runs among: constants, runtime functions, and the two primitives."""
+    return {
+        **runtime.CONSTANTS,
+        **{name: getattr(runtime, name) for name in runtime.FUNCTIONS},
+        **{name: getattr(helpers, name) for name in EXPRESSION_HELPERS},
+        **primitives,
+    }
+
+
+def _compile(source: str, name: str) -> dict[str, Any]:
+    functions = namespace({"put": runtime.put, "room": runtime.room})
+    exec(compile(source, name, "exec"), functions)
+    return functions
+
+
+def _write_step(w: Writer, layout: Layout) -> None:
+    """Write the dispatch over kinds; effects on earlier events come before what the event itself earns."""
+    partner = layout.layer is Layer.PARTNER
+    with w.block("def step(e, s, m, o)"):
+        with w.block("if e.day >= s.next_due"):
+            w.line("boundary(s, m, o, e.day)")
+        with w.block("if s.anchor < 0"):
+            w.line("enrol(s, m, e.day)")
+        head = "if"
+        for code, kind in enumerate(layout.programme.events.values()):
+            name = mangle(kind.name)
+            with w.block(f"{head} e.kind == {code}"):
+                earns = bool(layout.rules.get(kind.name) or layout.metrics_of(kind.name))
+                if kind.role in (Role.REFUNDS, Role.ENDS, Role.FOLLOWS):
+                    verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}[kind.role]
+                    w.line(f"{verb}_{name}(e, s, m, o)")
+                if earns or kind.role is Role.NONE:
+                    w.line(f"on_{name}(e, s, m, o)")
+                if kind.role in (Role.NONE, Role.FOLLOWS):
+                    w.line("after_event(s, m, o, e.day)")
+                elif kind.role is Role.ENDS and partner:
+                    w.line("promote(s, m, o, e.day)")
+            head = "elif"
+        with w.block(f"{head} e.kind == {REDEEM_ITEM}"):
+            w.line(f"redeem(m, o, {layout.names.label_code[REDEEM]}, e.currency, e.amount)")
+        if partner:
+            with w.block(f"elif e.kind == {OVERRIDE_ITEM}"):
+                w.line("override(e, s, o)")

@@ -1,0 +1,207 @@
+"""
+Where everything of one layer stands: indexes of wallets, bucket tables, metrics, keys and parameters.
+
+The layout is made once for a programme and a layer. The generated step, the encoder of events and the state are all
+read off it, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import Factory, define, field, frozen
+
+from loyalty.core.calendar import Period
+from loyalty.core.holders import Layer
+from loyalty.programme.model import EventKind, Programme, Role
+from loyalty.rules.declaration import ByField, Cap, KeyPart, OnEnd, Pending, Rule, Subject
+from loyalty.tiers.declaration import Measure, Metric, WindowKind
+
+#: The clock's and the commands' reasons, which stand beside the rules' names in postings.
+EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION, REDEEM = (
+    "@expiry", "@activation", "@review", "@grace", "@override", "@promotion", "@redeem",
+)  # fmt: skip
+
+#: Codes of the items of a history that no programme declares.
+REDEEM_ITEM, OVERRIDE_ITEM = -1, -2
+
+
+@frozen
+class Names:
+    """The names behind the whole numbers of the step's output, shared by all layers of a programme."""
+
+    labels: tuple[str, ...]
+    assets: tuple[str, ...]
+    label_code: dict[str, int] = field(eq=False)
+    tier_asset: int
+    badge_asset: int
+
+    @classmethod
+    def of(cls, programme: Programme) -> Names:
+        """List the programme's rules, currencies, tiers and badges in their declared order."""
+        labels = (
+            *(rule.name for rule in programme.rules),
+            EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION, REDEEM,
+            *(f"@badge.{badge.name}" for badge in programme.badges),
+            *(f"@allotment.{allotment.name}" for allotment in programme.allotments),
+        )  # fmt: skip
+        tiers = [f"tier.{tier.name}" for tier in programme.ladder.tiers]
+        badges = [f"badge.{badge.name}" for badge in programme.badges]
+        count = len(programme.currencies)
+        return cls(
+            labels,
+            (*programme.currencies, *tiers, *badges),
+            {label: code for code, label in enumerate(labels)},
+            count,
+            count + len(tiers),
+        )
+
+
+@frozen
+class Key:
+    """One keyed table of a holder: the parts that make its key; an empty key has the slot 0 alone."""
+
+    index: int
+    parts: tuple[KeyPart, ...]
+
+    @property
+    def slot(self) -> str:
+        """Python source of the slot in the step."""
+        return f"e.k{self.index}" if self.parts else "0"
+
+
+@frozen
+class Leg:
+    """One award of a rule: what a reversal must find again."""
+
+    code: int
+    rule: Rule
+    currency: str
+
+
+@define
+class Layout:
+    """Indexes of one layer; made by :func:`layout_of`."""
+
+    programme: Programme
+    layer: Layer
+    names: Names
+    rules: dict[str, list[Rule]]
+    metrics: list[Metric]
+    currency: dict[str, int] = Factory(dict)
+    pending: list[tuple[int, Pending]] = Factory(list)
+    bucket_count: int = 0
+    trailing: dict[str, int] = Factory(dict)
+    keys: list[Key] = Factory(list)
+    keys_of_kind: dict[str, list[Key]] = Factory(dict)
+    legs: list[Leg] = Factory(list)
+    parameters: list[int] = Factory(list)
+    legend: list[str] = Factory(list)
+    row_fields: dict[str, set[str]] = Factory(dict)
+    _named_keys: dict[object, Key] = Factory(dict)
+
+    def parameter(self, name: str, value: int) -> str:
+        """Add a number of the declaration to the parameter vector, and give the source that reads it."""
+        self.parameters.append(value)
+        self.legend.append(name)
+        return f"p[{len(self.parameters) - 1}]"
+
+    def key(self, name: object, kinds: Iterable[str], parts: Iterable[KeyPart]) -> Key:
+        """Give the key table of this name, made at its first use; its slot is encoded for events of *kinds*."""
+        found = self._named_keys.get(name)
+        own = Subject.PARTNER if self.layer is Layer.PARTNER else Subject.PERSON
+        if found is None:
+            found = Key(len(self.keys), tuple(part for part in parts if part is not own))
+            self.keys.append(found)
+            self._named_keys[name] = found
+        for kind in kinds:
+            listed = self.keys_of_kind.setdefault(kind, [])
+            if found.parts and found not in listed:
+                listed.append(found)
+        return found
+
+    def cap_key(self, cap: Cap, name: object, kind: str) -> Key:
+        """Give the key table of a cap; the period is kept in the row, so it is no part of the key."""
+        return self.key(name, [kind], [part for part in cap.per if not isinstance(part, Period)])
+
+    def pending_bucket(self, currency: str, pending: Pending) -> int:
+        """Give the bucket table of what is pending in this way, by the day of earning."""
+        entry = (self.currency[currency], pending)
+        return len(self.currency) + self.pending.index(entry)
+
+    def kinds_about(self, kind: str, role: Role) -> list[EventKind]:
+        """Give the kinds that stand in this role to *kind*."""
+        return [k for k in self.programme.events.values() if k.role is role and k.origin_kind == kind]
+
+    def tracked(self, kind: str) -> bool:
+        """Tell whether events of the kind leave a row that later events can refer to."""
+        rules = self.rules.get(kind, [])
+        return (
+            bool(self.kinds_about(kind, Role.REFUNDS))
+            or (bool(self.kinds_about(kind, Role.ENDS)) and any(rule.on_end is OnEnd.REVERSE for rule in rules))
+            or any(pending.until_kind for rule in rules for pending in rule.pending.values())
+        )
+
+    def part_field(self, kind: str) -> str | None:
+        """Give the field of the kind that refunds take parts of, or None."""
+        return next((k.part for k in self.kinds_about(kind, Role.REFUNDS) if k.part), None)
+
+    def metrics_of(self, kind: str) -> list[tuple[int, Metric]]:
+        """Give the metrics that count events of the kind."""
+        return [(i, metric) for i, metric in enumerate(self.metrics) if metric.kind == kind]
+
+    def earned_metrics(self, currency: str) -> list[tuple[int, Metric]]:
+        """Give the metrics of what was earned of a currency."""
+        return [
+            (i, metric)
+            for i, metric in enumerate(self.metrics)
+            if metric.measure is Measure.EARNED and metric.currency == currency
+        ]
+
+
+def layout_of(programme: Programme, layer: Layer, names: Names) -> Layout:
+    """Lay out one layer of the programme."""
+    rules: dict[str, list[Rule]] = {}
+    for rule in sorted(programme.rules, key=lambda rule: (rule.phase, rule.priority, rule.name)):
+        if rule.give.get(layer):
+            rules.setdefault(rule.on, []).append(rule)
+    layout = Layout(
+        programme,
+        layer,
+        names,
+        rules,
+        [metric for metric in programme.metrics.values() if metric.layer is layer],
+        {name: index for index, name in enumerate(programme.currencies)},
+    )
+    for kind_rules in rules.values():
+        for rule in kind_rules:
+            for currency in rule.give[layer]:
+                layout.legs.append(Leg(len(layout.legs), rule, currency))
+                pending = rule.pending.get(currency)
+                if pending and (layout.currency[currency], pending) not in layout.pending:
+                    layout.pending.append((layout.currency[currency], pending))
+    layout.bucket_count = len(layout.currency) + len(layout.pending)
+    for metric in layout.metrics:
+        if metric.window.kind is WindowKind.TRAILING:
+            layout.trailing[metric.name] = layout.bucket_count
+            layout.bucket_count += 1
+    for kind in programme.events:
+        layout.row_fields[kind] = _fields_read_again(layout, kind, rules.get(kind, []))
+    return layout
+
+
+def _fields_read_again(layout: Layout, kind: str, rules: list[Rule]) -> set[str]:
+    """Give the names that a refund reads again from the original event's row."""
+    names: set[str] = set()
+    for rule in rules:
+        if rule.of:
+            names |= rule.of.names
+        for award in rule.give[layout.layer].values():
+            if isinstance(award, ByField):
+                names.add(f"event.{award.field}")
+        for factors in rule.multiply.values():
+            names |= {f"event.{factor.field}" for factor in factors if factor.field}
+    for _, metric in layout.metrics_of(kind):
+        if metric.of:
+            names |= metric.of.names
+    return names

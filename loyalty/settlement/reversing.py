@@ -1,0 +1,229 @@
+"""
+The source of events about earlier ones: refunds, ends and follow-ups.
+
+A reversal's target is the award of what is left, at the original's rates, at most what was granted; what was reversed
+before is taken off, so that several partial refunds never drift.
+"""
+
+from __future__ import annotations
+
+from loyalty.core.holders import Layer
+from loyalty.programme.model import Clawback, EventKind, RefundPolicy, Role, TierOnRefund
+from loyalty.rules.declaration import OnEnd, Rule
+from loyalty.settlement.awards import write_award
+from loyalty.settlement.earning import (
+    Texts,
+    caps_of,
+    chain_key,
+    force_key,
+    mangle,
+    rule_code,
+    row_attributes,
+    source_of,
+    write_measure,
+)
+from loyalty.settlement.layout import Layout, Leg
+from loyalty.settlement.windows import correct_at, period_source
+from loyalty.settlement.writer import Writer
+from loyalty.tiers.declaration import Measure
+
+_POLICY_NAMES = {
+    Clawback.KEEP: "KEEP",
+    Clawback.PENDING_ONLY: "PENDING_ONLY",
+    Clawback.WITHIN_BALANCE: "WITHIN_BALANCE",
+    Clawback.ARREARS: "INTO_ARREARS",
+}
+
+
+def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> None:
+    """Write ``refund_KIND(x, s, m, o)``: what a refunding kind does to the event that ``x.row`` names."""
+    origin = str(kind.origin_kind)
+    policy = layout.programme.refunds.get(kind.name) or RefundPolicy(kind=kind.name, clawback={})
+    legs = [leg for leg in layout.legs if leg.rule.on == origin]
+    with w.block(f"def refund_{mangle(kind.name)}(x, s, m, o)"):
+        with w.block("if x.row < 0"):
+            w.trace("no_origin")
+            w.line("return")
+        w.line("p = m.p")
+        w.line("e = m.rows[x.row]")
+        w.line("today = x.day")
+        if policy.within:
+            limit = f"maturity(m, e.day, {policy.within.days}, {policy.within.months})"
+            with w.block(f"if today > {limit}"):
+                w.trace("too_late", limit)
+                w.line("return")
+        w.line("left = e.part - e.refunded")
+        if kind.part:
+            w.line(f"take = min(left, x.f_{kind.part}) if x.p_{kind.part} else left")
+        else:
+            w.line("take = left")
+        with w.block("if take <= 0"):
+            w.trace("nothing_left")
+            w.line("return")
+        w.line("e.refunded += take")
+        w.line("left -= take")
+        w.trace("refund", "take", "left")
+        _write_row_names(w, layout, origin)
+        rename = {f"event.{kind.part}": "left"} if kind.part else {}
+        if legs:
+            with w.block("for j in range(e.first_leg, e.end_leg)"):
+                w.line("g = m.legs[j]")
+                w.line("award = 0")
+                _write_leg_cases(w, layout, legs, texts, rename)
+                w.line("undo = g.granted - min(award, g.granted) - g.reversed")
+                with w.block("if undo > 0"):
+                    w.line("g.reversed += undo")
+                    policies = {leg.currency: policy.clawback.get(leg.currency, Clawback.ARREARS) for leg in legs}
+                    _write_undo(w, layout, legs, policies)
+        _write_metrics(w, layout, origin, texts, rename, kind.part)
+        if policy.tier is TierOnRefund.RE_EVALUATE and layout.layer is Layer.PARTNER:
+            w.line("re_evaluate(s, m, o, today)")
+    w.line("")
+
+
+def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
+    """Write ``end_KIND(x, s, m, o)``: what an ending kind does to the certifications of its key."""
+    origin = str(kind.origin_kind)
+    reversing = [rule for rule in layout.rules.get(origin, []) if rule.on_end is OnEnd.REVERSE]
+    with w.block(f"def end_{mangle(kind.name)}(x, s, m, o)"):
+        w.line("e = x")
+        w.line("today = x.day")
+        for index, metric in layout.metrics_of(origin):
+            if not metric.while_not_ended:
+                continue
+            key = force_key(layout, origin, metric)
+            w.line(f"cell = m.keys[{key.index}][{key.slot}]")
+            with w.block("if cell.a != 0"):
+                w.line("cell.a = 0")
+                if metric.measure is Measure.DISTINCT and metric.by:
+                    value = layout.key(("value", metric.name), [origin], [metric.by])
+                    w.line(f"holds = m.keys[{value.index}][cell.b]")
+                    w.line("holds.a -= 1")
+                    with w.block("if holds.a == 0"):
+                        w.line(f"m.metrics[{index}].total -= 1")
+                else:
+                    w.line(f"m.metrics[{index}].total -= 1")
+        if reversing:
+            key = chain_key(layout, origin)
+            legs = [leg for leg in layout.legs if leg.rule in reversing]
+            w.line(f"chain = m.keys[{key.index}][{key.slot}]")
+            w.line("row = chain.a - 1")
+            w.line("chain.a = 0")
+            # The chain runs from the newest to the oldest; awards are taken back in the order they were paid.
+            w.line("newer = -1")
+            with w.block("while row >= 0"):
+                w.line("older = m.rows[row].previous")
+                w.line("m.rows[row].previous = newer")
+                w.line("newer = row")
+                w.line("row = older")
+            with w.block("while newer >= 0"):
+                w.line("e = m.rows[newer]")
+                with w.block("for j in range(e.first_leg, e.end_leg)"):
+                    w.line("g = m.legs[j]")
+                    w.line("undo = g.granted - g.reversed")
+                    condition = " or ".join(f"g.code == {leg.code}" for leg in legs)
+                    with w.block(f"if undo > 0 and ({condition})"):
+                        w.line("g.reversed += undo")
+                        _write_undo(w, layout, legs, {leg.currency: Clawback.ARREARS for leg in legs})
+                w.line("newer = e.previous")
+    w.line("")
+
+
+def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
+    """Write ``follow_KIND(x, s, m, o)``: awards of the event that ``x.row`` names and that wait for this kind mature."""
+    origin = str(kind.origin_kind)
+    legs = [
+        leg
+        for leg in layout.legs
+        if leg.rule.on == origin and leg.currency in leg.rule.pending
+        and leg.rule.pending[leg.currency].until_kind == kind.name
+    ]
+    with w.block(f"def follow_{mangle(kind.name)}(x, s, m, o)"):
+        with w.block("if x.row < 0"):
+            w.trace("no_origin")
+            w.line("return")
+        if not legs:
+            w.line("return")
+        else:
+            w.line("e = m.rows[x.row]")
+            with w.block("for j in range(e.first_leg, e.end_leg)"):
+                w.line("g = m.legs[j]")
+                for leg in legs:
+                    c = layout.currency[leg.currency]
+                    with w.block(f"if g.code == {leg.code} and g.matures > x.day and g.lot > x.day"):
+                        w.line("g.matures = x.day")
+                        w.line("kept = take_bucket(m, g.bucket, e.day, g.granted - g.reversed)")
+                        with w.block("if kept > 0"):
+                            w.line(f"m.wallets[{c}].pending -= kept")
+                            code = rule_code(layout, leg.rule)
+                            w.line(f"earn_available(m, o, {code}, {c}, kept, g.lot, -1, PENDING)")
+                            w.trace("matured", code, c, "kept")
+    w.line("")
+
+
+def _write_row_names(w: Writer, layout: Layout, origin: str) -> None:
+    """Bind the local names that award expressions read, from the original's row."""
+    w.line("tier = e.tier")
+    for attribute in row_attributes(layout, origin):
+        if attribute.startswith("metric_"):
+            w.line(f"{attribute} = e.{attribute}")
+
+
+def _write_leg_cases(
+    w: Writer, layout: Layout, legs: list[Leg], texts: Texts, rename: dict[str, str]
+) -> None:
+    """Write the award of what is left into ``award``, for each leg that an event of the kind can have paid."""
+    with w.block("if left > 0"):
+        head = "if"
+        for leg in legs:
+            with w.block(f"{head} g.code == {leg.code}"):
+                write_measure(w, layout, leg.rule, texts, rename)
+                write_award(w, layout, leg.rule, leg.currency, "award", rule_code(layout, leg.rule))
+            head = "elif"
+
+
+def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, Clawback]) -> None:
+    """Write the reversal of ``undo`` from leg ``g`` of row ``e``: points, cap headroom and metrics."""
+    w.line("bucket = g.bucket if g.matures > today else -1")
+    head = "if"
+    for leg in legs:
+        c = layout.currency[leg.currency]
+        code = rule_code(layout, leg.rule)
+        policy = policies[leg.currency]
+        with w.block(f"{head} g.code == {leg.code}"):
+            w.trace("reverse", code, c, "undo", "g.granted", "g.reversed", repr(policy.value))
+            if policy is not Clawback.KEEP:
+                w.line(f"take_back(m, o, {code}, {c}, undo, g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]})")
+                _write_headroom(w, layout, leg.rule, leg.currency)
+                for index, metric in layout.earned_metrics(leg.currency):
+                    correct_at(w, layout, index, metric, "e.day", "-undo")
+        head = "elif"
+
+
+def _write_headroom(w: Writer, layout: Layout, rule: Rule, currency: str) -> None:
+    for cap, name in caps_of(layout, rule, currency):
+        if cap.per_event:
+            continue
+        key = layout.cap_key(cap, name, rule.on)
+        cell = f"m.keys[{key.index}][{key.slot}]"
+        same = f"{cell}.a == {period_source(layout, cap.period, 'e.day')}" if cap.period else None
+        with w.when(same):
+            w.line(f"{cell}.b -= undo")
+
+
+def _write_metrics(
+    w: Writer, layout: Layout, origin: str, texts: Texts, rename: dict[str, str], part: str | None
+) -> None:
+    """Write what counts and sums of events lose; ``left`` and ``take`` are what is left and what was refunded now."""
+    for index, metric in layout.metrics_of(origin):
+        if metric.measure not in (Measure.COUNT, Measure.SUM) or metric.while_not_ended:
+            continue
+        with w.block(f"if e.counted & {1 << index}"):
+            if metric.measure is Measure.COUNT:
+                with w.block("if left == 0"):
+                    correct_at(w, layout, index, metric, "e.day", "-1")
+            elif metric.of:
+                before = source_of(metric.of, texts, {f"event.{part}": "(left + take)"} if part else {})
+                after = source_of(metric.of, texts, rename)
+                w.line(f"change = (({after}) if left > 0 else 0) - ({before})")
+                correct_at(w, layout, index, metric, "e.day", "change")

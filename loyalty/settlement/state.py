@@ -1,0 +1,145 @@
+"""
+The state of one holder: flat records of whole numbers, so that the same step runs on Python objects and on arrays.
+
+Records are ``__slots__`` classes whose fields are declared here once; the numba twin makes structured arrays of the
+same names.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from loyalty.core.calendar import FIRST_DAY, LAST_DAY, NEVER, PERIOD_MONTHS, Period, month_tables
+from loyalty.programme.model import Expiry, Programme
+from loyalty.settlement import runtime
+from loyalty.settlement.earning import row_attributes
+from loyalty.settlement.layout import Layout
+
+#: A holder's scalars, with what they are before the first event.
+SCALARS: Final = {
+    "anchor": -1,
+    "next_due": NEVER,
+    "tier": 0,
+    "effective": 0,
+    "manual": -1,
+    "manual_end": NEVER,
+    "grace_end": NEVER,
+    "next_review": NEVER,
+    "row_count": 0,
+    "leg_count": 0,
+}
+
+WALLET: Final = ("available", "pending", "arrears")
+SPAN: Final = ("lo", "hi")
+BUCKET: Final = ("day", "amount")
+METRIC: Final = ("period", "total")
+CELL: Final = ("a", "b")
+BADGE: Final = ("held",)
+LEG: Final = ("code", "granted", "reversed", "lot", "bucket", "matures")
+ROW: Final = (
+    "day", "tier", "first_leg", "end_leg", "refunded", "voided", "counted", "previous", "part",
+)  # fmt: skip
+ITEM: Final = (
+    "kind", "day", "instant", "tier", "row", "has_person", "currency", "amount", "tier_to", "until",
+)  # fmt: skip
+
+
+def item_fields(layout: Layout) -> tuple[str, ...]:
+    """Give the fields of an encoded event: those of all kinds, each with a mark for presence, and the key slots."""
+    names = sorted({name for kind in layout.programme.events.values() for name in kind.fields})
+    return (
+        *ITEM,
+        *(f"f_{name}" for name in names),
+        *(f"p_{name}" for name in names),
+        *(f"k{key.index}" for key in layout.keys if key.parts),
+    )
+
+
+def row_fields(layout: Layout) -> tuple[str, ...]:
+    """Give the fields of the row that a tracked event leaves."""
+    extra = {attribute for kind in layout.programme.events for attribute in row_attributes(layout, kind)}
+    extra |= {f"k{key.index}" for key in layout.keys if key.parts}
+    return (*ROW, *sorted(extra))
+
+
+@cache
+def record(name: str, fields: tuple[str, ...]) -> type[Any]:
+    """Make a class with these slots, each 0 at first."""
+    body = "".join(f"    self.{field} = 0\n" for field in fields) or "    pass\n"
+    scope: dict[str, Any] = {}
+    exec(f"def __init__(self):\n{body}", scope)
+    return type(name, (), {"__slots__": fields, "__init__": scope["__init__"]})
+
+
+class Memory:
+    """The tables that the step works on; ``trace`` collects why, when the traced step runs."""
+
+    __slots__ = (
+        "badges", "buckets", "expiry", "keys", "legs", "metrics", "month_first", "month_of", "p", "rows", "spans",
+        "trace", "wallets",
+    )  # fmt: skip
+
+    def __init__(self, layout: Layout) -> None:
+        programme = layout.programme
+        month_of, month_first = month_tables()
+        self.p = tuple(layout.parameters)
+        self.month_of = month_of
+        self.month_first = month_first
+        self.expiry = [expiry_table(programme, name) for name in programme.currencies]
+        self.wallets = [record("Wallet", WALLET)() for _ in programme.currencies]
+        self.spans = [record("Span", SPAN)() for _ in range(layout.bucket_count)]
+        self.buckets = [[record("Bucket", BUCKET)()] for _ in range(layout.bucket_count)]
+        self.metrics = [record("Metric", METRIC)() for _ in layout.metrics]
+        self.keys = [[record("Cell", CELL)()] for _ in layout.keys]
+        self.rows = [record("Row", row_fields(layout))()]
+        self.legs = [record("Leg", LEG)()]
+        self.badges = [record("Badge", BADGE)() for _ in range(len(programme.badges) + len(programme.allotments))]
+        for metric in self.metrics:
+            metric.period = -1
+        self.trace: list[tuple[Any, ...]] = []
+
+
+def scalars() -> Any:
+    """Give the scalars of a holder before its first event."""
+    s = record("Scalars", tuple(SCALARS))()
+    for name, value in SCALARS.items():
+        setattr(s, name, value)
+    return s
+
+
+def expiry_table(programme: Programme, currency: str) -> list[int]:
+    """Give the expiry day of what is earned on each day from :data:`FIRST_DAY`; NEVER for what does not expire."""
+    return _expiry_table(programme.currencies[currency].expires, programme.year_starts_month)
+
+
+@cache
+def _expiry_table(expires: Expiry | None, year_starts_month: int) -> list[int]:
+    if expires is None:
+        return [NEVER] * (LAST_DAY - FIRST_DAY)
+    month_of, month_first = month_tables()
+
+    class Tables:
+        pass
+
+    tables: Any = Tables()
+    tables.month_of, tables.month_first = month_of, month_first
+    days = []
+    for day in range(FIRST_DAY, LAST_DAY):
+        last = runtime.maturity(tables, day, expires.after.days, expires.after.months)
+        days.append(_day_after_period(tables, last, expires.at_end_of, year_starts_month))
+    return days
+
+
+def _day_after_period(tables: Any, day: int, period: Period | None, year_starts_month: int) -> int:
+    """Give the day after the last usable day: that of *day* itself, or of the period that it lies in."""
+    if day >= LAST_DAY:
+        return NEVER
+    if period is None or period is Period.DAY:
+        return day + 1
+    if period is Period.WEEK:
+        return ((day + 3) // 7 + 1) * 7 - 3
+    months = PERIOD_MONTHS[period]
+    shift = year_starts_month - 1
+    number = (tables.month_of[day - FIRST_DAY] - shift) // months
+    return runtime.month_start(tables, (number + 1) * months + shift)

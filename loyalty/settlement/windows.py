@@ -1,0 +1,118 @@
+"""The source that reads metrics as of a day, counts an event in them, and corrects them at an earlier date."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loyalty.core.calendar import FIRST_DAY, PERIOD_MONTHS, Period
+from loyalty.settlement.layout import Layout
+from loyalty.settlement.writer import Writer
+from loyalty.tiers.declaration import Measure, Metric, Window, WindowKind
+
+
+def period_source(layout: Layout, period: Period, day: str) -> str:
+    """Give the source of the number of the calendar period that *day* lies in."""
+    if period is Period.DAY:
+        return day
+    if period is Period.WEEK:
+        return f"({day} + 3) // 7"
+    month = f"m.month_of[{day} - {FIRST_DAY}]"
+    months = PERIOD_MONTHS[period]
+    if months == 1:
+        return month
+    shift = layout.programme.year_starts_month - 1
+    return f"({month} - {shift}) // {months}" if shift else f"{month} // {months}"
+
+
+def period_start_source(layout: Layout, period: Period, number: str) -> str:
+    """Give the source of the first day of period *number* (of months)."""
+    shift = layout.programme.year_starts_month - 1
+    return f"month_start(m, ({number}) * {PERIOD_MONTHS[period]} + {shift})"
+
+
+def reading(w: Writer, layout: Layout, index: int, metric: Metric, day: str) -> str:
+    """Write what must happen first, and give the source of the metric's value as of the end of *day*."""
+    total = f"m.metrics[{index}].total"
+    if metric.measure is Measure.BALANCE:
+        return f"m.wallets[{layout.currency[str(metric.currency)]}].available"
+    if metric.window.kind is WindowKind.TRAILING:
+        w.line(
+            f"roll_window(m, {index}, {layout.trailing[metric.name]}, {_window_start(layout, metric.window, day)})"
+        )
+        return total
+    number = _period_number(layout, metric.window, day)
+    return total if number is None else f"({total} if m.metrics[{index}].period == {number} else 0)"
+
+
+def read_into_locals(w: Writer, layout: Layout, names: set[str], day: str) -> None:
+    """Write one local variable ``metric_NAME`` for each metric of *names*."""
+    for index, metric in enumerate(layout.metrics):
+        if metric.name in names:
+            source = reading(w, layout, index, metric, day)
+            w.line(f"metric_{metric.name} = {source}")
+
+
+def count_now(w: Writer, layout: Layout, index: int, metric: Metric, amount: str) -> None:
+    """Write the lines that count *amount* on ``day`` in the metric."""
+    if metric.window.kind is WindowKind.TRAILING:
+        # The pointer moves before the sum is read again, so a day is never counted out of its window.
+        w.line(f"add_trailing(m, {index}, {layout.trailing[metric.name]}, day, {amount})")
+        return
+    number = _period_number(layout, metric.window, "day")
+    row = f"m.metrics[{index}]"
+    if number is not None:
+        w.line(f"now = {number}")
+        with w.block(f"if {row}.period != now"):
+            w.line(f"{row}.period = now")
+            w.line(f"{row}.total = 0")
+    w.line(f"{row}.total += {amount}")
+
+
+def correct_at(w: Writer, layout: Layout, index: int, metric: Metric, day: str, amount: str) -> None:
+    """Write the lines that add *amount* (mostly below 0) to what the metric counted on an earlier *day*."""
+    if metric.window.kind is WindowKind.TRAILING:
+        w.line(f"adjust_trailing(m, {index}, {layout.trailing[metric.name]}, {day}, {amount})")
+        return
+    number = _period_number(layout, metric.window, day)
+    with w.when(None if number is None else f"m.metrics[{index}].period == {number}"):
+        w.line(f"m.metrics[{index}].total += {amount}")
+
+
+def count_distinct(w: Writer, layout: Layout, index: int, metric: Metric, slot: str, key: int) -> None:
+    """Write the lines that count the value in *slot* once in the metric's window."""
+    seen = f"m.keys[{key}][{slot}]"
+    if metric.window.kind is WindowKind.TRAILING:
+        bucket = layout.trailing[metric.name]
+        # A value seen again moves to its newest day; the day that it leaves may have left the window before.
+        w.line(f"roll_window(m, {index}, {bucket}, {_window_start(layout, metric.window, 'day')})")
+        with w.block(f"if {seen}.a != 0"):
+            w.line(f"adjust_trailing(m, {index}, {bucket}, {seen}.a - 1, -1)")
+        w.line(f"{seen}.a = day + 1")
+        w.line(f"add_trailing(m, {index}, {bucket}, day, 1)")
+        return
+    number = _period_number(layout, metric.window, "day") or "0"
+    w.line(f"now = {number}")
+    with w.block(f"if {seen}.a != now + 1"):
+        w.line(f"{seen}.a = now + 1")
+        count_now(w, layout, index, metric, "1")
+
+
+def metric_names(layout: Layout, *expressions: Any) -> set[str]:
+    """Give the metrics of this layer that any of the expressions reads."""
+    own = {metric.name for metric in layout.metrics}
+    return {name for expression in expressions if expression for name in expression.names if name in own}
+
+
+def _period_number(layout: Layout, window: Window, day: str) -> str | None:
+    if window.kind is WindowKind.CALENDAR and window.period:
+        return period_source(layout, window.period, day)
+    if window.kind is WindowKind.ANNIVERSARY:
+        return f"anniversary(m, s.anchor, {day})"
+    return None
+
+
+def _window_start(layout: Layout, window: Window, day: str) -> str:
+    length = window.length
+    if length is None:
+        raise AssertionError(f"a trailing window of {layout.programme.id} has no length")
+    return f"add_months(m, {day}, {-length.months}) + 1" if length.months else f"{day} - {length.days - 1}"

@@ -1,0 +1,64 @@
+"""Writing Python source line by line, with the trace of explanations left out where none is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attrs import Factory, define
+
+
+@define
+class Writer:
+    """
+    Lines of generated source.
+
+    Args:
+        traced: Whether lines that record why are written too.
+    """
+
+    traced: bool
+    lines: list[str] = Factory(list)
+    _depth: int = 0
+
+    def line(self, text: str) -> None:
+        """Write one line at the present depth."""
+        self.lines.append("    " * self._depth + text)
+
+    def trace(self, *parts: object) -> None:
+        """Record a step of the explanation; parts are Python source, the first a literal name of the step."""
+        if self.traced:
+            first, *rest = parts
+            self.line(f"m.trace.append(({first!r}, {''.join(f'{part}, ' for part in rest)}))")
+
+    def open(self, head: str) -> None:
+        """Write ``head:`` and indent what follows, until :meth:`close`."""
+        self.line(f"{head}:")
+        self._depth += 1
+
+    def close(self) -> None:
+        """End the innermost block; one in which nothing was written gets ``pass``."""
+        if self.lines[-1].endswith(":") and not self.lines[-1].startswith("    " * self._depth):
+            self.line("pass")
+        self._depth -= 1
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Write ``head:`` and indent what follows."""
+        self.open(head)
+        yield
+        self.close()
+
+    @contextmanager
+    def when(self, condition: str | None) -> Iterator[None]:
+        """Indent what follows under a condition, or not at all where it always holds."""
+        if condition is None:
+            yield
+        else:
+            with self.block(f"if {condition}"):
+                yield
+
+    @property
+    def text(self) -> str:
+        """All lines as one source."""
+        return "\n".join(self.lines) + "\n"
