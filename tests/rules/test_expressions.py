@@ -27,6 +27,7 @@ from loyalty.rules.expressions import (
     points_type,
     to_cel,
 )
+from loyalty.rules.expressions.tree import Choice
 
 EUR: Final = money_type("EUR")
 SCOPE: Final = {
@@ -123,6 +124,37 @@ def test_type_and_range(source: str, type: Type, lo: int, hi: int) -> None:
 def test_guards_are_understood(source: str) -> None:
     """A guard before a division, a sum or an optional name is proof enough, in all its usual spellings."""
     assert compiled(source, BOOL).type == BOOL
+
+
+@pytest.mark.parametrize(
+    ("condition", "then", "otherwise"),
+    [
+        ("event.seats < 10", (-5, 9), (10, 500)),
+        ("event.seats <= 10", (-5, 10), (11, 500)),
+        ("event.seats > 10", (11, 500), (-5, 10)),
+        ("event.seats >= 10", (10, 500), (-5, 9)),
+        ("10 > event.seats", (-5, 9), (10, 500)),
+        ("10 >= event.seats", (-5, 10), (11, 500)),
+        ("10 < event.seats", (11, 500), (-5, 10)),
+        ("10 <= event.seats", (10, 500), (-5, 9)),
+        ("event.seats == 10", (10, 10), (-5, 500)),
+        ("event.seats == 500", (500, 500), (-5, 499)),
+        ("event.seats != -5", (-4, 500), (-5, -5)),
+        ("event.seats in [3, 8]", (3, 8), (-5, 500)),
+        ("event.seats in [-5, -4, 500]", (-5, 500), (-3, 499)),
+        ("event.seats > 3 && event.seats < 8", (4, 7), (-5, 500)),
+        ("event.seats < 3 || event.seats == 8", (-5, 8), (3, 500)),
+        ("event.seats > 3 || event.registered", (-5, 500), (-5, 3)),
+        ("event.seats > 600", (-5, 500), (-5, 500)),
+        ("event.seats < max(event.seats, 7)", (-5, 499), (7, 500)),
+    ],
+)
+def test_ranges_on_both_sides_of_a_condition(condition: str, then: tuple[int, int], otherwise: tuple[int, int]) -> None:
+    """A condition narrows a name to exactly what it says, and its opposite to the rest."""
+    tree = compiled(f"{condition} ? event.seats : event.seats").tree
+    assert isinstance(tree, Choice)
+    found = [(part.bounds.lo, part.bounds.hi) for part in (tree.then, tree.otherwise)]
+    assert found == [then, otherwise]
 
 
 @pytest.mark.parametrize(
