@@ -11,7 +11,7 @@ from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Layer
 from loyalty.gamification.declaration import Badge
 from loyalty.rules.expressions import Expression
-from loyalty.settlement.earning import Texts, source_of
+from loyalty.settlement.earning import Texts
 from loyalty.settlement.layout import (
     ACTIVATION,
     EXPIRY,
@@ -57,7 +57,7 @@ def _needs_source(needs: Needs, values: dict[str, str], texts: Texts) -> str:
     parts = [
         f"({_needs_source(part, values, texts)})"
         if isinstance(part, Needs)
-        else f"({source_of(part, texts, values)})"
+        else f"({texts.source(part, rename=values)})"
         for part in needs.parts
     ]
     return (" and " if needs.every else " or ").join(parts)

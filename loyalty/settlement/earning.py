@@ -7,12 +7,12 @@ award that is paid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Layer
-from loyalty.programme.model import Role
+from loyalty.programme.model import Programme, Role
 from loyalty.rules.declaration import Cap, Group, OnEnd, Rule, Take
 from loyalty.rules.expressions import Expression, emit
 from loyalty.settlement.awards import award_uses_measure, write_award
@@ -29,15 +29,37 @@ from loyalty.tiers.declaration import Measure, Metric
 
 
 class Texts:
-    """Whole numbers for the texts that expressions compare with; a text that no expression names has none."""
+    """
+    Whole numbers for the texts that expressions compare with, for each kind of event.
 
-    def __init__(self) -> None:
-        self.codes: dict[str, dict[str, int]] = {}
+    A one_of value has its place in the declared list, a tier's name its level; a text that no expression names has none.
+    """
 
-    def intern(self, name: str, text: str) -> int:
-        """Give the code of *text* among the texts that *name* is compared with."""
-        known = self.codes.setdefault(name, {})
-        return known.setdefault(text, len(known))
+    def __init__(self, programme: Programme) -> None:
+        tiers = {tier.name: level for level, tier in enumerate(programme.ladder.tiers)}
+        self._codes: dict[str, dict[str, dict[str, int]]] = {
+            kind.name: {
+                "tier.name": tiers,
+                **{
+                    f"event.{spec.name}": {value: place for place, value in enumerate(spec.values)}
+                    for spec in kind.fields.values()
+                },
+            }
+            for kind in programme.events.values()
+        }
+
+    def codes(self, kind: str, name: str) -> dict[str, int]:
+        """Give the codes of the texts that *name* is compared with in events of *kind*."""
+        return self._codes.setdefault(kind, {}).setdefault(name, {})
+
+    def source(self, expression: Expression, kind: str = "", rename: Mapping[str, str] | None = None) -> str:
+        """Give the Python source of an expression over events of *kind*."""
+
+        def intern(name: str, text: str) -> int:
+            known = self.codes(kind, name)
+            return known.setdefault(text, len(known))
+
+        return emit(expression, intern, rename=rename)
 
 
 def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
@@ -77,15 +99,10 @@ def mangle(kind: str) -> str:
     return "".join(c if c.isalnum() else "_" if c == "." else f"_{ord(c):x}_" for c in kind)
 
 
-def source_of(expression: Expression, texts: Texts, rename: dict[str, str] | None = None) -> str:
-    """Give the Python source of an expression of the programme."""
-    return emit(expression, texts.intern, rename=rename)
-
-
-def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: dict[str, str] | None = None) -> None:
+def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: Mapping[str, str] | None = None) -> None:
     """Write the measure of the rule into ``of``, where an award of this layer needs it."""
     if rule.of is not None and (award_uses_measure(rule, layout) or w.traced):
-        w.line(f"of = {source_of(rule.of, texts, rename)}")
+        w.line(f"of = {texts.source(rule.of, rule.on, rename)}")
 
 
 def rule_code(layout: Layout, rule: Rule) -> int:
@@ -218,7 +235,7 @@ def _applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[N
             bound = layout.parameter(f"{rule.name}: through", valid.last_day)
             require(f"day <= {bound}", what, bound)
     if rule.when is not None:
-        require(source_of(rule.when, texts), "'when'")
+        require(texts.source(rule.when, rule.on), "'when'")
     if rule.once_per is not None:
         once = layout.key(("once", rule.name), [rule.on], rule.once_per)
         require(f"m.keys[{once.index}][{once.slot}].a == 0", "'once_per'")
@@ -369,7 +386,7 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
 
 def _write_count(w: Writer, layout: Layout, kind: str, index: int, metric: Metric, texts: Texts) -> None:
     """Write what the metric counts of this event."""
-    with w.when(source_of(metric.when, texts) if metric.when else None):
+    with w.when(texts.source(metric.when, kind) if metric.when else None):
         if layout.tracked(kind):
             w.line(f"r.counted |= {1 << index}")
         if metric.while_not_ended:
@@ -377,7 +394,7 @@ def _write_count(w: Writer, layout: Layout, kind: str, index: int, metric: Metri
         elif metric.measure is Measure.COUNT:
             count_now(w, layout, index, metric, "1")
         elif metric.measure is Measure.SUM and metric.of:
-            w.line(f"amount = {source_of(metric.of, texts)}")
+            w.line(f"amount = {texts.source(metric.of, kind)}")
             count_now(w, layout, index, metric, "amount")
         elif metric.measure is Measure.DISTINCT and metric.by:
             key = layout.key(("distinct", metric.name), [kind], [metric.by])

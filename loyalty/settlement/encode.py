@@ -16,9 +16,13 @@ from loyalty.programme.model import EventKind, FieldType
 from loyalty.rules.declaration import KeyPart, Subject
 from loyalty.settlement.earning import Texts
 from loyalty.settlement.layout import OVERRIDE_ITEM, Key, Layout
+from loyalty.settlement.runtime import room
 
-#: Writes an event into an item record: (item, event, day, the holder's key tables).
-Encode = Callable[[Any, Event, int, list[dict[Any, int]]], None]
+#: The slots of a holder's composite keys, one mapping for each key table.
+Slots = list[dict[Any, int]]
+
+#: Writes an event into an item record: (item, event, day, the holder's slots, the holder's key tables).
+Encode = Callable[[Any, Event, int, Slots, Any], None]
 
 
 class Encoder:
@@ -33,11 +37,15 @@ class Encoder:
         }
         self._tier_level = {tier.name: level for level, tier in enumerate(layout.programme.ladder.tiers)}
 
-    def encode(self, item: Any, event: Event, keys: list[dict[Any, int]], *, row: int, tier: int, instant: int) -> None:
+    def encode(
+        self, item: Any, event: Event, slots: Slots, tables: Any, *, row: int, tier: int, instant: int
+    ) -> None:
         """
         Write *event* into *item*.
 
         Args:
+            slots: The holder's slots; a key seen for the first time gets the next one.
+            tables: The holder's key tables, which grow with the slots.
             row: The row of the event that it speaks of, or -1.
             tier: The partner's tier just before it, for the person's layer.
             instant: When it takes its place in the order, UTC microseconds; later than it occurred where it waited.
@@ -50,7 +58,7 @@ class Encoder:
         item.has_person = event.person is not None
         encode = self._by_kind.get(event.kind)
         if encode is not None:
-            encode(item, event, day, keys)
+            encode(item, event, day, slots, tables)
             return
         item.kind = OVERRIDE_ITEM
         item.tier_to = self._tier_level[str(event.fields["tier"])]
@@ -60,7 +68,7 @@ class Encoder:
 def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode:
     """Write the encoder of one kind as source: one line for each field and key that the step reads."""
     lines = [f"item.kind = {code}", "fields = event.fields"]
-    scope: dict[str, Any] = {"month_of": month_tables()[0]}
+    scope: dict[str, Any] = {"month_of": month_tables()[0], "room": room}
     for spec in kind.fields.values():
         name = spec.name
         lines.append(f"value = fields.get({name!r})")
@@ -69,15 +77,17 @@ def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode
             scope[f"codes_{name}"] = {value: index for index, value in enumerate(spec.values)}
             lines.append(f"item.f_{name} = -1 if value is None else codes_{name}[value]")
         elif spec.type is FieldType.TEXT:
-            scope[f"codes_{name}"] = texts.codes.get(f"event.{name}", {})
+            scope[f"codes_{name}"] = texts.codes(kind.name, f"event.{name}")
             lines.append(f"item.f_{name} = codes_{name}.get(value, -1)")
         else:
             lines.append(f"item.f_{name} = 0 if value is None else value")
     for key in layout.keys_of_kind.get(kind.name, []):
         lines.append(f"known = keys[{key.index}]")
-        lines.append(f"item.k{key.index} = known.setdefault({_key_source(layout, key)}, len(known))")
+        lines.append(f"slot = known.setdefault({_key_source(layout, key)}, len(known))")
+        lines.append(f"room(tables[{key.index}], slot)")
+        lines.append(f"item.k{key.index} = slot")
     body = "".join(f"    {line}\n" for line in lines)
-    exec(f"def encode(item, event, day, keys):\n{body}", scope)
+    exec(f"def encode(item, event, day, keys, tables):\n{body}", scope)
     encode: Encode = scope["encode"]
     return encode
 

@@ -19,6 +19,7 @@ from loyalty.rules.expressions import helpers
 from loyalty.settlement import runtime
 from loyalty.settlement.boundary import write_boundary
 from loyalty.settlement.earning import Texts, mangle, write_earning
+from loyalty.settlement.encode import Encoder
 from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
 from loyalty.settlement.writer import Writer
@@ -34,7 +35,7 @@ class LayerStep:
     """One layer's step: its source, and the functions made of it (the traced one records why)."""
 
     layout: Layout
-    texts: Texts
+    encoder: Encoder
     source: str
     step: Step
     boundary: Step
@@ -76,7 +77,7 @@ def _cached(key: _ByRevision) -> Steps:
 
 def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
     layout = layout_of(programme, layer, names)
-    texts = Texts()
+    texts = Texts(programme)
     source = step_source(layout, texts, traced=False)
     plain = _compile(source, f"<step of {programme.id}, {layer.name.lower()}>")
     # The traced variant reads the same numbers, so it gets its own copy of the layout's vectors.
@@ -86,7 +87,7 @@ def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
     )
     if traced_layout.parameters != layout.parameters or traced_layout.keys != layout.keys:
         raise AssertionError("the traced step must number its parameters and keys as the plain one does")
-    return LayerStep(layout, texts, source, plain["step"], plain["boundary"], traced["step"])
+    return LayerStep(layout, Encoder(layout, texts), source, plain["step"], plain["boundary"], traced["step"])
 
 
 def step_source(layout: Layout, texts: Texts, *, traced: bool) -> str:

@@ -19,7 +19,6 @@ from loyalty.settlement.earning import (
     mangle,
     rule_code,
     row_attributes,
-    source_of,
     write_measure,
 )
 from loyalty.settlement.layout import Layout, Leg
@@ -223,7 +222,7 @@ def _write_metrics(
                 with w.block("if left == 0"):
                     correct_at(w, layout, index, metric, "e.day", "-1")
             elif metric.of:
-                before = source_of(metric.of, texts, {f"event.{part}": "(left + take)"} if part else {})
-                after = source_of(metric.of, texts, rename)
+                before = texts.source(metric.of, origin, {f"event.{part}": "(left + take)"} if part else {})
+                after = texts.source(metric.of, origin, rename)
                 w.line(f"change = (({after}) if left > 0 else 0) - ({before})")
                 correct_at(w, layout, index, metric, "e.day", "change")

@@ -1,0 +1,94 @@
+"""
+Settlement order: which events of a history count, and in which order.
+
+Events stand by (occurred_at, source, id). What speaks of an event that would stand after it waits for it, and what
+speaks of nothing known is left out until its origin comes; a void takes an event out altogether.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from loyalty.core.events import VOID, Event
+from loyalty.core.holders import Holder
+from loyalty.programme.model import Programme, Role
+
+#: Sorts items of a history; tuples of events and commands compare with each other.
+OrderKey = tuple[Any, ...]
+
+
+@frozen
+class Placed:
+    """An event at its place: the key that sorts it, the instant it counts from, and whom it reaches."""
+
+    event: Event
+    key: OrderKey
+    instant: int
+    holders: tuple[Holder, ...]
+
+
+def waits_for_origin(programme: Programme, event: Event) -> bool:
+    """Tell whether the event means nothing without the event that it names by ``of``."""
+    kind = programme.events.get(event.kind)
+    return kind is not None and kind.role in (Role.REFUNDS, Role.FOLLOWS)
+
+
+def place_events(programme: Programme, events: Iterable[Event]) -> list[Placed]:
+    """
+    Put events in settlement order, without what is voided or still waits.
+
+    Args:
+        events: Accepted events, each identity once, in any order.
+    """
+    known = {event.identity: event for event in events}
+    voided = {event.origin for event in known.values() if event.kind == VOID}
+    placed: dict[str, Placed | None] = {}
+    for event in known.values():
+        if event.kind != VOID:
+            _place(programme, event, known, voided, placed)
+    return sorted((item for item in placed.values() if item is not None), key=lambda item: item.key)
+
+
+def command_key(at: int, key: str) -> OrderKey:
+    """Give the place of a command: after the events of its instant."""
+    return (at, 1, key)
+
+
+def _place(
+    programme: Programme,
+    event: Event,
+    known: Mapping[str, Event],
+    voided: set[str | None],
+    placed: dict[str, Placed | None],
+) -> Placed | None:
+    if event.identity in placed:
+        return placed[event.identity]
+    # A cycle of events that speak of each other finds this None and waits for ever.
+    placed[event.identity] = None
+    if event.identity in voided:
+        return None
+    key: OrderKey = (event.occurred_at, 0, event.source, event.id)
+    if waits_for_origin(programme, event):
+        origin = known.get(event.origin or "")
+        if origin is None or origin.kind == VOID or origin.kind != programme.events[event.kind].origin_kind:
+            return None
+        before = _place(programme, origin, known, voided, placed)
+        if before is None:
+            return None
+        waited = key < before.key
+        item = Placed(
+            event,
+            (*before.key, 1, event.source, event.id) if waited else key,
+            before.instant if waited else event.occurred_at,
+            before.holders,
+        )
+    else:
+        holders = [Holder.partner(event.partner)]
+        if event.person is not None:
+            holders.append(Holder.person(event.person))
+        item = Placed(event, key, event.occurred_at, tuple(holders))
+    placed[event.identity] = item
+    return item

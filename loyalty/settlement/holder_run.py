@@ -1,0 +1,109 @@
+"""One holder's state, and moving it through its history item by item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loyalty.core.holders import Holder, Layer
+from loyalty.settlement.generate import Steps
+from loyalty.settlement.history import OrderKey, Placed, command_key
+from loyalty.settlement.layout import REDEEM_ITEM
+from loyalty.settlement.state import Memory, item_fields, record, scalars
+
+#: One movement as the step puts it out: (label, asset, from, to, amount, lot day, day); day -1 is the item's instant.
+Movement = tuple[int, int, int, int, int, int, int]
+
+
+class HolderRun:
+    """
+    The state of one holder between two items of its history.
+
+    Args:
+        steps: The programme's generated steps.
+        holder: Whose history is settled.
+    """
+
+    __slots__ = ("_item", "_rows", "_slots", "_step", "events", "holder", "last_key", "memory", "scalars")
+
+    def __init__(self, steps: Steps, holder: Holder) -> None:
+        self.holder = holder
+        self._step = steps.layers[holder.layer]
+        layout = self._step.layout
+        self.scalars: Any = scalars()
+        self.memory = Memory(layout)
+        self.events = 0
+        self.last_key: OrderKey = ()
+        self._item: Any = record("Item", item_fields(layout))()
+        self._rows: dict[str, int] = {}
+        self._slots: list[dict[Any, int]] = [{} for _ in layout.keys]
+
+    def apply(self, placed: Placed, tier: int = 0, *, traced: bool = False) -> tuple[list[Movement], int]:
+        """
+        Settle one event.
+
+        Args:
+            placed: The event at its place; nothing after it was settled yet.
+            tier: The partner's tier just before it, for the layers after the partner's.
+            traced: Whether :attr:`trace` is to say why.
+
+        Returns:
+            The movements, those of the clock up to the event's day first, and the tier just before the event.
+        """
+        event = placed.event
+        s, m = self.scalars, self.memory
+        row = self._rows.get(event.origin, -1) if event.origin is not None else -1
+        self._step.encoder.encode(
+            self._item, event, self._slots, m.keys, row=row, tier=tier, instant=placed.instant
+        )
+        movements: list[Movement] = []
+        day = self._item.day
+        if day >= s.next_due:
+            self._step.boundary(s, m, movements, day)
+        before = s.effective if self.holder.layer is Layer.PARTNER else tier
+        rows = s.row_count
+        if traced:
+            m.trace.clear()
+            self._step.traced_step(self._item, s, m, movements)
+        else:
+            self._step.step(self._item, s, m, movements)
+        if s.row_count != rows:
+            self._rows[event.identity] = rows
+        self.events += 1
+        self.last_key = placed.key
+        return movements, before
+
+    def redeem(self, currency: int, amount: int, at: int, key: str) -> list[Movement]:
+        """Settle a granted redemption of *amount* minor units at UTC microseconds *at*."""
+        item = self._item
+        item.kind = REDEEM_ITEM
+        item.day = self._step.encoder.calendar.day_of(at)
+        item.currency = currency
+        item.amount = amount
+        movements: list[Movement] = []
+        self._step.step(item, self.scalars, self.memory, movements)
+        self.last_key = command_key(at, key)
+        return movements
+
+    def advance(self, day: int) -> list[Movement]:
+        """Let everything due through *day* happen."""
+        movements: list[Movement] = []
+        if day >= self.scalars.next_due:
+            self._step.boundary(self.scalars, self.memory, movements, day)
+        return movements
+
+    def available(self, currency: int) -> int:
+        """Give what is available of a currency, minor units."""
+        amount: int = self.memory.wallets[currency].available
+        return amount
+
+    @property
+    def tier(self) -> int:
+        """The level of the tier in force."""
+        level: int = self.scalars.effective
+        return level
+
+    @property
+    def trace(self) -> list[tuple[Any, ...]]:
+        """Why the last traced event was settled as it was."""
+        return list(self.memory.trace)
+

@@ -1,0 +1,98 @@
+"""
+From the step's movements to journal entries, and back.
+
+An entry is a sequence of transfers, each two consecutive postings: out of one account, into another. So the journal
+itself says which transfers a holder had, and a correction is the difference of two lists of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+from attrs import frozen
+
+from loyalty.core.calendar import NEVER
+from loyalty.core.holders import Holder
+from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry, Posting
+from loyalty.settlement.holder_run import Movement
+from loyalty.settlement.layout import Names
+
+#: The names of the step's account codes; from ``issued`` on they are the programme's.
+ACCOUNT_NAMES = ("pending", "available", "arrears", "standing", "issued", "redeemed", "expired", "standing")
+_FIRST_OF_PROGRAMME = 4
+
+
+@frozen
+class Transfer:
+    """One movement of a holder, with all that two implementations must agree on."""
+
+    cause: str | None
+    rule: str
+    source: Account
+    target: Account
+    asset: str
+    lot_day: int
+    effective_at: int
+
+
+@cache
+def accounts_of(holder: Holder) -> tuple[tuple[Account, bool], ...]:
+    """Give the accounts that a holder's movements run between, by code, each with whether it keeps lots."""
+    return tuple(
+        (Account(holder if code < _FIRST_OF_PROGRAMME else None, name), code < _FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS)
+        for code, name in enumerate(ACCOUNT_NAMES)
+    )
+
+
+def postings_of(names: Names, holder: Holder, movements: Iterable[Movement], cause: str | None) -> list[Posting]:
+    """Give the two postings of each movement, in order."""
+    accounts = accounts_of(holder)
+    postings = []
+    for label, asset, source, target, amount, lot, _ in movements:
+        rule, name = names.labels[label], names.assets[asset]
+        for code, signed in ((source, -amount), (target, amount)):
+            account, keeps_lots = accounts[code]
+            postings.append(Posting(account, name, signed, lot if keeps_lots else None, rule, cause))
+    return postings
+
+
+def split_by_day(movements: Sequence[Movement]) -> Iterator[tuple[int, list[Movement]]]:
+    """Give the movements of each day of the clock, in order, and those of the item itself under -1."""
+    start = 0
+    for end in range(1, len(movements) + 1):
+        if end == len(movements) or movements[end][6] != movements[start][6]:
+            yield movements[start][6], list(movements[start:end])
+            start = end
+
+
+def transfers_in(entry: Entry, holder: Holder) -> Iterator[tuple[Transfer, int]]:
+    """Give the transfers of one holder in an entry, each with its amount."""
+    legs = entry.postings
+    for first, second in zip(legs[::2], legs[1::2], strict=True):
+        if holder not in (first.account.owner, second.account.owner):
+            continue
+        lots = [leg.lot_day for leg in (first, second) if leg.lot_day is not None]
+        yield (
+            Transfer(
+                first.cause, first.rule or "", first.account, second.account, first.asset,
+                lots[0] if lots else NEVER, entry.effective_at,
+            ),
+            second.amount,
+        )  # fmt: skip
+
+
+def transfer_postings(transfer: Transfer, amount: int) -> list[Posting]:
+    """Give the postings of a transfer; an amount below 0 runs it backwards."""
+    source, target = (transfer.source, transfer.target) if amount > 0 else (transfer.target, transfer.source)
+    return [
+        Posting(
+            account,
+            transfer.asset,
+            signed,
+            transfer.lot_day if account.owner is not None and account.name in LOT_ACCOUNTS else None,
+            transfer.rule,
+            transfer.cause,
+        )
+        for account, signed in ((source, -abs(amount)), (target, abs(amount)))
+    ]

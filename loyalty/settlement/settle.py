@@ -1,0 +1,248 @@
+"""
+A programme is a pure function of history: events and grants in, journal entries out.
+
+Everything here is in memory and deterministic; the engine does the same one event at a time against a store.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import Factory, define, frozen
+
+from loyalty.core.calendar import format_day
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder, Layer
+from loyalty.errors import EventConflict, EventRejected
+from loyalty.ledger.entries import Entry, EntryKind, Posting
+from loyalty.ledger.store import Grant
+from loyalty.programme.admission import admit
+from loyalty.programme.model import Programme
+from loyalty.settlement.generate import Steps, steps_of
+from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
+from loyalty.settlement.holder_run import HolderRun, Movement
+from loyalty.settlement.journal import postings_of, split_by_day
+
+Progress = Callable[[int], None]
+
+
+@frozen
+class Item:
+    """One item of a holder's history, and the partner's tier that it brings to the person's layer."""
+
+    key: OrderKey
+    what: Placed | Grant
+    tier: int = 0
+
+    @classmethod
+    def of_grant(cls, grant: Grant) -> Item:
+        """Put a grant at its place."""
+        return cls(command_key(grant.at, grant.key), grant)
+
+
+@frozen
+class Outcome:
+    """What one cause moved for one holder: the makings of an entry, or of a part of one."""
+
+    key: str
+    kind: EntryKind
+    cause: str | None
+    effective_at: int
+    holder: Holder
+    movements: list[Movement]
+
+
+@define
+class Settlement:
+    """
+    The result of settling a history.
+
+    Attributes:
+        entries: All entries, in settlement order: by effective instant, the clock's first, then events, then commands.
+        balances: What each (holder, account name, asset) holds at the end, minor units; zeros are left out.
+        until_day: The day through which everything due has happened, or None.
+    """
+
+    programme: Programme
+    entries: list[Entry]
+    balances: dict[tuple[Holder, str, str], int]
+    until_day: int | None
+    _tiers: dict[Holder, list[tuple[int, str]]] = Factory(dict)
+
+    def tier(self, holder: Holder) -> str:
+        """Give the name of the tier in force at the end."""
+        history = self.tiers_over_time(holder)
+        return history[-1][1] if history else self.programme.ladder.tiers[0].name
+
+    def tiers_over_time(self, holder: Holder) -> list[tuple[int, str]]:
+        """Give the (day, tier name) of each change of the holder's tier."""
+        if not self._tiers:
+            base = self.programme.ladder.tiers[0].name
+            for entry in self.entries:
+                changed = [posting for posting in entry.postings if posting.asset.startswith("tier.")]
+                gained = {p.account.owner: p.asset.removeprefix("tier.") for p in changed if p.amount > 0}
+                for owner in {posting.account.owner for posting in changed}:
+                    if owner is not None:
+                        day = self.programme.calendar.day_of(entry.effective_at)
+                        self._tiers.setdefault(owner, []).append((day, gained.get(owner, base)))
+        return self._tiers.get(holder, [])
+
+
+def settle(
+    programme: Programme,
+    events: Iterable[Event],
+    grants: Iterable[Grant] = (),
+    *,
+    until_day: int | None = None,
+    progress: Progress | None = None,
+    revision_recorded_at: int = 0,
+) -> Settlement:
+    """
+    Settle a whole history.
+
+    Args:
+        programme: A checked programme.
+        events: Facts in any order; equal ones count once.
+        grants: Decisions that are replayed as they were taken.
+        until_day: The day through which everything due is to happen after the last item, or None.
+        progress: Called now and then with how many items are settled.
+        revision_recorded_at: What the entries say of when they were recorded, UTC microseconds.
+
+    Raises:
+        EventRejected: an event that the programme cannot take.
+        EventConflict: two events of one identity with different bodies.
+
+    >>> from loyalty.programme.loading import loads
+    >>> programme = loads(EXAMPLE)
+    >>> deal = Event(id="D-1", kind="deal.won", partner="acme", occurred_at=1_770_000_000_000_000,
+    ...              fields={"amount": 25_000})
+    >>> settle(programme, [deal]).balances[Holder.partner("acme"), "available", "points"]
+    2
+    """
+    steps = steps_of(programme)
+    placed = place_events(programme, _distinct(programme, events))
+    items: dict[Holder, list[Item]] = defaultdict(list)
+    for place in placed:
+        items[place.holders[0]].append(Item(place.key, place))
+    for grant in grants:
+        items[grant.holder].append(Item.of_grant(grant))
+    outcomes: list[Outcome] = []
+    settled = 0
+    for layer in Layer:
+        for holder in sorted(holder for holder in items if holder.layer is layer):
+            run = HolderRun(steps, holder)
+            for item in sorted(items[holder], key=lambda item: item.key):
+                tier = apply_item(steps, run, item, outcomes)
+                if isinstance(item.what, Placed) and layer is Layer.PARTNER:
+                    for person in item.what.holders[1:]:
+                        items[person].append(Item(item.key, item.what, tier))
+                settled += 1
+                if progress and settled % 1000 == 0:
+                    progress(settled)
+            if until_day is not None:
+                outcomes.extend(clock_outcomes(steps, holder, run.advance(until_day)))
+    if progress:
+        progress(settled)
+    entries = entries_of(steps, outcomes, recorded_at=revision_recorded_at)
+    return Settlement(programme, entries, _balances(entries), until_day)
+
+
+def apply_item(
+    steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome], *, traced: bool = False
+) -> int:
+    """Settle one item, add what it moved to *outcomes*, and give the partner's tier just before it."""
+    what = item.what
+    if isinstance(what, Placed):
+        if run.events >= steps.programme.events_per_holder:
+            limit = steps.programme.events_per_holder
+            raise EventRejected(
+                what.event.identity,
+                [f"{run.holder} has {limit} events already; raise limits.events_per_holder to take more"],
+            )
+        movements, tier = run.apply(what, item.tier, traced=traced)
+        cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
+    else:
+        currency = list(steps.programme.currencies).index(what.currency)
+        movements, tier = run.redeem(currency, what.amount, what.at, what.key), 0
+        cause, kind, at, key = what.key, EntryKind.COMMAND, what.at, f"command:{what.key}"
+    for day, moved in split_by_day(movements):
+        if day >= 0:
+            outcomes.extend(clock_outcomes(steps, run.holder, moved))
+        else:
+            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved))
+    return tier
+
+
+def clock_outcomes(steps: Steps, holder: Holder, movements: Sequence[Movement]) -> list[Outcome]:
+    """Give what the clock moved, by day."""
+    calendar = steps.programme.calendar
+    return [
+        Outcome(f"clock:{holder}:{format_day(day)}", EntryKind.TIMER, None, calendar.day_start_us(day), holder, moved)
+        for day, moved in split_by_day(movements)
+    ]
+
+
+def entries_of(steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int) -> list[Entry]:
+    """Put the outcomes of one key together as one entry, and the entries in settlement order."""
+    together: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        together.setdefault(outcome.key, []).append(outcome)
+    entries = []
+    for key, parts in together.items():
+        first = parts[0]
+        postings: list[Posting] = []
+        for part in parts:
+            postings.extend(postings_of(steps.names, part.holder, part.movements, part.cause))
+        entries.append(
+            Entry(
+                key=key,
+                kind=first.kind,
+                cause=first.cause,
+                effective_at=first.effective_at,
+                recorded_at=recorded_at or first.effective_at,
+                revision=steps.programme.revision,
+                postings=tuple(postings),
+            )
+        )
+    order = {EntryKind.TIMER: 0, EntryKind.EVENT: 1, EntryKind.COMMAND: 2, EntryKind.CORRECTION: 3}
+    entries.sort(key=lambda entry: (entry.effective_at, order[entry.kind], entry.key))
+    return entries
+
+
+def _distinct(programme: Programme, events: Iterable[Event]) -> list[Event]:
+    known: dict[str, Event] = {}
+    for event in events:
+        admitted = admit(programme, event)
+        before = known.setdefault(admitted.identity, admitted)
+        if before is not admitted and before != admitted:
+            raise EventConflict(admitted.identity, ["the same identity with another body; give it an id of its own"])
+    return list(known.values())
+
+
+def _balances(entries: Iterable[Entry]) -> dict[tuple[Holder, str, str], int]:
+    balances: dict[tuple[Holder, str, str], int] = defaultdict(int)
+    for entry in entries:
+        for posting in entry.postings:
+            if posting.account.owner is not None:
+                balances[posting.account.owner, posting.account.name, posting.asset] += posting.amount
+    return {key: amount for key, amount in balances.items() if amount}
+
+
+#: The smallest programme, for examples in documentation.
+EXAMPLE = """\
+language: 1
+programme: {id: example, starts: 2026-01-01, timezone: Europe/Berlin}
+currencies:
+  points: {}
+events:
+  deal.won:
+    amount: {type: money, unit: EUR, max: 1000000.00}
+earn:
+  - rule: deal-base
+    on: deal.won
+    of: event.amount
+    give:
+      partner: {points: 1 per 100 EUR}
+"""
+
