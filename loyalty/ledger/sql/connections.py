@@ -36,7 +36,10 @@ def begin_own(engine: Engine) -> Iterator[Connection]:
             return
         driver = connection.connection.driver_connection
         with _prepared(driver, connection.info), connection.begin():
-            _lock(connection, driver)
+            if driver.in_transaction:
+                # An event of the host's engine began without the lock, and nothing was done in it.
+                driver.rollback()
+            _lock(connection)
             yield connection
 
 
@@ -48,19 +51,19 @@ def join_host(connection: Connection) -> Iterator[None]:
     Raises:
         StoreError: the lock was not given in time.
     """
+    if not connection.in_transaction():
+        # The host ends it with commit() or rollback(), as it would end one that its own first statement began.
+        connection.begin()
     if connection.dialect.name == "sqlite":
         driver = connection.connection.driver_connection
         # Without a transaction around it, releasing the savepoint would commit.
         if not getattr(driver, "in_transaction", True):
-            _lock(connection, driver)
+            _lock(connection)
     with connection.begin_nested():
         yield
 
 
-def _lock(connection: Connection, driver: Any) -> None:
-    if driver.in_transaction:
-        # An event of the host's engine began without the lock, and nothing was done in it.
-        driver.rollback()
+def _lock(connection: Connection) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except OperationalError as error:

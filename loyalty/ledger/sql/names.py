@@ -12,9 +12,6 @@ from loyalty.ledger.entries import Account
 from loyalty.ledger.sql.statements import Compiler, Runner
 
 
-_Item = TypeVar("_Item", Holder, Account)
-
-
 class Names:
     """
     What a transaction knows of the ids of one book.
@@ -25,26 +22,26 @@ class Names:
 
     def __init__(self, book: str, committed: Names | None = None) -> None:
         self.book = book
-        self.book_id = committed.book_id if committed else 0
+        self.book_id: int = committed.book_id if committed else 0
         self.assets: dict[str, int] = dict(committed.assets) if committed else {}
         self.holders: dict[Holder, int] = {}
         self.accounts: dict[Account, int] = {}
         self._asset_names: dict[int, str] = dict(committed._asset_names) if committed else {}
         self._parsed: dict[str, Account] = committed._parsed if committed else {}
-        self._committed = committed
+        self._shared = committed or self
 
     def publish(self) -> None:
         """Hand on what is known, once it is committed."""
-        if self._committed is not None:
-            self._committed.book_id = self.book_id
-            self._committed.assets.update(self.assets)
-            self._committed._asset_names.update(self._asset_names)
-            self._committed.holders.update(self.holders)
-            self._committed.accounts.update(self.accounts)
+        if self._shared is not self:
+            self._shared.book_id = self.book_id
+            self._shared.assets.update(self.assets)
+            self._shared._asset_names.update(self._asset_names)
+            self._shared.holders.update(self.holders)
+            self._shared.accounts.update(self.accounts)
 
     def forget(self) -> None:
         """Drop what may have been undone."""
-        self.book_id = self._committed.book_id if self._committed else 0
+        self.book_id = 0 if self._shared is self else self._shared.book_id
         for known in (self.assets, self._asset_names, self.holders, self.accounts):
             known.clear()
 
@@ -79,7 +76,7 @@ class Names:
 
     def find_holders(self, runner: Runner, holders: Iterable[Holder]) -> None:
         """Learn the ids of those holders that have one."""
-        unknown = {holder.id for holder in _unknown(holders, self.holders, self._committed and self._committed.holders)}
+        unknown = {holder.id for holder in _unknown(holders, self.holders, self._shared.holders)}
         if unknown:
             refs = runner.compiler.listed(unknown)
             for id, layer, ref in runner.rows(_find_holders, book=self.book_id, refs=refs):
@@ -92,10 +89,7 @@ class Names:
 
     def find_accounts(self, runner: Runner, accounts: Iterable[Account]) -> None:
         """Learn the ids of those accounts that have one."""
-        unknown = {
-            account.path: account
-            for account in _unknown(accounts, self.accounts, self._committed and self._committed.accounts)
-        }
+        unknown = {account.path: account for account in _unknown(accounts, self.accounts, self._shared.accounts)}
         if unknown:
             paths = runner.compiler.listed(unknown)
             for id, path in runner.rows(_find_accounts, book=self.book_id, paths=paths):
@@ -147,11 +141,14 @@ class Names:
         return (id, self.book_id, holder_id, account.name, account.path, mode)
 
 
-def _unknown(wanted: Iterable[_Item], own: dict[_Item, int], committed: dict[_Item, int] | None) -> list[_Item]:
+_Item = TypeVar("_Item", Holder, Account)
+
+
+def _unknown(wanted: Iterable[_Item], own: dict[_Item, int], committed: dict[_Item, int]) -> list[_Item]:
     unknown = []
     for item in wanted:
         if item not in own:
-            id = committed.get(item) if committed else None
+            id = committed.get(item)
             if id is None:
                 unknown.append(item)
             else:

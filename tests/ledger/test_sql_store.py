@@ -1,0 +1,243 @@
+"""The store in SQLite keeps the contract, in its own transactions and in those of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from loyalty.errors import LedgerError, StoreError
+from loyalty.ledger.sql import SqlStore, create_tables
+
+from .journals import ACME, AVAILABLE, deal, earn, redeem
+from .store_contract import StoreContract
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A file with the tables."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'book.db'}")
+    create_tables(engine)
+    yield engine
+    engine.dispose()
+
+
+class TestFile(StoreContract):
+    """The contract, in a file."""
+
+    @pytest.fixture
+    def store(self, engine: Engine) -> SqlStore:
+        return SqlStore(engine)
+
+
+class TestMemoryDatabase(StoreContract):
+    """The contract, in a database in memory with a prefix of the host's choice."""
+
+    @pytest.fixture
+    def store(self) -> SqlStore:
+        engine = create_engine("sqlite://")
+        create_tables(engine, prefix="acme_")
+        return SqlStore(engine, prefix="acme_")
+
+
+class TestHostSession(StoreContract):
+    """The contract, inside a host's session."""
+
+    @pytest.fixture
+    def store(self, engine: Engine) -> Iterator[SqlStore]:
+        with Session(engine) as session:
+            yield SqlStore(session)
+
+
+class TestHostConnection(StoreContract):
+    """The contract, inside a host's connection whose engine begins transactions by an event."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[SqlStore]:
+        engine = create_engine(f"sqlite:///{tmp_path / 'host.db'}")
+
+        @event.listens_for(engine, "connect")
+        def _by_hand(driver, _record) -> None:  # type: ignore[no-untyped-def]
+            driver.isolation_level = None
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection) -> None:  # type: ignore[no-untyped-def]
+            connection.exec_driver_sql("BEGIN")
+
+        create_tables(engine)
+        with engine.connect() as connection:
+            yield SqlStore(connection)
+        engine.dispose()
+
+
+def test_an_engine_that_begins_by_an_event_works_too(tmp_path: Path) -> None:
+    """Whoever installed SQLAlchemy's recipe for SQLite gets the writer's lock all the same."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'host.db'}")
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    create_tables(engine)
+    with SqlStore(engine).transaction() as book:
+        book.post([earn("a", 5)])
+    with SqlStore(engine).transaction() as book:
+        assert book.balance(AVAILABLE, "points") == 5
+
+
+def test_a_reopened_file_gives_the_same_book(engine: Engine, tmp_path: Path) -> None:
+    """Nothing lives in the process: another engine and store read what was written and go on."""
+    with SqlStore(engine).transaction() as book:
+        book.post([earn("a", 5, at=1), earn("b", 5, at=2)])
+        book.post([redeem("r", 3)])
+        book.add_event(deal("D-1"), recorded_at=1)
+        book.deliver("crm/D-1", ACME, {"tier": 1})
+        before = (list(book.entries()), book.trial_balance(), book.lots(AVAILABLE, "points"), book.received(ACME))
+    engine.dispose()
+    again = SqlStore(create_engine(f"sqlite:///{tmp_path / 'book.db'}"))
+    with again.transaction() as book:
+        after = (list(book.entries()), book.trial_balance(), book.lots(AVAILABLE, "points"), book.received(ACME))
+        assert after == before
+        with pytest.raises(LedgerError):
+            book.post([earn("a", 5)])
+        book.post([redeem("s", 7)])
+        assert book.balances(ACME) == {}
+
+
+def test_two_books_share_a_database(engine: Engine) -> None:
+    """Keys, identities, assets and clocks are those of a book."""
+    one, two = SqlStore(engine, book="one"), SqlStore(engine, book="two")
+    for store, amount in ((one, 5), (two, 7)):
+        with store.transaction() as book:
+            book.post([earn("a", amount)])
+            assert book.add_event(deal("D-1"), recorded_at=1).sequence == 1
+            book.set_clock_day(amount)
+    with one.transaction() as book:
+        assert book.balance(AVAILABLE, "points") == 5
+        assert len(list(book.entries())) == 1
+        assert book.clock_day() == 5
+
+
+@pytest.mark.parametrize("kind", ["session", "connection"])
+def test_the_hosts_transaction_is_never_ended(engine: Engine, kind: str) -> None:
+    """What the host rolls back is gone, the host's own rows with ours; what it commits is there."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (id INTEGER)"))
+    for end in ("rollback", "commit"):
+        with Session(engine) if kind == "session" else engine.connect() as host:
+            host.execute(text("INSERT INTO orders VALUES (1)"))
+            store = SqlStore(host)
+            with store.transaction() as book:
+                book.post([earn("a", 5)])
+            with pytest.raises(LedgerError), store.transaction() as book:
+                book.post([redeem("r", 9)])
+            getattr(host, end)()
+        with engine.connect() as connection:
+            orders = connection.scalar(text("SELECT count(*) FROM orders"))
+            entries = connection.scalar(text("SELECT count(*) FROM loyalty_entry"))
+            assert (orders, entries) == ((0, 0) if end == "rollback" else (1, 1))
+
+
+def test_a_transaction_that_the_store_began_is_the_hosts_to_end(engine: Engine) -> None:
+    """A host that did nothing yet still decides: releasing our savepoint is no commit."""
+    with engine.connect() as connection:
+        with SqlStore(connection).transaction() as book:
+            book.post([earn("a", 5)])
+        connection.rollback()
+    with SqlStore(engine).transaction() as book:
+        assert list(book.entries()) == []
+
+
+def test_an_own_transaction_on_the_hosts_only_connection_is_refused() -> None:
+    """A database in memory has one connection; if the host is in a transaction there, the store says so."""
+    engine = create_engine("sqlite://")
+    create_tables(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (id INTEGER)"))
+        connection.execute(text("INSERT INTO orders VALUES (1)"))
+        with pytest.raises(StoreError, match="give the store that connection"), SqlStore(engine).transaction():
+            pass
+
+
+def test_missing_tables_are_named(tmp_path: Path) -> None:
+    """An empty database is answered with what to call."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(StoreError, match="create_tables"), SqlStore(engine).transaction():
+        pass
+
+
+def test_a_prefix_that_is_no_name_is_refused() -> None:
+    """A prefix becomes part of a statement, so it is a name."""
+    with pytest.raises(StoreError, match="cannot begin a table's name"):
+        create_tables(create_engine("sqlite://"), prefix="x; --")
+
+
+_CHANGES = {
+    "entry": "revision = 'x'",
+    "posting": "amount = amount + 1",
+    "lot": "amount = 1",
+    "lot_allocation": "amount = 1",
+    "event": "kind = 'x'",
+}
+
+
+@pytest.mark.parametrize("table", _CHANGES)
+def test_the_database_keeps_what_was_written(engine: Engine, table: str) -> None:
+    """Rows of the journal cannot be changed, deleted or replaced, whoever tries."""
+    with SqlStore(engine).transaction() as book:
+        book.add_event(deal("D-1"), recorded_at=1)
+        book.post([earn("a", 5)])
+        book.post([redeem("r", 3)])
+    name = f"loyalty_{table}"
+    for attempt in (
+        f"UPDATE {name} SET {_CHANGES[table]}",
+        f"DELETE FROM {name}",
+        f"INSERT OR REPLACE INTO {name} SELECT * FROM {name}",
+    ):
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.exec_driver_sql(attempt)
+
+
+def test_the_database_refuses_what_the_library_would_have_refused(engine: Engine) -> None:
+    """Floors, lots and types are held by constraints as well."""
+    with SqlStore(engine).transaction() as book:
+        book.post([earn("a", 5)])
+    for attempt, reason in {
+        "UPDATE loyalty_balance SET posted = -1": "ck_loyalty_balance_floor",
+        "UPDATE loyalty_lot_state SET remaining = 6": "ck_loyalty_lot_state_remaining",
+        "UPDATE loyalty_balance SET posted = 1.5": "REAL value in INTEGER column",
+    }.items():
+        with pytest.raises(DBAPIError, match=reason), engine.begin() as connection:
+            connection.exec_driver_sql(attempt)
+
+
+def test_a_failed_write_cannot_be_swallowed(engine: Engine) -> None:
+    """If the database refuses half of a batch, the transaction rolls back even when the host went on."""
+    with SqlStore(engine).transaction() as book:
+        book.post([earn("a", 5)])
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON loyalty_lot BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+
+    def swallow() -> None:
+        with SqlStore(engine).transaction() as book:
+            book.set_clock_day(5)
+            with pytest.raises(StoreError, match="disk is full"):
+                book.post([earn("b", 5)])
+
+    with pytest.raises(StoreError, match="an earlier batch failed"):
+        swallow()
+    with SqlStore(engine).transaction() as book:
+        assert (book.clock_day(), [one.key for one in book.entries()]) == (None, ["a"])
+
+
+def test_the_hosts_pool_gets_its_connections_back_as_they_were(engine: Engine) -> None:
+    """Foreign keys and the driver's way of beginning are set for our transactions alone."""
+    with SqlStore(engine).transaction() as book:
+        assert book.runner.connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        book.set_clock_day(1)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.connection.driver_connection.isolation_level == ""
