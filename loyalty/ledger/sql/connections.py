@@ -34,7 +34,7 @@ def begin_own(engine: Engine) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
             return
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         with _prepared(driver, connection.info), connection.begin():
             if driver.in_transaction:
                 # An event of the host's engine began without the lock, and nothing was done in it.
@@ -55,7 +55,7 @@ def join_host(connection: Connection) -> Iterator[None]:
         # The host ends it with commit() or rollback(), as it would end one that its own first statement began.
         connection.begin()
     if connection.dialect.name == "sqlite":
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         # Without a transaction around it, releasing the savepoint would commit.
         if not getattr(driver, "in_transaction", True):
             _lock(connection)
