@@ -96,7 +96,7 @@ def _weights(node: Mapping, spec: FieldSpec, notes: Notes) -> Choice | None:
             values.append(value)
             weights.append(int(text))
     if values and not sum(weights):
-        notes.add("out-of-range", node, "all weights are 0, and nothing can be drawn", "give one of them a weight above 0")
+        notes.add("out-of-range", node, "all weights are 0, and nothing can be drawn", "give one a weight above 0")
         return None
     return Choice(tuple(values), tuple(weights)) if values else None
 
@@ -138,10 +138,10 @@ def _money(text: str, spec: FieldSpec) -> int:
     value, unit = split_money(text) if re.search(r"[A-Za-z]", text) else (parse_decimal(text), spec.unit or "")
     if unit != (spec.unit or ""):
         raise ValueError(f"it is declared in {spec.unit} and not in {unit}")
-    minor_units = value * 10 ** digits_of(unit)
+    minor_units = Fraction(value * 10 ** digits_of(unit))
     if minor_units.denominator != 1:
         raise ValueError(f"{unit} has {digits_of(unit)} digits after the point")
-    return minor_units.numerator
+    return int(minor_units)
 
 
 def _int(text: str, spec: FieldSpec) -> int:  # noqa: ARG001

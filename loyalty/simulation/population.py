@@ -15,16 +15,17 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 from attrs import frozen
-from loyalty.programme.admission import admit
 
-from loyalty.core.calendar import FIRST_DAY, FIRST_YEAR, Calendar, Unit, month_tables
+from loyalty.core.calendar import Calendar, Unit
 from loyalty.core.events import Event, FieldValue
 from loyalty.core.holders import Holder, Layer
+from loyalty.programme.admission import admit
 from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.rules.declaration import Subject
 from loyalty.simulation.behaviour import Activity, Consequence, Delay, Scenario, Segment
 from loyalty.simulation.defaults import default_draws
 from loyalty.simulation.draws import Draw, Stream
+from loyalty.simulation.months import add_months, month_of, month_starts
 
 #: The source of every simulated event.
 SOURCE: Final = "simulation"
@@ -85,13 +86,6 @@ def partner_names(partners: int | Iterable[str]) -> Iterable[str]:
     if isinstance(partners, int):
         return (f"P-{number:06}" for number in range(1, partners + 1))
     return partners
-
-
-def month_starts(start_day: int, months: int) -> list[int]:
-    """Give the first day of each month from that of *start_day*, and of the one after the last."""
-    month_of_day, first_days = month_tables()
-    first = month_of_day[start_day - FIRST_DAY] - FIRST_YEAR * 12
-    return first_days[first : first + months + 1]
 
 
 @frozen
@@ -172,7 +166,7 @@ class _Draws:
         self.segments = scenario.segments
         self.sums = [float(total) for total in accumulate(segment.share for segment in scenario.segments)]
         self.starts = month_starts(start_day, months)
-        self.first_month = month_tables()[0][start_day - FIRST_DAY]
+        self.first_month = month_of(start_day)
         self.start_us = self.calendar.day_start_us(start_day)
         self.end_us = self.calendar.day_start_us(self.starts[-1])
         self.plans = [_Plan(activity, programme) for activity in scenario.activities]
@@ -246,8 +240,5 @@ def _instant(calendar: Calendar, stream: Stream, day: int) -> int:
 def _later_day(day: int, stream: Stream, delay: Delay) -> int:
     count = stream.uniform(delay.lowest, delay.highest)
     if delay.unit in (Unit.MONTHS, Unit.YEARS):
-        month_of_day, first_days = month_tables()
-        index = month_of_day[day - FIRST_DAY] - FIRST_YEAR * 12
-        later = index + count * (12 if delay.unit is Unit.YEARS else 1)
-        return min(first_days[later] + day - first_days[index], first_days[later + 1] - 1)
+        return add_months(day, count * (12 if delay.unit is Unit.YEARS else 1))
     return day + count * (7 if delay.unit is Unit.WEEKS else 1)

@@ -19,11 +19,12 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
-from loyalty.core.calendar import FIRST_DAY, FIRST_YEAR, LAST_YEAR, month_tables
+from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR, month_tables
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
 from loyalty.programme.model import Currency, Programme
 from loyalty.simulation.concentration import Concentration
+from loyalty.simulation.months import month_of
 from loyalty.simulation.transfers import transfers
 
 #: The name of the tier below the ladder's first step, and of what is accrued by persons, who have no tier.
@@ -50,6 +51,11 @@ class Flows:
     pending: int = 0
     held: int = 0
     arrears: int = 0
+
+    @property
+    def earned(self) -> int:
+        """What was issued and did not return."""
+        return self.issued - self.reversed
 
     @property
     def outstanding(self) -> int:
@@ -186,7 +192,7 @@ class Collector:
     def add_partner(self, partner: str, day: int) -> None:
         """Take note of a partner who took part from *day* on, whether anything was posted or not."""
         wallets = self._holders[Holder.partner(partner)]
-        wallets.first_month = min(wallets.first_month, month_tables()[0][day - FIRST_DAY])
+        wallets.first_month = min(wallets.first_month, month_of(day))
 
     def add(self, entry: Entry) -> None:
         """Take one entry in."""
@@ -299,7 +305,7 @@ class Collector:
         known = {month for month, _ in self._cells} | set(self._tier_changes)
         known |= {wallets.first_month for wallets in self._holders.values()}
         if until_day is not None:
-            known.add(month_tables()[0][until_day - FIRST_DAY])
+            known.add(month_of(until_day))
         known = {month for month in known if month < LAST_YEAR * 12}
         return tuple(range(min(known), max(known) + 1)) if known else ()
 

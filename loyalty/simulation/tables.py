@@ -23,6 +23,7 @@ from loyalty.core.calendar import format_day
 from loyalty.errors import LoyaltyError
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
+from loyalty.simulation.months import month_text
 from loyalty.simulation.results import Flows, HolderResult, Results
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -196,16 +197,6 @@ def exact_decimal(value: Fraction) -> Decimal:
     return Decimal(
         format_minor_units(divide(value.numerator * 10**digits, value.denominator, Rounding.HALF_EVEN), digits)
     )
-
-
-def month_text(month: int) -> str:
-    """
-    Write a month.
-
-    >>> month_text(2026 * 12)
-    '2026-01'
-    """
-    return f"{month // 12:04}-{month % 12 + 1:02}"
 
 
 def write_tables(results: Results, out_dir: Path | str, format: str = "csv") -> list[Path]:
