@@ -69,7 +69,7 @@ def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
     with w.block(f"def on_{mangle(kind)}(e, s, m, o)"):
         w.line("p = m.p")
         w.line("day = e.day")
-        w.line(f"tier = {'s.effective' if layout.layer is Layer.PARTNER else 'e.tier'}")
+        w.line(f"tier = {'s.before' if layout.layer is Layer.PARTNER else 'e.tier'}")
         read_into_locals(w, layout, _metrics_read(layout, rules), "day")
         w.line("row = s.row_count")
         if layout.tracked(kind):

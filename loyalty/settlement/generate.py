@@ -132,6 +132,11 @@ def _write_step(w: Writer, layout: Layout) -> None:
             w.line("boundary(s, m, o, e.day)")
         with w.block("if s.anchor < 0"):
             w.line("enrol(s, m, e.day)")
+        if partner:
+            # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
+            with w.block("if e.instant != s.instant"):
+                w.line("s.instant = e.instant")
+                w.line("s.before = s.effective")
         head = "if"
         for code, kind in enumerate(layout.programme.events.values()):
             name = mangle(kind.name)

@@ -43,11 +43,11 @@ class HolderRun:
 
         Args:
             placed: The event at its place; nothing after it was settled yet.
-            tier: The partner's tier just before it, for the layers after the partner's.
+            tier: The partner's tier before its instant, for the layers after the partner's.
             traced: Whether :attr:`trace` is to say why.
 
         Returns:
-            The movements, those of the clock up to the event's day first, and the tier just before the event.
+            The movements, those of the clock up to the event's day first, and the tier before the event's instant.
         """
         event = placed.event
         s, m = self.scalars, self.memory
@@ -56,10 +56,6 @@ class HolderRun:
             self._item, event, self._slots, m.keys, row=row, tier=tier, instant=placed.instant
         )
         movements: list[Movement] = []
-        day = self._item.day
-        if day >= s.next_due:
-            self._step.boundary(s, m, movements, day)
-        before = s.effective if self.holder.layer is Layer.PARTNER else tier
         rows = s.row_count
         if traced:
             m.trace.clear()
@@ -70,7 +66,7 @@ class HolderRun:
             self._rows[event.identity] = rows
         self.events += 1
         self.last_key = placed.key
-        return movements, before
+        return movements, s.before if self.holder.layer is Layer.PARTNER else tier
 
     def redeem(self, currency: int, amount: int, at: int, key: str) -> list[Movement]:
         """Settle a granted redemption of *amount* minor units at UTC microseconds *at*."""

@@ -22,6 +22,8 @@ SCALARS: Final = {
     "next_due": NEVER,
     "tier": 0,
     "effective": 0,
+    "instant": -1,
+    "before": 0,
     "manual": -1,
     "manual_end": NEVER,
     "grace_end": NEVER,
