@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
@@ -11,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from loyalty.errors import LedgerError, StoreError
-from loyalty.ledger.sql import SqlStore, create_tables
+from loyalty.ledger.sql import Schema, SqlStore, create_tables, facts, journal, names, posting
+from loyalty.ledger.sql.statements import Compiler
 
 from .journals import ACME, AVAILABLE, deal, earn, redeem
 from .store_contract import StoreContract
@@ -241,3 +244,29 @@ def test_the_hosts_pool_gets_its_connections_back_as_they_were(engine: Engine) -
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.connection.driver_connection.isolation_level == ""
+
+
+#: What reads a whole book because it is asked for one, or one end of an index.
+_WHOLE_BOOK = {"_last_sequence", "_holders", "_derived_balances", "_kept_balances", "_find_assets", "_find_book"}
+
+
+def _statements() -> dict[str, Any]:
+    return {
+        name: item
+        for module in (facts, journal, names, posting)
+        for name, item in vars(module).items()
+        if inspect.isfunction(item) and list(inspect.signature(item).parameters) == ["compiler"]
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_statements().keys() - _WHOLE_BOOK - {"_granted", "_lots", "_page"}))
+def test_no_statement_reads_more_than_it_needs(engine: Engine, name: str) -> None:
+    """Every statement goes through an index by more than the book's id, so that a large book is no slower."""
+    compiler = Compiler(Schema.of("loyalty_"), engine.dialect)
+    statement = compiler.statement(_statements()[name])
+    with engine.connect() as connection:
+        arguments = statement.arguments(dict.fromkeys(statement.names, "[1]"))
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", arguments).all()
+    steps = [step[3] for step in plan]
+    assert not [step for step in steps if step.startswith("SCAN loyalty_")]
+    assert not [step for step in steps if step.endswith("(book_id=?)")]

@@ -191,7 +191,7 @@ def _events_about(compiler: Compiler) -> Select[Any]:
     return (
         select(event)
         .where(event.c.book_id == bindparam("book"), event.c.origin == bindparam("origin"))
-        .order_by(event.c.sequence)
+        .order_by(event.c.id)
     )
 
 

@@ -92,7 +92,7 @@ class HolderRow(Row):
 
     NAME = "holder"
     REFERS = {"book_id": "book.id"}
-    UNIQUE = (("book_id", "layer", "ref"),)
+    UNIQUE = (("book_id", "ref", "layer"),)
 
     id: int = big(key=True)
     book_id: int = big()
