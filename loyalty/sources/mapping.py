@@ -160,21 +160,21 @@ class Entry:
         """Whether a row makes this event."""
         return all(condition.holds(cells) for condition in self.where)
 
-    def raw_event(self, cells: Mapping[str, Any], signs: NumberSigns) -> tuple[dict[str, Any], list[str]]:
-        """Give what the event is read from, and the reasons why a part of it cannot be."""
+    def raw_event(self, cells: Mapping[str, Any], signs: NumberSigns) -> tuple[dict[str, Any], dict[str, str]]:
+        """Give what the event is read from, and by name the reasons why a part of it cannot be."""
         raw: dict[str, Any] = {"on": self.kind}
-        reasons: list[str] = []
+        faults: dict[str, str] = {}
         for name, value in (*self.subjects.items(), *self.fields.items()):
             spec = self.specs.get(name) if name in self.fields else None
             try:
                 found = _evaluate(name, value, spec, cells, signs)
             except ValueError as error:
                 where = ", ".join(dict.fromkeys(value.columns)) or "the mapping's constant"
-                reasons.append(f"{name} (from {where}): {error}")
+                faults[name] = f"{name} (from {where}): {error}"
                 continue
             if found is not None:
                 raw[name] = found
-        return raw, reasons
+        return raw, faults
 
 
 @frozen(kw_only=True)

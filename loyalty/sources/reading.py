@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
-from loyalty.programme.admission import read_event
 
 from loyalty.core.events import Event
 from loyalty.errors import EventRejected, Finding, Place, SourceError
+from loyalty.programme.admission import read_event
 from loyalty.programme.model import Programme
 from loyalty.sources.conversion import NumberSigns, field_value
 from loyalty.sources.mapping import SourceMapping
@@ -207,16 +207,16 @@ class _Reader:
                 self.rows_filtered += 1
             return
         for raw, faults in drafts:
-            label = f"{raw.get('on', 'event')} {raw.get('id', '')}".strip()
-            if not raw.get("id") and not any(fault.startswith(("id ", "id:")) for fault in faults):
-                faults.append("id: it is absent, and an event is known by it for ever")
-            if faults:
-                reasons += [f"{label}: {fault}" if len(drafts) > 1 else fault for fault in faults]
-                continue
+            found = list(faults.values())
             try:
-                events.append(read_event(self.programme, raw))
+                event = read_event(self.programme, raw)
+                if not found:
+                    events.append(event)
             except EventRejected as error:
-                reasons += [f"{label}: {reason}" if len(drafts) > 1 else reason for reason in error.reasons]
+                # A part that could not be read is not missing as well.
+                found += [reason for reason in error.reasons if reason.split(":", 1)[0] not in faults]
+            label = f"{raw['on']} {raw.get('id', '')}".strip() + ": " if len(drafts) > 1 else ""
+            reasons += [label + reason for reason in found]
         reasons += self.conflicts(events, row.line)
         if reasons:
             self.refuse(row, reasons)
@@ -225,8 +225,8 @@ class _Reader:
             self.rows_repeated += event.identity in self.events
             self.events.setdefault(event.identity, (event, row.line))
 
-    def drafts(self, row: Row) -> list[tuple[dict[str, Any], list[str]]]:
-        """Give what each event of a row is read from, with the faults found so far."""
+    def drafts(self, row: Row) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Give what each event of a row is read from, with the faults found so far by the part's name."""
         if self.mapping is None:
             return [self.canonical(row)]
         drafts = []
@@ -236,9 +236,9 @@ class _Reader:
                 drafts.append(({"source": self.mapping.source, **raw}, faults))
         return drafts
 
-    def canonical(self, row: Row) -> tuple[dict[str, Any], list[str]]:
+    def canonical(self, row: Row) -> tuple[dict[str, Any], dict[str, str]]:
         raw: dict[str, Any] = {}
-        faults: list[str] = []
+        faults: dict[str, str] = {}
         kind = self.programme.events.get(str(row.cells.get("on")))
         for name, cell in row.cells.items():
             if name.startswith("#"):
@@ -247,7 +247,7 @@ class _Reader:
             try:
                 raw[name] = field_value(cell, spec, self.signs)
             except ValueError as error:
-                faults.append(f"{name}: {error}")
+                faults[name] = f"{name}: {error}"
         return raw, faults
 
     def conflicts(self, events: Iterable[Event], line: int) -> list[str]:

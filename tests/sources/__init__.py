@@ -1,0 +1,1 @@
+"""Tests of files of events: formats, mappings, and the examples."""
