@@ -209,7 +209,7 @@ class Programme:
     id: str
     language: int
     revision: str
-    calendar: Calendar
+    calendar: Calendar = field(repr=lambda calendar: repr(calendar.timezone))
     first_day: int
     currencies: Mapping[str, Currency]
     events: Mapping[str, EventKind]
@@ -220,12 +220,12 @@ class Programme:
     last_day: int | None = None
     year_starts_month: int = 1
     events_per_holder: int = 100_000
-    campaigns: Mapping[str, Campaign] = {}  # noqa: RUF012
-    groups: Mapping[str, Group] = {}  # noqa: RUF012
+    campaigns: Mapping[str, Campaign] = {}
+    groups: Mapping[str, Group] = {}
     badges: tuple[Badge, ...] = ()
     allotments: tuple[Allotment, ...] = ()
-    refunds: Mapping[str, RefundPolicy] = {}  # noqa: RUF012
+    refunds: Mapping[str, RefundPolicy] = {}
     exchange: tuple[ExchangeRate, ...] = ()
-    fairness: Mapping[str, str] = {}  # noqa: RUF012
+    fairness: Mapping[str, str] = {}
     examples: tuple[Example, ...] = ()
     file: str = "<text>"

@@ -1,0 +1,388 @@
+"""
+Admitting events: only what a programme declares gets in, and everything wrong with an event is said at once.
+
+:func:`read_event` reads an event as people and files write it; :func:`admit` checks one that is typed already and
+fills in what it leaves out.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from loyalty.core.amounts import divide, format_minor_units
+from loyalty.core.calendar import format_day, parse_day
+from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
+from loyalty.errors import EventRejected
+from loyalty.programme.model import FieldSpec, FieldType, Programme, Role
+from loyalty.programme.notes import did_you_mean, join_words
+from loyalty.programme.units import digits_of, split_money
+
+#: Keys of a raw event that are not fields.
+ENVELOPE: Final = ("on", "at", "id", "source", "partner", "person", "of")
+
+#: The name of an identifier may not be longer, so that every store can index it.
+_LONGEST_ID: Final = 200
+
+
+def admit(programme: Programme, event: Event) -> Event:
+    """
+    Check an event against the programme's declarations.
+
+    Args:
+        programme: The programme whose kinds are known.
+        event: An event whose fields are typed: money in minor units of its declared unit.
+
+    Returns:
+        The event, with the defaults of fields that it leaves out; the same object where there are none.
+
+    Raises:
+        EventRejected: with every reason.
+    """
+    gate = _gates_of(programme).get(event.kind)
+    if gate is None:
+        raise EventRejected(event.identity, [_unknown_kind(programme, event.kind)])
+    return gate.pass_through(event)
+
+
+def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
+    """
+    Read an event from plain values, as in the programme's examples or a line of JSON, and admit it.
+
+    Args:
+        programme: The programme whose kinds are known.
+        raw: ``on`` (the kind), ``at`` (a date, an ISO time, or microseconds as an int), ``id``, ``source``,
+            ``partner``, ``person``, ``of``; all other keys are fields. An event with ``of`` may leave the partner
+            out: it reaches the partner of the event that it speaks of. Money is ``"1000.00 EUR"``, or an int or
+            Decimal in major units of the declared unit; floats are refused. Another unit is exchanged at the rate
+            of the day, where the programme declares one.
+
+    Raises:
+        EventRejected: with every reason.
+    """
+    identity = f"{raw.get('source') or ''}/{raw.get('id') or '?'}"
+    kind = raw.get("on")
+    gate = _gates_of(programme).get(kind) if isinstance(kind, str) else None
+    if gate is None:
+        raise EventRejected(identity, [_unknown_kind(programme, kind)])
+    reasons: list[str] = []
+    occurred_at = _read_instant(raw.get("at"), programme, reasons)
+    fields: dict[str, FieldValue] = {}
+    for name, value in raw.items():
+        if name in ENVELOPE or value is None:
+            continue
+        spec = gate.specs.get(name)
+        if spec is None:
+            reasons.append(gate.unknown_field(name))
+            continue
+        try:
+            fields[name] = _read_value(spec, value, occurred_at, programme)
+        except ValueError as error:
+            reasons.append(f"{name}: {error}")
+    texts = {name: _read_text(name, raw, reasons) for name in ("id", "source", "partner", "person", "of")}
+    event = Event(
+        id=texts["id"] or "",
+        kind=gate.name,
+        partner=texts["partner"] or "",
+        occurred_at=occurred_at if occurred_at is not None else programme.calendar.starts_us[0],
+        source=texts["source"] or "",
+        person=texts["person"],
+        of=texts["of"],
+        fields=fields,
+    )
+    # A field that could not be read is not missing as well.
+    unread = {reason.split(":", 1)[0] for reason in reasons}
+    try:
+        admitted = gate.pass_through(event)
+    except EventRejected as error:
+        reasons += [reason for reason in error.reasons if reason.split(":", 1)[0] not in unread]
+        raise EventRejected(identity, reasons) from None
+    if reasons:
+        raise EventRejected(identity, reasons)
+    return admitted
+
+
+@frozen(eq=False)
+class _Gate:
+    """What is known of one kind, laid out so that a good event passes quickly."""
+
+    name: str
+    specs: Mapping[str, FieldSpec]
+    tests: Mapping[str, Callable[[Any], str | None]]
+    required: frozenset[str]
+    defaults: Mapping[str, FieldValue]
+    speaks_of: bool
+    first_us: int
+    end_us: int
+
+    def pass_through(self, event: Event) -> Event:
+        """Give the event with its defaults, or raise with every reason."""
+        fields = event.fields
+        tests = self.tests
+        good = (
+            self.required <= fields.keys()
+            and event.__class__ is Event
+            and type(event.occurred_at) is int
+            and self.first_us <= event.occurred_at < self.end_us
+            and (event.of is not None) is self.speaks_of
+            and self._names_are_texts(event)
+        )
+        if good:
+            for name, value in fields.items():
+                test = tests.get(name)
+                if test is None or test(value) is not None:
+                    good = False
+                    break
+        if not good:
+            raise EventRejected(event.identity, self.reasons(event))
+        if self.defaults and not self.defaults.keys() <= fields.keys():
+            return evolve(event, fields={**self.defaults, **fields})
+        return event
+
+    def _names_are_texts(self, event: Event) -> bool:
+        id, partner, person = event.id, event.partner, event.person
+        return (
+            type(id) is str
+            and type(partner) is str
+            and type(event.source) is str
+            and 0 < len(id) <= _LONGEST_ID
+            and (0 < len(partner) <= _LONGEST_ID or (self.speaks_of and not partner))
+            and (person is None or (type(person) is str and 0 < len(person) <= _LONGEST_ID))
+            and (event.of is None or (type(event.of) is str and 0 < len(event.of) <= _LONGEST_ID))
+            and len(event.source) <= _LONGEST_ID
+        )
+
+    def reasons(self, event: Event) -> list[str]:
+        """Say everything that is wrong with an event that did not pass."""
+        reasons = []
+        if type(event.occurred_at) is not int:
+            reasons.append(f"at: {event.occurred_at!r} is no instant; give whole microseconds since 1970, in UTC")
+        elif not self.first_us <= event.occurred_at < self.end_us:
+            reasons.append(f"at: {event.occurred_at} lies outside the years that the calendar knows; mend the date")
+        for name in ("id", "partner", "source", "person", "of"):
+            reasons += self._name_reasons(name, getattr(event, name))
+        if event.of is not None and not self.speaks_of:
+            reasons.append(f"of: events of {self.name} speak of no other; leave `of` out")
+        if event.of is None and self.speaks_of:
+            reasons.append(f"of: events of {self.name} name the event that they speak of; add `of` with its id")
+        for name in sorted(self.required - event.fields.keys()):
+            reasons.append(f"{name}: the field is missing; events of {self.name} need it")
+        for name, value in event.fields.items():
+            test = self.tests.get(name)
+            reason = self.unknown_field(name) if test is None else test(value)
+            if reason is not None:
+                reasons.append(reason)
+        return reasons
+
+    def _name_reasons(self, name: str, value: object) -> list[str]:
+        may_be_absent = name in ("person", "of", "source") or (name == "partner" and self.speaks_of)
+        if value is None and name in ("person", "of"):
+            return []
+        if not isinstance(value, str):
+            return [f"{name}: {value!r} is no text; give the identifier as a text"]
+        if not value and not (may_be_absent and name in ("source", "partner")):
+            return [
+                f"{name}: it is missing; every event needs it"
+                if name in ("id", "partner")
+                else f"{name}: it is empty; leave it out"
+            ]
+        if len(value) > _LONGEST_ID:
+            return [f"{name}: it is longer than {_LONGEST_ID} characters; shorten it"]
+        return []
+
+    def unknown_field(self, name: str) -> str:
+        """Say that the kind has no such field."""
+        return f"{name}: events of {self.name} have no such field; {did_you_mean(name, self.specs, 'fields')}"
+
+
+#: The gates of each programme that is alive, by its identity: a programme is too large to be hashed.
+_GATES: Final[dict[int, tuple[weakref.ref[Programme], dict[str, _Gate]]]] = {}
+
+
+def _gates_of(programme: Programme) -> dict[str, _Gate]:
+    known = _GATES.get(id(programme))
+    if known is not None and known[0]() is programme:
+        return known[1]
+    gates = _make_gates(programme)
+    key = id(programme)
+    _GATES[key] = (weakref.ref(programme, lambda _: _GATES.pop(key, None)), gates)
+    return gates
+
+
+def _make_gates(programme: Programme) -> dict[str, _Gate]:
+    first_us, end_us = programme.calendar.starts_us[0], programme.calendar.starts_us[-1]
+
+    def gate(name: str, specs: Mapping[str, FieldSpec], speaks_of: bool) -> _Gate:
+        return _Gate(
+            name=name,
+            specs=specs,
+            tests={spec.name: _test_of(spec) for spec in specs.values()},
+            required=frozenset(spec.name for spec in specs.values() if spec.required),
+            defaults={spec.name: spec.default for spec in specs.values() if spec.default is not None},
+            speaks_of=speaks_of,
+            first_us=first_us,
+            end_us=end_us,
+        )
+
+    tiers = tuple(tier.name for tier in programme.ladder.tiers)
+    override = {
+        "tier": FieldSpec(name="tier", type=FieldType.ONE_OF, values=tiers),
+        "until": FieldSpec(name="until", type=FieldType.TEXT),
+    }
+    gates = {
+        kind.name: gate(kind.name, kind.fields, kind.role in (Role.REFUNDS, Role.FOLLOWS))
+        for kind in programme.events.values()
+    }
+    gates[VOID] = gate(VOID, {}, True)
+    gates[TIER_OVERRIDE] = evolve(
+        gate(TIER_OVERRIDE, override, False), tests={"tier": _test_of(override["tier"]), "until": _test_until}
+    )
+    return gates
+
+
+def _test_of(spec: FieldSpec) -> Callable[[Any], str | None]:
+    """Make the test of one field: it gives the reason against a value, or None."""
+    name, lowest, highest, values = spec.name, spec.lowest, spec.highest, frozenset(spec.values)
+
+    def test_number(value: Any) -> str | None:
+        if type(value) is int and lowest <= value <= highest:
+            return None
+        if type(value) is not int:
+            return f"{name}: {value!r} is no whole number; {_number_hint(spec)}"
+        scale = digits_of(spec.unit) if spec.unit else 0
+        low, high = format_minor_units(lowest, scale), format_minor_units(highest, scale)
+        unit = f" {spec.unit}" if spec.unit else ""
+        shown = format_minor_units(value, scale)
+        return f"{name}: {shown}{unit} lies outside {low} to {high}{unit}; mend it, or declare other bounds"
+
+    def test_bool(value: Any) -> str | None:
+        return None if type(value) is bool else f"{name}: {value!r} is neither true nor false; give a bool"
+
+    def test_text(value: Any) -> str | None:
+        return None if type(value) is str else f"{name}: {value!r} is no text; give a text"
+
+    def test_one_of(value: Any) -> str | None:
+        if type(value) is str and value in values:
+            return None
+        hint = did_you_mean(str(value), spec.values, "values")
+        return f"{name}: {value!r} is none of {join_words(spec.values, 'or')}; {hint}"
+
+    return {
+        FieldType.MONEY: test_number,
+        FieldType.INT: test_number,
+        FieldType.BOOL: test_bool,
+        FieldType.TEXT: test_text,
+        FieldType.ONE_OF: test_one_of,
+    }[spec.type]
+
+
+def _test_until(value: Any) -> str | None:
+    try:
+        day = parse_day(value) if isinstance(value, str) else None
+    except ValueError:
+        day = None
+    if day is None or format_day(day) != value:
+        return f"until: {value!r} is no date; write the last day of the tier, 2026-12-31"
+    return None
+
+
+def _number_hint(spec: FieldSpec) -> str:
+    return f"give whole minor units of {spec.unit}" if spec.unit else "give an int"
+
+
+def _unknown_kind(programme: Programme, kind: object) -> str:
+    if kind is None:
+        return "on: the kind is missing; say what happened, for example `on: deal.won`"
+    return f"on: the programme has no kind {kind!r}; {did_you_mean(str(kind), [*programme.events, VOID], 'kinds')}"
+
+
+def _read_instant(value: Any, programme: Programme, reasons: list[str]) -> int | None:
+    if type(value) is int:
+        return value
+    if isinstance(value, str):
+        try:
+            return programme.calendar.parse_instant_us(value)
+        except ValueError as error:
+            reasons.append(f"at: {error}")
+            return None
+    what = "it is missing" if value is None else f"{value!r} is no time"
+    reasons.append(f"at: {what}; write 2026-02-03 or 2026-02-03T14:30:00+01:00")
+    return None
+
+
+def _read_text(name: str, raw: Mapping[str, Any], reasons: list[str]) -> str | None:
+    value = raw.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    if type(value) is int:
+        return str(value)
+    reasons.append(f"{name}: {value!r} is no text; put it in quotes")
+    return None
+
+
+def _read_value(spec: FieldSpec, value: Any, occurred_at: int | None, programme: Programme) -> FieldValue:
+    """Read one field; texts are read as the declared type says."""
+    if isinstance(value, float):
+        raise ValueError(f"{value!r} is a binary fraction and not exact; write it as a text, {_example(spec)}")
+    if spec.type is FieldType.MONEY:
+        return _read_money(spec, value, occurred_at, programme)
+    if not isinstance(value, str):
+        # What has another type is refused by the field's own test.
+        return value  # type: ignore[no-any-return]
+    text = value.strip()
+    if spec.type is FieldType.BOOL and text in ("true", "false"):
+        return text == "true"
+    if spec.type is FieldType.INT and text.lstrip("+-").isdecimal() and text.isascii() and len(text) < 30:
+        return int(text)
+    return value
+
+
+def _read_money(spec: FieldSpec, value: Any, occurred_at: int | None, programme: Programme) -> int:
+    unit = spec.unit or ""
+    if isinstance(value, str):
+        if not value.strip()[-1:].isalpha():
+            raise ValueError(f"{value!r} has no unit; write {value.strip() or '1000.00'} {unit}")
+        number, written = split_money(value)
+    elif type(value) is int or isinstance(value, Decimal):
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise ValueError(f"{value} is no amount; {_example(spec)}")
+        number, written = Fraction(value), unit
+    else:
+        raise ValueError(f"{value!r} is no amount of money; write it as a text, {_example(spec)}")
+    if written != unit:
+        return _exchanged(number, written, unit, occurred_at, programme)
+    scale = digits_of(unit)
+    minor = number * 10**scale
+    if minor.denominator != 1:
+        raise ValueError(f"{value} has more than the {scale} digits after the point that {unit} has; round it first")
+    return minor.numerator
+
+
+def _exchanged(number: Fraction, unit: str, into: str, occurred_at: int | None, programme: Programme) -> int:
+    rates = [rate for rate in programme.exchange if rate.unit == unit and rate.into == into]
+    if not rates:
+        raise ValueError(
+            f"the amount is in {unit}, and the programme takes {into}; declare an exchange rate for {unit}"
+        )
+    if occurred_at is None:
+        raise ValueError(f"the rate of {unit} needs the event's date; mend `at`")
+    try:
+        day = programme.calendar.day_of(occurred_at)
+    except ValueError as error:
+        raise ValueError(f"the rate of {unit} needs a date; {error}") from None
+    valid = [rate for rate in rates if rate.first_day <= day]
+    if not valid:
+        first = format_day(min(rate.first_day for rate in rates))
+        raise ValueError(f"{unit} has no rate on {format_day(day)}; the first is from {first}")
+    rate = max(valid, key=lambda rate: rate.first_day)
+    exact = number * rate.rate * 10 ** digits_of(into)
+    return divide(exact.numerator, exact.denominator, rate.round)
+
+
+def _example(spec: FieldSpec) -> str:
+    return f'"1000.00 {spec.unit}"' if spec.unit else "in digits"

@@ -1,0 +1,102 @@
+"""Findings that need several parts of the file at once."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from loyalty.core.calendar import Duration
+from loyalty.programme.building.draft import Draft
+from loyalty.programme.building.rules import RuleDraft
+from loyalty.programme.building.truth import can_hold
+from loyalty.programme.model import Expiry
+from loyalty.rules.declaration import Campaign, Group, Rule, Take
+
+
+def lint(
+    draft: Draft, drafts: list[RuleDraft], rules: list[Rule], campaigns: dict[str, Campaign], groups: dict[str, Group]
+) -> dict[str, Group]:
+    """Note what does not go together; gives the groups, with the currency that `best` compares filled in."""
+    _campaign_caps(draft, drafts, campaigns)
+    _expiry_before_maturity(draft, drafts)
+    _never_true(draft, rules)
+    return {name: _with_currency(group, draft, drafts) for name, group in groups.items()}
+
+
+def _with_currency(group: Group, draft: Draft, drafts: list[RuleDraft]) -> Group:
+    members = [built.rule for built in drafts if built.rule.group == group.name]
+    if group.take is not Take.BEST:
+        return group
+    given = [{name for awards in rule.give.values() for name in awards} for rule in members]
+    if group.by is None:
+        if given and len(given[0]) == 1 and all(names == given[0] for names in given):
+            return evolve(group, by=next(iter(given[0])))
+        if given or not members:
+            draft.notes.add(
+                "missing-key", group.place, "its rules do not all give one and the same currency, so `best` of what?",
+                "write {take: best, by: CURRENCY}", got=f"`{group.name}`",
+            )  # fmt: skip
+        return group
+    for rule, names in zip(members, given, strict=True):
+        if group.by not in names and names:
+            draft.notes.add(
+                "not-given", rule.place, f"the group {group.name} compares {group.by}, and the rule does not give it",
+                f"give {group.by}, or take the rule out of the group", got=f"rule {rule.name}",
+            )  # fmt: skip
+    return group
+
+
+def _campaign_caps(draft: Draft, drafts: list[RuleDraft], campaigns: dict[str, Campaign]) -> None:
+    for campaign in campaigns.values():
+        members = [built for built in drafts if built.rule.campaign == campaign.name]
+        for cap in campaign.caps:
+            if not any(cap.currency in awards for built in members for awards in built.rule.give.values()):
+                draft.notes.add(
+                    "not-given", cap.place, f"no rule of the campaign gives {cap.currency}, so that nothing is capped",
+                    f"add `campaign: {campaign.name}` to the rules that it has", got=f"`{cap.currency}`",
+                )  # fmt: skip
+            for built in members:
+                for part in cap.per:
+                    if isinstance(part, str) and type(part) is str and part not in built.kind.fields:
+                        draft.notes.add(
+                            "unknown-field", cap.place,
+                            f"{built.kind.name}, the kind of rule {built.rule.name}, has no field `{part}`",
+                            "name a field that all kinds of the campaign's rules have", got=f"event.{part}",
+                        )  # fmt: skip
+
+
+def _expiry_before_maturity(draft: Draft, drafts: list[RuleDraft]) -> None:
+    for built in drafts:
+        for key, _ in built.section.get("pending") or ():
+            pending = built.rule.pending.get(key.text)
+            currency = draft.currencies.get(key.text)
+            if pending is None or pending.duration is None or currency is None or currency.expires is None:
+                continue
+            if _longest_days(pending.duration) >= _shortest_days(currency.expires):
+                draft.notes.add(
+                    "expires-pending", key, f"{key.text} expire after {currency.expires.after} from earning, "
+                    f"and would still be pending then, for {pending.duration}",
+                    "write a shorter pending time, or a longer expiry",
+                )  # fmt: skip
+
+
+def _never_true(draft: Draft, rules: list[Rule]) -> None:
+    for rule in rules:
+        if rule.when is not None and not can_hold(rule.when):
+            draft.notes.add(
+                "never-true", rule.when.place, "the rule can never pay, by the declared bounds",
+                "mend the condition, or the fields' `min` and `max`", got=f"`{rule.when.source}`",
+            )  # fmt: skip
+
+
+def _longest_days(length: Duration) -> int:
+    return length.days or length.months * 31
+
+
+def _shortest_days(expiry: Expiry) -> int:
+    # The end of a period comes on the same day or later; a month has 28 days or more.
+    return expiry.after.days or length_in_days(expiry.after.months)
+
+
+def length_in_days(months: int) -> int:
+    """Give the fewest days that so many months have."""
+    return months * 365 // 12 - 2 if months > 1 else 28

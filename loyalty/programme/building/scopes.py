@@ -1,0 +1,120 @@
+"""
+Which names an expression may use where, with the ranges on which its proofs rest.
+
+Balances and what was earned are at most :data:`MOST` in any programme: that is proven of every programme when its
+rules are built, so that it may be assumed before. Once it is proven, the conditions get the closer bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from loyalty.core.amounts import INT64_MAX, MAX_AMOUNT
+from loyalty.core.holders import Layer
+from loyalty.programme.building.draft import Draft, layer_words
+from loyalty.programme.model import EventKind, FieldSpec, FieldType
+from loyalty.programme.shapes import Item
+from loyalty.rules.expressions import BOOL, INT, STRING, Interval, Symbol, Type, money_type, names_in, points_type
+from loyalty.tiers.declaration import Measure, Metric
+
+#: No balance reaches more.
+MOST: Final = MAX_AMOUNT - 1
+
+#: For each layer and currency, the most that a holder can ever have earned.
+Bounds = Mapping[tuple[Layer, str], int]
+
+
+def event_symbols(kind: EventKind) -> dict[str, Symbol]:
+    """Give the names that read an event of a kind."""
+    symbols = {f"event.{name}": _field_symbol(spec) for name, spec in kind.fields.items()}
+    symbols["event.person"] = Symbol(
+        STRING, code="e.person", present="e.has_person", doc="The person of the event, where there is one."
+    )
+    return symbols
+
+
+def metric_symbols(draft: Draft, layers: Iterable[Layer], bounds: Bounds | None = None) -> dict[str, Symbol]:
+    """Give the names of the metrics of some layers; without *bounds*, balances have the loosest."""
+    wanted = set(layers)
+    return {
+        metric.name: Symbol(
+            metric_type(metric, draft), metric_interval(metric, draft, bounds), f"metric_{metric.name}", doc="A metric."
+        )
+        for metric in draft.metrics.values()
+        if metric.layer in wanted
+    }
+
+
+def tier_symbols(draft: Draft) -> dict[str, Symbol]:
+    """Give the names that read the tier; its level is its code, so that names and levels compare alike."""
+    names = draft.tier_names
+    return {
+        "tier.level": Symbol(INT, Interval(0, len(names) - 1), "tier", doc="0 for base, then up the ladder."),
+        "tier.name": Symbol(STRING, code="tier", values=names, doc="The name of the tier."),
+    }
+
+
+def metric_type(metric: Metric, draft: Draft) -> Type:
+    """Give the type of a metric's value."""
+    if metric.measure is Measure.SUM:
+        return metric.of.type if metric.of is not None else INT
+    if metric.measure in (Measure.COUNT, Measure.DISTINCT):
+        return INT
+    currency = draft.currencies.get(metric.currency or "")
+    if currency is None:
+        return INT
+    if currency.unit is not None:
+        return money_type(currency.unit)
+    return points_type(currency.name) if currency.scale else INT
+
+
+def metric_interval(metric: Metric, draft: Draft, bounds: Bounds | None) -> Interval:
+    """Give the range of a metric's value."""
+    if metric.measure in (Measure.COUNT, Measure.DISTINCT):
+        return Interval(0, draft.events_per_holder)
+    if metric.measure is Measure.SUM:
+        if metric.of is None or metric.of.interval is None:
+            return Interval(0, 0)
+        lo, hi = metric.of.interval.lo, metric.of.interval.hi
+        return Interval(min(0, lo) * draft.events_per_holder, max(0, hi) * draft.events_per_holder)
+    most = MOST if bounds is None else bounds.get((metric.layer, metric.currency or ""), 0)
+    return Interval(0, min(most, INT64_MAX))
+
+
+def foreign_names(item: Item[str], draft: Draft, layers: Iterable[Layer]) -> bool:
+    """
+    Whether an expression reads metrics that it must not, or that could not be read themselves.
+
+    The first is noted; the second was reported where the metric stands.
+    """
+    found = False
+    paid = sorted(set(layers))
+    for name in names_in(draft.notes.expression_source(item.node)[0]):
+        metric = draft.metrics.get(name)
+        if metric is None:
+            found = found or name in draft.declared["metrics"]
+        elif paid != [metric.layer]:
+            draft.notes.add(
+                "wrong-layer",
+                item.node,
+                f"`{name}` is a metric of {layer_words([metric.layer])}, and this is about {layer_words(paid)}; "
+                "a rule reads only the paid holder's state",
+                "give to each holder by a rule of its own"
+                if len(paid) > 1
+                else f"declare a metric with `holder: {paid[0].name.lower()}`",
+            )
+            found = True
+    return found
+
+
+def _field_symbol(spec: FieldSpec) -> Symbol:
+    present = f"e.p_{spec.name}" if not spec.required and spec.default is None else ""
+    code = f"e.f_{spec.name}"
+    if spec.type is FieldType.MONEY:
+        return Symbol(money_type(spec.unit or ""), Interval(spec.lowest, spec.highest), code, present)
+    if spec.type is FieldType.INT:
+        return Symbol(INT, Interval(spec.lowest, spec.highest), code, present)
+    if spec.type is FieldType.BOOL:
+        return Symbol(BOOL, code=code, present=present)
+    return Symbol(STRING, code=code, present=present, values=spec.values or None)

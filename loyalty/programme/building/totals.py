@@ -1,0 +1,66 @@
+"""The most that a holder can ever have of each currency: the sum over all that gives, over all events."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loyalty.core.amounts import MAX_AMOUNT
+from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR
+from loyalty.core.holders import Layer
+from loyalty.mdf.declaration import Allotment
+from loyalty.programme.building.draft import Draft
+from loyalty.programme.building.rules import RuleDraft
+from loyalty.programme.building.standing import badge_gifts
+
+#: No history sees more months than the calendar has.
+_MONTHS: Final = 12 * (LAST_YEAR - FIRST_YEAR)
+
+
+def bound_balances(
+    rules: list[RuleDraft], allotments: tuple[Allotment, ...], draft: Draft
+) -> dict[tuple[Layer, str], int]:
+    """
+    Give for each layer and currency the most that a holder can have earned.
+
+    Where that reaches what a posting may carry, the rule that pays most is noted.
+    """
+    totals: dict[tuple[Layer, str], int] = {}
+    for rule in rules:
+        for key, most in rule.most.items():
+            totals[key] = totals.get(key, 0) + most * draft.events_per_holder
+    for section in draft.root.get("badges") or ():
+        layer: Layer = section.value("holder", Layer.PARTNER)
+        for name, amount in badge_gifts(section, draft).items():
+            totals[layer, name] = totals.get((layer, name), 0) + amount
+    for allotment in allotments:
+        key = (Layer.PARTNER, allotment.currency)
+        totals[key] = totals.get(key, 0) + max(allotment.amounts.values()) * _MONTHS
+    for (layer, name), total in totals.items():
+        if total >= MAX_AMOUNT:
+            _note(layer, name, total, rules, draft)
+    return totals
+
+
+def _note(layer: Layer, name: str, total: int, rules: list[RuleDraft], draft: Draft) -> None:
+    giving = [rule for rule in rules if (layer, name) in rule.most]
+    if not giving:
+        place = draft.currencies[name].place
+        draft.notes.add(
+            "possible-overflow",
+            place,
+            "its allotments and gifts could reach 2**53 minor units",
+            "write smaller amounts",
+            got=f"up to {total} {name}",
+        )
+        return
+    largest = max(giving, key=lambda rule: rule.most[layer, name])
+    most = largest.most[layer, name]
+    draft.notes.add(
+        "possible-overflow",
+        largest.rule.give[layer][name].place,
+        f"{draft.events_per_holder} events of one holder could reach {total} minor units of {name}, "
+        f"and a balance stays below 2**53",
+        "bound the award with `at_most`, or by a cap `per: [event]`; or lower the fields' `max`, or "
+        "`limits.events_per_holder`",
+        got=f"up to {most} minor units of {name} at one event",
+    )

@@ -1,0 +1,311 @@
+"""
+Shapes: what may stand at a place of the programme file. Each reads a node and describes itself as JSON Schema.
+
+The language of the file is one table of shapes (:mod:`loyalty.programme.language`), from which the loader and the
+schema both come, so that they cannot disagree. Reading gives None where a finding was noted, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from loyalty.programme.nodes import Mapping, Node, Scalar, Sequence
+from loyalty.programme.notes import Notes, did_you_mean, join_words
+
+T = TypeVar("T")
+
+
+@frozen(eq=False)
+class Item(Generic[T]):
+    """A value that was read, and the node that it came from."""
+
+    value: T
+    node: Scalar
+
+
+class Shape(Protocol):
+    """What may stand at a place."""
+
+    @property
+    def what(self) -> str:
+        """What people call it, with an example."""
+
+    def read(self, node: Node, notes: Notes) -> Any:
+        """Read a node; None where a finding was noted."""
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema."""
+
+
+@frozen
+class Key:
+    """One key of a mapping: the shape of its value, and a sentence for people."""
+
+    shape: Shape
+    doc: str = ""
+    required: bool = False
+
+
+@frozen(eq=False)
+class Section:
+    """A mapping that was read: what could be read of each key, by its name."""
+
+    node: Mapping
+    values: dict[str, Any]
+    names: dict[str, Scalar]
+    others: dict[str, Any]
+
+    def get(self, name: str) -> Any:
+        """Give what was read for a key, or None."""
+        return self.values.get(name)
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """Give the plain value of a key that holds an item."""
+        item = self.values.get(name)
+        return default if item is None else item.value
+
+    def has(self, name: str) -> bool:
+        """Whether the key was written, readable or not."""
+        return name in self.names
+
+    def at(self, name: str) -> Node:
+        """Give the node to point at for a key: its value, or the whole where it is missing."""
+        return self.node.by_name.get(name, self.node)
+
+
+@frozen
+class Fields:
+    """
+    A mapping with known keys.
+
+    Args:
+        what: What people call it.
+        keys: The keys by name.
+        others: The shape of values under keys of the writer's own naming, or None where there are none.
+        other_names: The shape of those names.
+        one_of: Keys of which exactly one must stand.
+    """
+
+    what: str
+    keys: dict[str, Key]
+    others: Shape | None = None
+    other_names: Shape | None = None
+    one_of: tuple[str, ...] = ()
+    others_doc: str = ""
+
+    def read(self, node: Node, notes: Notes) -> Section | None:
+        mapping = as_mapping(node, self.what, notes)
+        if mapping is None:
+            return None
+        section = Section(mapping, {}, {}, {})
+        for key, value in mapping.entries:
+            if key.text in self.keys:
+                section.names[key.text] = key
+                read = self.keys[key.text].shape.read(value, notes)
+                if read is not None:
+                    section.values[key.text] = read
+            elif self.others is None:
+                self._unknown(key, notes)
+            elif self.other_names is None or self.other_names.read(key, notes) is not None:
+                section.names[key.text] = key
+                section.others[key.text] = self.others.read(value, notes)
+        self._missing(section, notes)
+        return section
+
+    def schema(self) -> dict[str, Any]:
+        keys = {
+            name: {**key.shape.schema(), **({"description": key.doc} if key.doc else {})}
+            for name, key in self.keys.items()
+        }
+        described: dict[str, Any] = {"type": "object", "properties": keys}
+        required = [name for name, key in self.keys.items() if key.required]
+        if required:
+            described["required"] = required
+        described["additionalProperties"] = False if self.others is None else self.others.schema()
+        if self.one_of:
+            described["oneOf"] = [{"required": [name]} for name in self.one_of]
+        return described
+
+    def _unknown(self, key: Scalar, notes: Notes) -> None:
+        if key.text == "<<":
+            why, fix = "merging with << is no part of YAML 1.2", "write the keys out"
+        else:
+            why, fix = f"{self.what} has no such key", did_you_mean(key.text, self.keys, "keys")
+        notes.add("unknown-key", key, why, fix)
+
+    def _missing(self, section: Section, notes: Notes) -> None:
+        for name, key in self.keys.items():
+            if key.required and name not in section.names:
+                notes.add(
+                    "missing-key", section.node, f"{self.what} needs the key `{name}`",
+                    f"add `{name}:` with {key.shape.what}",
+                )  # fmt: skip
+        present = [name for name in self.one_of if name in section.names]
+        if self.one_of and not present:
+            notes.add(
+                "missing-key", section.node, f"{self.what} needs one of the keys {join_words(self.one_of, 'or')}",
+                "add the one that is meant",
+            )  # fmt: skip
+        for name in present[1:]:
+            notes.add(
+                "conflicting-keys", section.names[name], f"`{present[0]}` says already what is measured or given",
+                f"keep one of {join_words(present)}",
+            )  # fmt: skip
+
+
+@frozen
+class MapOf:
+    """A mapping whose keys the writer names."""
+
+    what: str
+    names: Shape
+    shape: Shape
+
+    def read(self, node: Node, notes: Notes) -> list[tuple[Scalar, Any]] | None:
+        mapping = as_mapping(node, self.what, notes)
+        if mapping is None:
+            return None
+        read = []
+        for key, value in mapping.entries:
+            name = self.names.read(key, notes)
+            inner = self.shape.read(value, notes)
+            if name is not None:
+                read.append((key, inner))
+        return read
+
+    def schema(self) -> dict[str, Any]:
+        described: dict[str, Any] = {"type": "object", "additionalProperties": self.shape.schema()}
+        pattern = self.names.schema().get("pattern")
+        if pattern:
+            described["propertyNames"] = {"pattern": pattern}
+        return described
+
+
+@frozen
+class ListOf:
+    """A list; with ``or_one``, one item may stand alone."""
+
+    what: str
+    shape: Shape
+    or_one: bool = False
+    at_least: int = 1
+
+    def read(self, node: Node, notes: Notes) -> list[Any] | None:
+        if isinstance(node, Scalar) and node.broken:
+            return None
+        if not isinstance(node, Sequence):
+            if self.or_one and not (isinstance(node, Scalar) and node.is_empty):
+                read = self.shape.read(node, notes)
+                return None if read is None else [read]
+            notes.add("wrong-type", node, f"{self.what} is a list", "write each item on a line of its own with `- `")
+            return None
+        if len(node.items) < self.at_least:
+            notes.add(
+                "wrong-type", node, f"{self.what} must not be empty", f"add {self.shape.what}", got="an empty list"
+            )
+            return None
+        if node.flow and _cut_by_commas(node):
+            notes.add(
+                "yaml-flow-list", node, "YAML splits a list in [...] at every comma, also inside an expression's parentheses",
+                "write the list as a block, one item a line with `- `, or put each expression in quotes",
+                got=f"the items {join_words(item.got for item in node.items)}",
+            )  # fmt: skip
+            return None
+        return [read for item in node.items if (read := self.shape.read(item, notes)) is not None]
+
+    def schema(self) -> dict[str, Any]:
+        described: dict[str, Any] = {"type": "array", "items": self.shape.schema(), "minItems": self.at_least}
+        return {"anyOf": [self.shape.schema(), described]} if self.or_one else described
+
+
+@frozen
+class ByNode:
+    """One shape for a text, another for a mapping, and maybe one for a list."""
+
+    what: str
+    scalar: Shape
+    mapping: Shape
+    sequence: Shape | None = None
+
+    def read(self, node: Node, notes: Notes) -> Any:
+        if isinstance(node, Sequence) and self.sequence is not None:
+            return self.sequence.read(node, notes)
+        if isinstance(node, Sequence):
+            notes.add("wrong-type", node, f"{self.what} is expected", f"write {self.scalar.what}")
+            return None
+        return (self.mapping if isinstance(node, Mapping) else self.scalar).read(node, notes)
+
+    def schema(self) -> dict[str, Any]:
+        shapes = [self.scalar, self.mapping, *([self.sequence] if self.sequence is not None else [])]
+        return {"anyOf": [shape.schema() for shape in shapes]}
+
+
+@frozen
+class Tagged:
+    """
+    A mapping of one of several forms, told apart by a key that only that form has.
+
+    Where none of them is there and the keys are no names, it is no mapping of the writer's: ``otherwise`` explains it.
+    """
+
+    what: str
+    forms: dict[str, Shape]
+    otherwise: Shape | None = None
+
+    def read(self, node: Node, notes: Notes) -> Any:
+        mapping = as_mapping(node, self.what, notes)
+        if mapping is None:
+            return None
+        for tag, shape in self.forms.items():
+            if tag in mapping.by_name:
+                return shape.read(mapping, notes)
+        keys = [key for key, _ in mapping.entries]
+        if self.otherwise is not None and keys and not keys[0].text.isidentifier():
+            return self.otherwise.read(mapping, notes)
+        notes.add(
+            "unknown-key" if keys else "missing-key",
+            keys[0] if keys else node,
+            f"{self.what} has one of the keys {join_words(self.forms, 'or')}",
+            did_you_mean(keys[0].text, self.forms, "keys") if keys else "add the one that is meant",
+        )
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        described = [shape.schema() for shape in self.forms.values()]
+        unique = [form for index, form in enumerate(described) if form not in described[:index]]
+        return unique[0] if len(unique) == 1 else {"anyOf": unique}
+
+
+@frozen
+class Named:
+    """A shape that may contain itself; the schema refers to it by name."""
+
+    name: str
+    inner: Callable[[], Shape] = field(eq=False, repr=False)
+
+    @property
+    def what(self) -> str:
+        return self.inner().what
+
+    def read(self, node: Node, notes: Notes) -> Any:
+        return self.inner().read(node, notes)
+
+    def schema(self) -> dict[str, Any]:
+        return {"$ref": f"#/$defs/{self.name}"}
+
+
+def as_mapping(node: Node, what: str, notes: Notes) -> Mapping | None:
+    """Give the node where it is a mapping, else note that it should be."""
+    if isinstance(node, Mapping):
+        return node
+    if not (isinstance(node, Scalar) and node.broken):
+        notes.add("wrong-type", node, f"{what} is a mapping", "write `key: value` lines below it, or {key: value}")
+    return None
+
+
+def _cut_by_commas(node: Sequence) -> bool:
+    texts = [item.text for item in node.items if isinstance(item, Scalar) and not item.style]
+    return any(text.count("(") != text.count(")") for text in texts)
