@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from loyalty.errors import LedgerError, StoreError
-from loyalty.ledger.sql import Schema, SqlStore, create_tables, facts, journal, names, posting
+from loyalty.ledger.sql import Schema, SqlStore, create_tables, facts, journal, names, posting, sqlite_engine
 from loyalty.ledger.sql.statements import Compiler
 
 from .journals import ACME, AVAILABLE, deal, earn, redeem
@@ -30,11 +30,14 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 class TestFile(StoreContract):
-    """The contract, in a file."""
+    """The contract, in a file of our own."""
 
     @pytest.fixture
-    def store(self, engine: Engine) -> SqlStore:
-        return SqlStore(engine)
+    def store(self, tmp_path: Path) -> Iterator[SqlStore]:
+        engine = sqlite_engine(tmp_path / "own.db")
+        create_tables(engine)
+        yield SqlStore(engine)
+        engine.dispose()
 
 
 class TestMemoryDatabase(StoreContract):

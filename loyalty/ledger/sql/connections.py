@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
@@ -19,6 +21,21 @@ from loyalty.errors import StoreError
 
 #: How long a writer waits for another one.
 BUSY_TIMEOUT_MS = 30_000
+
+
+def sqlite_engine(path: str | Path) -> Engine:
+    """
+    Make an engine for a file of its own, whose connections enforce foreign keys from the start.
+
+    On an engine of the host they are turned on for each of our transactions and off again, which makes SQLite prepare
+    every statement anew: a commit each is then half as fast.
+
+    Args:
+        path: The database file; it is created where there is none.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", lambda driver, _record: driver.execute("PRAGMA foreign_keys = ON"))
+    return engine
 
 
 @contextmanager
@@ -85,7 +102,8 @@ def _prepared(driver: Any, info: dict[Any, Any]) -> Iterator[None]:
     before = driver.isolation_level
     (enforced,) = driver.execute("PRAGMA foreign_keys").fetchone()
     driver.isolation_level = None
-    driver.execute("PRAGMA foreign_keys = ON")
+    if not enforced:
+        driver.execute("PRAGMA foreign_keys = ON")
     try:
         yield
     finally:
