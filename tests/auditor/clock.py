@@ -1,0 +1,67 @@
+"""
+What falls due at the start of each day, day by day (paragraphs 4, 5, 8 and 23 to 25).
+"""
+
+from __future__ import annotations
+
+from loyalty.core.holders import Layer
+from loyalty.programme.model import Programme
+from tests.auditor.awards import at_or_below
+from tests.auditor.days import expiry_day, start_us, starts_period
+from tests.auditor.standing import end_grace, end_override, is_review, review
+from tests.auditor.state import Lot
+from tests.auditor.wallet import Cause, Wallet
+
+
+def advance(programme: Programme, wallet: Wallet, until_day: int) -> None:
+    """Let everything happen that is due through a day; a holder's clock starts with its first event (4)."""
+    state = wallet.state
+    if state.clock_day is None:
+        return
+    while state.clock_day < until_day:
+        state.clock_day += 1
+        start_day(programme, wallet, state.clock_day)
+
+
+def start_day(programme: Programme, wallet: Wallet, day: int) -> None:
+    """Run the boundary of one day in its order (5)."""
+    state, at = wallet.state, start_us(day, programme.calendar.timezone)
+    if state.manual is not None and day > state.manual[1]:
+        end_override(programme, wallet, at)
+    if state.grace_ends is not None and day >= state.grace_ends:
+        end_grace(programme, wallet, day, at)
+    if state.layer is Layer.PARTNER and is_review(programme, state, day):
+        review(programme, wallet, day, at)
+    state.lots = [lot for lot in state.lots if lot.remaining]
+    expire(wallet, day, at)
+    activate(wallet, day, at)
+    if state.layer is Layer.PARTNER:
+        allot(programme, wallet, day, at)
+
+
+def expire(wallet: Wallet, day: int, at: int) -> None:
+    """Take away lots whose day has come; what the clock will make available expires only then (8, 19)."""
+    for lot in wallet.state.lots:
+        waits_for_the_clock = lot.account == "pending" and lot.matures_day is not None
+        if lot.expiry_day <= day and not waits_for_the_clock:
+            wallet.expire(Cause(None, "@expiry", at), lot)
+
+
+def activate(wallet: Wallet, day: int, at: int) -> None:
+    """Make pending lots available whose day has come; those past their expiry day expire at once (8, 19)."""
+    for lot in wallet.state.lots:
+        if lot.account == "pending" and lot.matures_day is not None and lot.matures_day <= day:
+            wallet.mature(Cause(None, "@activation", at), lot)
+            if lot.expiry_day <= day:
+                wallet.expire(Cause(None, "@expiry", at), lot)
+
+
+def allot(programme: Programme, wallet: Wallet, day: int, at: int) -> None:
+    """Pay what is allotted by tier at the start of a calendar period (5)."""
+    for allotment in programme.allotments:
+        if not starts_period(day, allotment.every, programme.year_starts_month):
+            continue
+        amount = at_or_below(allotment.amounts, programme.ladder, wallet.state.tier_level) or 0
+        expiry = expiry_day(day, programme.currencies[allotment.currency].expires, programme.year_starts_month)
+        cause = Cause(None, f"@allotment.{allotment.name}", at)
+        wallet.credit(cause, Lot(allotment.currency, "available", amount, expiry))

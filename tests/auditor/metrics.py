@@ -1,0 +1,69 @@
+"""
+Metrics, added up anew from the whole history at each look (paragraphs 10, 21, 29 and 31).
+"""
+
+from __future__ import annotations
+
+from loyalty.programme.model import Programme, Role
+from loyalty.rules.expressions import evaluate
+from loyalty.tiers.declaration import Measure, Metric, Needs
+from tests.auditor.days import lies_in_window
+from tests.auditor.state import Fact, Key, State, Values
+from tests.auditor.values import key_of, part_of_key, values_left
+
+
+def metrics(programme: Programme, state: State, today: int) -> Values:
+    """Give every metric of the holder's layer, in the windows that *today* lies in (11)."""
+    return {
+        metric.name: measure(programme, state, metric, today)
+        for metric in programme.metrics.values()
+        if metric.layer is state.layer
+    }
+
+
+def measure(programme: Programme, state: State, metric: Metric, today: int) -> int:
+    """Give one metric of a holder."""
+
+    def counted_on(day: int) -> bool:
+        assert state.anchor is not None, "a holder is looked at from its first event on"
+        return lies_in_window(day, metric.window, today, state.anchor, programme.year_starts_month)
+
+    if metric.measure is Measure.BALANCE:
+        return sum(lot.remaining for lot in state.lots if (lot.currency, lot.account) == (metric.currency, "available"))
+    if metric.measure is Measure.EARNED:
+        return sum(amount for currency, day, amount in state.earned if currency == metric.currency and counted_on(day))
+
+    facts = [fact for fact in state.facts if counts(fact, metric) and counted_on(fact.happening.day)]
+    if metric.measure is Measure.SUM:
+        assert metric.of is not None
+        return sum(int(evaluate(metric.of, values_left(fact))) for fact in facts if not fact.nothing_left)
+    if metric.measure is Measure.DISTINCT:
+        assert metric.by is not None
+        return len({part_of_key(programme, fact.happening, metric.by) for fact in facts})
+    facts = [fact for fact in facts if not fact.nothing_left]
+    if metric.while_not_ended:
+        return len({ending_key(programme, fact) for fact in facts})
+    return len(facts)
+
+
+def counts(fact: Fact, metric: Metric) -> bool:
+    """Say whether a metric over events of a kind looks at this one; ``when`` is asked as things stood then (11, 31)."""
+    if fact.happening.event.kind != metric.kind or (metric.while_not_ended and not fact.in_force):
+        return False
+    return metric.when is None or bool(evaluate(metric.when, fact.values))
+
+
+def ending_key(programme: Programme, fact: Fact) -> Key:
+    """Give what says together which certification an event is: the ``by`` of the kinds that end its kind (31)."""
+    parts: list[object] = []
+    for name in sorted(programme.events):
+        kind = programme.events[name]
+        if kind.role is Role.ENDS and kind.origin_kind == fact.happening.event.kind:
+            parts.extend(part for part in kind.by if part not in parts)
+    return key_of(programme, fact.happening, parts)  # type: ignore[arg-type]
+
+
+def met(needs: Needs, values: Values) -> bool:
+    """Say whether conditions hold, joined by all or any."""
+    answers = [met(part, values) if isinstance(part, Needs) else bool(evaluate(part, values)) for part in needs.parts]
+    return all(answers) if needs.every else any(answers)

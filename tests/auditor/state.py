@@ -1,0 +1,107 @@
+"""
+What is remembered of one holder: plain lists of what happened, no totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TypeAlias
+
+from attrs import define, field
+
+from loyalty.core.events import FieldValue
+from loyalty.core.holders import Holder, Layer
+from loyalty.rules.declaration import Rule
+from tests.auditor.history import Happening
+
+Key: TypeAlias = tuple[Hashable, ...]
+Values: TypeAlias = dict[str, FieldValue | None]
+
+
+@define(eq=False)
+class Lot:
+    """
+    Points of one credit.
+
+    Args:
+        account: ``pending`` or ``available``.
+        matures_day: When the clock makes it available; None where it does not.
+    """
+
+    currency: str
+    account: str
+    remaining: int
+    expiry_day: int
+    matures_day: int | None = None
+
+
+@define(eq=False)
+class Fact:
+    """
+    An event that was taken in (21).
+
+    Args:
+        values: What the names of expressions stood for just before the event.
+        tier_level: The tier that it was settled with.
+        left: For each field that refunds take parts of, what they left (27).
+        nothing_left: Refunded as a whole.
+        in_force: No ``ends`` event has ended it (31).
+    """
+
+    happening: Happening
+    values: Values
+    tier_level: int
+    left: dict[str, int] = field(factory=dict)
+    nothing_left: bool = False
+    in_force: bool = True
+
+
+@define(eq=False)
+class Paid:
+    """One award that was paid: a rule's, in one currency (27, 28); *caps* are the keys of the caps that it used."""
+
+    fact: Fact
+    rule: Rule
+    currency: str
+    granted: int
+    lot: Lot
+    until_kind: str | None
+    caps: list[Key]
+    reversed: int = 0
+
+
+@define(eq=False)
+class State:
+    """A holder as settlement knows it."""
+
+    holder: Holder
+    anchor: int | None = None
+    clock_day: int | None = None
+    facts: list[Fact] = field(factory=list)
+    lots: list[Lot] = field(factory=list)
+    arrears: dict[str, int] = field(factory=dict)
+    paid: list[Paid] = field(factory=list)
+    earned: list[tuple[str, int, int]] = field(factory=list)  # Currency, day, amount; reversals are negative.
+    cap_uses: list[tuple[Key, int]] = field(factory=list)  # What was returned is negative.
+    used_once: set[Key] = field(factory=set)
+    last_paid: dict[Key, tuple[int, int]] = field(factory=dict)  # Day and instant.
+    streaks: dict[str, tuple[int, int]] = field(factory=dict)  # Last period and length, by rule.
+    standing: int = 0
+    grace_ends: int | None = None
+    manual: tuple[int, int] | None = None  # Level, and the last day of it.
+    tier_before: tuple[int | None, int] = (None, 0)  # The last instant with an event, and the tier before it.
+    badges: set[str] = field(factory=set)
+
+    @property
+    def layer(self) -> Layer:
+        """Whether it is a partner or a person."""
+        return self.holder.layer
+
+    @property
+    def tier_level(self) -> int:
+        """The effective tier: a manual one in force, else the standing (22)."""
+        return self.standing if self.manual is None else self.manual[0]
+
+    def fact_of(self, happening: Happening | None) -> Fact | None:
+        """Give what was taken in of an event, or None if it did nothing."""
+        return next((fact for fact in self.facts if fact.happening is happening), None)
