@@ -28,7 +28,7 @@ def sqlite_engine(path: str | Path) -> Engine:
     Make an engine for a file of its own, whose connections enforce foreign keys from the start.
 
     On an engine of the host they are turned on for each of our transactions and off again, which makes SQLite prepare
-    every statement anew: a commit each is then half as fast.
+    every statement anew: a commit each is then a third slower.
 
     Args:
         path: The database file; it is created where there is none.
