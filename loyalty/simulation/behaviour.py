@@ -105,7 +105,7 @@ class Scenario:
     A population and its behaviour.
 
     Args:
-        redeem: For each currency, the share of what is available that holders redeem at each month's end.
+        redeem: For each currency, the share of what is available that partners redeem at each month's end.
         assumptions: Sentences that the report repeats.
     """
 

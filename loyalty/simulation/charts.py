@@ -34,7 +34,7 @@ _NAMES: Final[Mapping[str, str]] = {
     **{colour: f"var(--c{number})" for number, colour in enumerate(_COLOURS, start=1)},
 }
 
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "loyalty",
     "text.parse_math": False,
@@ -84,7 +84,7 @@ def charts(results: Results, texts: Texts) -> tuple[Chart, ...] | None:
         return ()
     with mpl.rc_context(_STYLE):
         pen = _Pen(results, texts)
-        drawn = [chart for name in results.points for chart in (pen.flows(name), pen.balance(name))]
+        drawn = [chart for name in results.main_points for chart in (pen.flows(name), pen.balance(name))]
         if len(results.ladder) > 1:
             drawn.append(pen.tiers())
         drawn.extend(pen.funds(name) for name in results.money)
@@ -183,7 +183,7 @@ class _Pen:
         """A Lorenz curve for each currency in which partners earned."""
         spreads = {
             name: spread for name, spread in self.results.concentration.items()
-            if spread.total and (name in self.results.points or name in self.results.money)
+            if spread.total and (name in self.results.main_points or name in self.results.money)
         }  # fmt: skip
         if not spreads:
             return None

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from loyalty.core.calendar import Calendar, Unit
 from loyalty.core.events import Event, FieldValue
-from loyalty.core.holders import Holder, Layer
+from loyalty.core.holders import Layer
 from loyalty.programme.admission import admit
 from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.rules.declaration import Subject
@@ -33,16 +33,6 @@ SOURCE: Final = "simulation"
 _OPENS_SECOND: Final = 8 * 3600
 _CLOSES_SECOND: Final = 18 * 3600 - 1
 _SECOND_US: Final = 1_000_000
-
-
-@frozen
-class RedemptionWish:
-    """That *holder* wants to redeem a share (parts per million) of what it has available at an instant."""
-
-    holder: Holder
-    currency: str
-    at: int
-    share_ppm: int
 
 
 def population(
@@ -66,19 +56,6 @@ def population(
     for partner in partner_names(partners):
         for event in draws.history(partner):
             yield admit(programme, event)
-
-
-def redemption_wishes(
-    programme: Programme, scenario: Scenario, partners: int | Iterable[str], months: int, start_day: int
-) -> Iterator[RedemptionWish]:
-    """Give what the scenario's partners want to redeem: the declared share at noon of each month's last day."""
-    starts = month_starts(start_day, months)
-    names = list(partner_names(partners))
-    for following in starts[1:]:
-        noon = programme.calendar.day_start_us(following - 1) + 12 * 3600 * _SECOND_US
-        for name in names:
-            for currency, share in sorted(scenario.redeem.items()):
-                yield RedemptionWish(Holder.partner(name), currency, noon, int(share * 1_000_000))
 
 
 def partner_names(partners: int | Iterable[str]) -> Iterable[str]:

@@ -25,6 +25,7 @@ from loyalty.simulation.months import month_text
 from loyalty.simulation.results import Flows, HolderResult, Results
 from loyalty.simulation.summary import headlines, observations
 from loyalty.simulation.tables import (
+    Cell,
     Column,
     Kind,
     Table,
@@ -153,12 +154,12 @@ def _tables(results: Results, texts: Texts) -> Iterable[tuple[str, Table]]:
 def _top_holders(results: Results) -> Table:
     """The partners with the highest worth, and what they have of each currency that can be spent."""
     units = sorted({unit for row in results.holders for unit in row.worth})
-    names = (*results.points, *results.money)
+    names = (*results.main_points, *results.money)
     partners = [row for row in results.holders if row.holder.layer is Layer.PARTNER]
     partners.sort(key=lambda row: (*(-worth for worth in _measure(row, units, names)), row.holder.id))
     columns = [Column("partner"), Column("tier"), *(Column(f"worth_{unit}", Kind.AMOUNT) for unit in units)]
     columns += [Column(f"{name}_{kind}", Kind.AMOUNT) for name in names for kind in ("earned", "available")]
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for row in partners[:_LISTED]:
         worth = (round(exact_decimal(row.worth.get(unit, Fraction(0))), 2) for unit in units)
         flows = [(name, row.currencies.get(name, Flows())) for name in names]

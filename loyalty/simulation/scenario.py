@@ -137,7 +137,7 @@ SCENARIO: Final = Fields("a scenario", {
     "assumptions": Key(ListOf("assumptions", Text("a sentence")), "Sentences that the report repeats."),
     "segments": Key(ListOf("segments", _SEGMENT), "Who the partners are.", required=True),
     "events": Key(MapOf("what happens", _KIND, _ACTIVITY), "What happens, by kind of event.", required=True),
-    "redeem": Key(MapOf("what is redeemed", _WORD, _SHARE), "The share of what is available, redeemed each month."),
+    "redeem": Key(MapOf("what is redeemed", _WORD, _SHARE), "The share of the available that is redeemed each month."),
 })  # fmt: skip
 
 

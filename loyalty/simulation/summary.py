@@ -28,7 +28,7 @@ class Headline:
 def headlines(results: Results, texts: Texts = ENGLISH) -> tuple[Headline, ...]:
     """Give the figures that come first."""
     found = [_partners(results, texts)]
-    for name in results.points:
+    for name in results.main_points:
         found.extend(_points(results, name, texts))
     found.extend(_money(results, name, texts) for name in results.money)
     if len(results.ladder) > 1 and results.months:
@@ -118,7 +118,7 @@ def _tiers(results: Results, texts: Texts) -> Headline:
 
 
 def _top(results: Results, texts: Texts) -> list[Headline]:
-    name = next((name for name in (*results.points, *results.money) if results.concentration[name].total), None)
+    name = next((name for name in (*results.main_points, *results.money) if results.concentration[name].total), None)
     if name is None:
         return []
     spread = results.concentration[name]

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from loyalty.core.amounts import Rounding, divide, format_minor_units
-from loyalty.core.calendar import format_day
 from loyalty.errors import LoyaltyError
-from loyalty.ledger.entries import Entry
-from loyalty.programme.model import Programme
 from loyalty.simulation.months import month_text
-from loyalty.simulation.results import Flows, HolderResult, Results
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from loyalty.simulation.results import MOVED, STANDING, Flows, HolderResult, Results
 
 #: More digits than any sum has, whatever context the host has set.
 _EXACT = Context(prec=60)
@@ -159,7 +153,7 @@ def holder_table(results: Results) -> Table:
     )  # fmt: skip
 
 
-_FLOWS = ("issued", "activated", "expired", "redeemed", "reversed", "available", "pending", "held", "arrears")
+_FLOWS = (*MOVED, *STANDING)
 
 
 def _holder_rows(
@@ -266,45 +260,3 @@ def _parquet_writer() -> Any:
 def _exponent(cell: Decimal) -> int:
     exponent = cell.as_tuple().exponent
     return exponent if isinstance(exponent, int) else 0
-
-
-JOURNAL_COLUMNS = (
-    "entry", "kind", "cause", "effective_at", "revision", "corrects", "leg", "account", "asset", "amount", "lot_day",
-    "rule", "leg_cause",
-)  # fmt: skip
-
-
-class JournalWriter:
-    """
-    Writes every posting as one row of CSV, in the order in which entries are given.
-
-    When something was recorded is the ledger's to say and is left out: a simulated book is recorded in one go.
-    """
-
-    def __init__(self, file: TextIO, programme: Programme) -> None:
-        self._write = csv.writer(file, lineterminator="\n").writerow
-        self._scales = {name: currency.scale for name, currency in programme.currencies.items()}
-        self._write(JOURNAL_COLUMNS)
-
-    def add(self, entry: Entry) -> None:
-        """Write the postings of one entry."""
-        effective = (_EPOCH + timedelta(microseconds=entry.effective_at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        head = (entry.key, entry.kind.value, entry.cause or "", effective, entry.revision, entry.corrects or "")
-        for leg, posting in enumerate(entry.postings, start=1):
-            amount_text = format_minor_units(posting.amount, self._scales.get(posting.asset, 0))
-            lot_day = "" if posting.lot_day is None else format_day(posting.lot_day)
-            self._write(
-                (*head, leg, posting.account.path, posting.asset, amount_text, lot_day, posting.rule or "",
-                 posting.cause or "")
-            )  # fmt: skip
-
-
-def write_journal(entries: Iterable[Entry], programme: Programme, path: Path | str) -> Path:
-    """Write all postings to a CSV file."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = JournalWriter(file, programme)
-        for entry in entries:
-            writer.add(entry)
-    return target

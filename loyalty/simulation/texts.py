@@ -50,8 +50,8 @@ class Texts:
     def number(self, value: Decimal | int) -> str:
         """Write a number with every digit that it has, thousands set apart, and a true minus sign."""
         written = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,d}"
-        swapped = written.translate(str.maketrans({",": self.thousands, ".": self.point}))
-        return swapped.replace("-", "\N{MINUS SIGN}")
+        whole, point, digits = written.replace("-", "\N{MINUS SIGN}").partition(".")
+        return whole.replace(",", self.thousands) + (self.point + digits if point else "")
 
     def percent(self, value: Fraction) -> str:
         """Write a share in percent with one digit, rounded half to even."""

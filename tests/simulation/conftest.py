@@ -143,4 +143,5 @@ def _history(maker: _Maker, programme: Programme, name: str, starts: list[int]) 
             maker.post(at + 6 * HOUR_US, (wallet["available"], expired, "points", available // 10 + 1, "@expiry"))
             available -= available // 2 + available // 10 + 1
     if size < 0.7:
-        maker.post(programme.calendar.day_start_us(starts[-1] - 1), (wallet["arrears"], issued, "points", 7, "deal-base"))
+        last = programme.calendar.day_start_us(starts[-1] - 1)
+        maker.post(last, (wallet["arrears"], issued, "points", 7, "deal-base"))
