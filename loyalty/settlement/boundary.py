@@ -134,12 +134,11 @@ def _write_standing(w: Writer, layout: Layout) -> None:
         w.line(f"s.tier = min(s.tier, max(down, {floor}))")
         w.line("s.grace_end = NEVER")
     w.line("")
-    with w.block("def override(e, s, o)"):
-        with w.block("if e.until >= e.day"):
-            w.line("s.manual = e.tier_to")
-            w.line("s.manual_end = e.until + 1")
-            w.line("s.next_due = min(s.next_due, s.manual_end)")
-            w.line(f"restand(s, o, {_label(layout, OVERRIDE)}, -1)")
+    with w.block("def override(e, s, o)"), w.block("if e.until >= e.day"):
+        w.line("s.manual = e.tier_to")
+        w.line("s.manual_end = e.until + 1")
+        w.line("s.next_due = min(s.next_due, s.manual_end)")
+        w.line(f"restand(s, o, {_label(layout, OVERRIDE)}, -1)")
     w.line("")
 
 
@@ -259,8 +258,6 @@ def _write_allotments(w: Writer, layout: Layout) -> None:
             with w.block("if amount > 0"):
                 label = _label(layout, f"@allotment.{allotment.name}")
                 w.line(f"earn_available(m, o, {label}, {c}, amount, lot_day(m, {c}, day), day, ISSUED)")
-                for metric_index, metric in layout.earned_metrics(allotment.currency):
-                    count_now(w, layout, metric_index, metric, "amount")
 
 
 def _write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
@@ -275,7 +272,10 @@ def _write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
             for c in gifts:
                 w.line(f"gift_{c} = 0")
             for index, badge in badges:
-                with w.block(f"if m.badges[{index}].held == 0 and ({_needs_source(badge.needs, values, texts)})"):
+                needs = _needs_source(badge.needs, values, texts)
+                w.line(f"deserved_{index} = m.badges[{index}].held == 0 and ({needs})")
+            for index, badge in badges:
+                with w.block(f"if deserved_{index}"):
                     _write_badge(w, layout, index, badge)
             for currency, c in layout.currency.items():
                 if c in gifts:

@@ -32,7 +32,8 @@ class Texts:
     """
     Whole numbers for the texts that expressions compare with, for each kind of event.
 
-    A one_of value has its place in the declared list, a tier's name its level; a text that no expression names has none.
+    A one_of value has its place in the declared list, a tier's name its level; a text that no expression names has
+    none.
     """
 
     def __init__(self, programme: Programme) -> None:
@@ -192,7 +193,7 @@ def _write_unit(w: Writer, layout: Layout, unit: tuple[Group | None, list[Rule]]
         return
     w.line("winner = -1")
     if group.take is Take.BEST:
-        w.line("most = 0")
+        w.line("most = -1")
     for place, rule in enumerate(rules):
         with _applying(w, layout, rule, texts):
             _write_awards(w, layout, rule, texts)
@@ -200,10 +201,11 @@ def _write_unit(w: Writer, layout: Layout, unit: tuple[Group | None, list[Rule]]
                 paid = " or ".join(f"{variable} > 0" for variable in _award_names(layout, rule))
                 with w.block(f"if winner < 0 and ({paid})"):
                     w.line(f"winner = {place}")
-            elif group.by in rule.give[layout.layer]:
-                name = _award_name(layout, rule, str(group.by))
-                with w.block(f"if {name} > most"):
-                    w.line(f"most = {name}")
+            else:
+                by = str(group.by)
+                value = _award_name(layout, rule, by) if by in rule.give[layout.layer] else "0"
+                with w.block(f"if {value} > most"):
+                    w.line(f"most = {value}")
                     w.line(f"winner = {place}")
             w.trace("candidate", rule_code(layout, rule), *_award_names(layout, rule))
     for place, rule in enumerate(rules):
@@ -300,9 +302,7 @@ def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
                 cell = f"m.keys[{key.index}][{key.slot}]"
                 if cap.period:
                     w.line(f"cap_{name}_{place} = {period_source(layout, cap.period, 'day')}")
-                    w.line(
-                        f"used_{name}_{place} = {cell}.b if {cell}.a == cap_{name}_{place} else 0"
-                    )
+                    w.line(f"used_{name}_{place} = {cell}.b if {cell}.a == cap_{name}_{place} else 0")
                 else:
                     w.line(f"used_{name}_{place} = {cell}.b")
             with w.block(f"if {name} > {limit} - used_{name}_{place}"):

@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from loyalty.core.calendar import PERIOD_MONTHS, Calendar, Period, month_tables, parse_day
 from loyalty.core.calendar import FIRST_DAY as TABLE_START
+from loyalty.core.calendar import PERIOD_MONTHS, Calendar, Period, month_tables, parse_day
 from loyalty.core.events import Event
 from loyalty.programme.model import EventKind, FieldType
 from loyalty.rules.declaration import KeyPart, Subject
 from loyalty.settlement.earning import Texts
+from loyalty.settlement.history import Placed
 from loyalty.settlement.layout import OVERRIDE_ITEM, Key, Layout
 from loyalty.settlement.runtime import room
 
 #: The slots of a holder's composite keys, one mapping for each key table.
 Slots = list[dict[Any, int]]
 
-#: Writes an event into an item record: (item, event, day, the holder's slots, the holder's key tables).
-Encode = Callable[[Any, Event, int, Slots, Any], None]
+#: Writes an event into an item record: (item, event, day, the holder's slots and key tables, partner, person).
+Encode = Callable[[Any, Event, int, Slots, Any, str, str | None], None]
 
 
 class Encoder:
@@ -37,28 +38,27 @@ class Encoder:
         }
         self._tier_level = {tier.name: level for level, tier in enumerate(layout.programme.ladder.tiers)}
 
-    def encode(
-        self, item: Any, event: Event, slots: Slots, tables: Any, *, row: int, tier: int, instant: int
-    ) -> None:
+    def encode(self, item: Any, placed: Placed, slots: Slots, tables: Any, *, row: int, tier: int) -> None:
         """
-        Write *event* into *item*.
+        Write an event at its place into *item*; it is read as an event of the partner and person that it reaches.
 
         Args:
             slots: The holder's slots; a key seen for the first time gets the next one.
             tables: The holder's key tables, which grow with the slots.
             row: The row of the event that it speaks of, or -1.
             tier: The partner's tier just before it, for the person's layer.
-            instant: When it takes its place in the order, UTC microseconds; later than it occurred where it waited.
         """
-        day = self.calendar.day_of(instant)
+        event = placed.event
+        day = self.calendar.day_of(placed.instant)
         item.day = day
-        item.instant = instant
+        item.instant = placed.instant
         item.row = row
         item.tier = tier
-        item.has_person = event.person is not None
+        person = placed.holders[1].id if len(placed.holders) > 1 else None
+        item.has_person = person is not None
         encode = self._by_kind.get(event.kind)
         if encode is not None:
-            encode(item, event, day, slots, tables)
+            encode(item, event, day, slots, tables, placed.holders[0].id, person)
             return
         item.kind = OVERRIDE_ITEM
         item.tier_to = self._tier_level[str(event.fields["tier"])]
@@ -87,7 +87,7 @@ def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode
         lines.append(f"room(tables[{key.index}], slot)")
         lines.append(f"item.k{key.index} = slot")
     body = "".join(f"    {line}\n" for line in lines)
-    exec(f"def encode(item, event, day, keys, tables):\n{body}", scope)
+    exec(f"def encode(item, event, day, keys, tables, partner, person):\n{body}", scope)
     encode: Encode = scope["encode"]
     return encode
 
@@ -98,9 +98,9 @@ def _key_source(layout: Layout, key: Key) -> str:
 
 def _part_source(layout: Layout, part: KeyPart) -> str:
     if part is Subject.PARTNER:
-        return "event.partner"
+        return "partner"
     if part is Subject.PERSON:
-        return "event.person"
+        return "person"
     if not isinstance(part, Period):
         return f"fields.get({part!r})"
     if part is Period.DAY:
@@ -109,5 +109,3 @@ def _part_source(layout: Layout, part: KeyPart) -> str:
         return "(day + 3) // 7"
     shift = layout.programme.year_starts_month - 1
     return f"(month_of[day - {TABLE_START}] - {shift}) // {PERIOD_MONTHS[part]}"
-
-

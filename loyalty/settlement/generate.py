@@ -112,7 +112,7 @@ def namespace(primitives: Mapping[str, Any]) -> dict[str, Any]:
     """Give the names that generated source runs among: constants, runtime functions, and the two primitives."""
     return {
         **runtime.CONSTANTS,
-        **{name: getattr(runtime, name) for name in runtime.FUNCTIONS},
+        **runtime.FUNCTIONS,
         **{name: getattr(helpers, name) for name in EXPRESSION_HELPERS},
         **primitives,
     }

@@ -81,7 +81,7 @@ def _place(
         waited = key < before.key
         item = Placed(
             event,
-            (*before.key, 1, event.source, event.id) if waited else key,
+            (*before.key, 1, event.occurred_at, event.source, event.id) if waited else key,
             before.instant if waited else event.occurred_at,
             before.holders,
         )

@@ -52,9 +52,7 @@ class HolderRun:
         event = placed.event
         s, m = self.scalars, self.memory
         row = self._rows.get(event.origin, -1) if event.origin is not None else -1
-        self._step.encoder.encode(
-            self._item, event, self._slots, m.keys, row=row, tier=tier, instant=placed.instant
-        )
+        self._step.encoder.encode(self._item, placed, self._slots, m.keys, row=row, tier=tier)
         movements: list[Movement] = []
         rows = s.row_count
         if traced:
@@ -102,4 +100,3 @@ class HolderRun:
     def trace(self) -> list[tuple[Any, ...]]:
         """Why the last traced event was settled as it was."""
         return list(self.memory.trace)
-

@@ -40,7 +40,10 @@ class Transfer:
 def accounts_of(holder: Holder) -> tuple[tuple[Account, bool], ...]:
     """Give the accounts that a holder's movements run between, by code, each with whether it keeps lots."""
     return tuple(
-        (Account(holder if code < _FIRST_OF_PROGRAMME else None, name), code < _FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS)
+        (
+            Account(holder if code < _FIRST_OF_PROGRAMME else None, name),
+            code < _FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS,
+        )
         for code, name in enumerate(ACCOUNT_NAMES)
     )
 

@@ -8,7 +8,7 @@ before is taken off, so that several partial refunds never drift.
 from __future__ import annotations
 
 from loyalty.core.holders import Layer
-from loyalty.programme.model import Clawback, EventKind, RefundPolicy, Role, TierOnRefund
+from loyalty.programme.model import Clawback, EventKind, RefundPolicy, TierOnRefund
 from loyalty.rules.declaration import OnEnd, Rule
 from loyalty.settlement.awards import write_award
 from loyalty.settlement.earning import (
@@ -17,8 +17,8 @@ from loyalty.settlement.earning import (
     chain_key,
     force_key,
     mangle,
-    rule_code,
     row_attributes,
+    rule_code,
     write_measure,
 )
 from loyalty.settlement.layout import Layout, Leg
@@ -129,12 +129,13 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
 
 
 def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
-    """Write ``follow_KIND(x, s, m, o)``: awards of the event that ``x.row`` names and that wait for this kind mature."""
+    """Write ``follow_KIND(x, s, m, o)``: what waits for this kind, of the event that ``x.row`` names, matures."""
     origin = str(kind.origin_kind)
     legs = [
         leg
         for leg in layout.legs
-        if leg.rule.on == origin and leg.currency in leg.rule.pending
+        if leg.rule.on == origin
+        and leg.currency in leg.rule.pending
         and leg.rule.pending[leg.currency].until_kind == kind.name
     ]
     with w.block(f"def follow_{mangle(kind.name)}(x, s, m, o)"):
@@ -168,9 +169,7 @@ def _write_row_names(w: Writer, layout: Layout, origin: str) -> None:
             w.line(f"{attribute} = e.{attribute}")
 
 
-def _write_leg_cases(
-    w: Writer, layout: Layout, legs: list[Leg], texts: Texts, rename: dict[str, str]
-) -> None:
+def _write_leg_cases(w: Writer, layout: Layout, legs: list[Leg], texts: Texts, rename: dict[str, str]) -> None:
     """Write the award of what is left into ``award``, for each leg that an event of the kind can have paid."""
     with w.block("if left > 0"):
         head = "if"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from loyalty.core.calendar import FIRST_DAY, FIRST_YEAR, LAST_DAY, NEVER
+from loyalty.core.calendar import FIRST_DAY, FIRST_YEAR, NEVER
 
 # Accounts, in the order of their names in ``journal.ACCOUNT_NAMES``; from ISSUED on they are the programme's.
 PENDING: Final = 0
@@ -134,7 +134,15 @@ def redeem(m: Any, o: Any, label: int, c: int, amount: int) -> None:
 
 
 def take_back(
-    m: Any, o: Any, label: int, c: int, amount: int, lot_day: int, pending_bucket: int, earned_day: int, today: int,
+    m: Any,
+    o: Any,
+    label: int,
+    c: int,
+    amount: int,
+    lot_day: int,
+    pending_bucket: int,
+    earned_day: int,
+    today: int,
     policy: int,
 ) -> None:
     """
@@ -290,17 +298,19 @@ def half_even(numerator: int, denominator: int) -> int:
     return quotient
 
 
-#: What the generated step may call, by name.
-FUNCTIONS: Final = (
-    "add_bucket take_bucket earn_available spend owe redeem take_back expire_available expire_pending activate "
-    "first_day lot_day maturity add_months anniversary month_start roll_window add_trailing adjust_trailing half_even"
-).split()
+#: What the generated step may call.
+FUNCTIONS: Final = {
+    function.__name__: function
+    for function in (
+        add_bucket, take_bucket, earn_available, spend, owe, redeem, take_back, expire_available, expire_pending,
+        activate, first_day, lot_day, maturity, add_months, anniversary, month_start, roll_window, add_trailing,
+        adjust_trailing, half_even,
+    )
+}  # fmt: skip
 
-#: The constants that the generated step names.
+#: The constants that the step names.
 CONSTANTS: Final = {
     name: value
     for name, value in globals().items()
     if name.isupper() and isinstance(value, int) and not name.startswith("_")
 }
-
-__all__ = ["CONSTANTS", "FUNCTIONS", "LAST_DAY", *FUNCTIONS]

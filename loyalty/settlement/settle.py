@@ -148,9 +148,7 @@ def settle(
     return Settlement(programme, entries, _balances(entries), until_day)
 
 
-def apply_item(
-    steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome], *, traced: bool = False
-) -> int:
+def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome], *, traced: bool = False) -> int:
     """Settle one item, add what it moved to *outcomes*, and give the partner's tier just before it."""
     what = item.what
     if isinstance(what, Placed):
@@ -245,4 +243,3 @@ earn:
     give:
       partner: {points: 1 per 100 EUR}
 """
-

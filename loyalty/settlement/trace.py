@@ -142,15 +142,15 @@ def _skip_text(rule: Rule, reason: str, details: Sequence[int]) -> str:
     return text
 
 
-def _award_text(
-    programme: Programme, rule: Rule, currency: str, tier: str, name: str, values: tuple[Any, ...]
-) -> str:
+def _award_text(programme: Programme, rule: Rule, currency: str, tier: str, name: str, values: tuple[Any, ...]) -> str:
     def amount(minor: int) -> str:
         return _amount(programme, currency, minor)
 
     if name == "base":
         measure, base = values
-        return f"{_award_words(programme, rule, currency, tier, measure)} = {amount(base)} ({_rounding(rule.round.rate)})"
+        return (
+            f"{_award_words(programme, rule, currency, tier, measure)} = {amount(base)} ({_rounding(rule.round.rate)})"
+        )
     if name == "multiply":
         numerator, denominator, before, after = values
         factor = f"{numerator}/{denominator}" if denominator != 1 else str(numerator)
@@ -163,10 +163,8 @@ def _award_text(
         head = max(0, limit - used)
         verdict = f"lowers {amount(before)} to {amount(after)}" if after < before else "leaves the award as it is"
         left = max(0, head - after)
-        return (
-            f"cap {_cap_words(_cap_at(programme, rule, currency, place), amount(limit))}: headroom {amount(head)} before, "
-            f"{amount(left)} after; it {verdict}"
-        )
+        words = _cap_words(_cap_at(programme, rule, currency, place), amount(limit))
+        return f"cap {words}: headroom {amount(head)} before, {amount(left)} after; it {verdict}"
     if name == "paid":
         paid, _, bucket, lot_day, matures = values
         where = "available at once"

@@ -36,9 +36,7 @@ def reading(w: Writer, layout: Layout, index: int, metric: Metric, day: str) -> 
     if metric.measure is Measure.BALANCE:
         return f"m.wallets[{layout.currency[str(metric.currency)]}].available"
     if metric.window.kind is WindowKind.TRAILING:
-        w.line(
-            f"roll_window(m, {index}, {layout.trailing[metric.name]}, {_window_start(layout, metric.window, day)})"
-        )
+        w.line(f"roll_window(m, {index}, {layout.trailing[metric.name]}, {_window_start(layout, metric.window, day)})")
         return total
     number = _period_number(layout, metric.window, day)
     return total if number is None else f"({total} if m.metrics[{index}].period == {number} else 0)"
