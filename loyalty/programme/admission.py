@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -16,7 +17,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from loyalty.core.amounts import divide, format_minor_units
-from loyalty.core.calendar import format_day, parse_day
+from loyalty.core.calendar import format_day, instant_us, parse_day
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
 from loyalty.errors import EventRejected
 from loyalty.programme.model import FieldSpec, FieldType, Programme, Role
@@ -56,7 +57,7 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
 
     Args:
         programme: The programme whose kinds are known.
-        raw: ``on`` (the kind), ``at`` (a date, an ISO time, or microseconds as an int), ``id``, ``source``,
+        raw: ``on`` (the kind), ``at`` (a date or an ISO time, as a text or an object, or microseconds as an int), ``id``, ``source``,
             ``partner``, ``person``, ``of``; all other keys are fields. An event with ``of`` may leave the partner
             out: it reaches the partner of the event that it speaks of. Money is ``"1000.00 EUR"``, or an int or
             Decimal in major units of the declared unit; floats are refused. Another unit is exchanged at the rate
@@ -310,6 +311,10 @@ def _read_instant(value: Any, programme: Programme, reasons: list[str]) -> int |
         except ValueError as error:
             reasons.append(f"at: {error}")
             return None
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return instant_us(value)
+    if isinstance(value, date):
+        return _read_instant(value.isoformat(), programme, reasons)
     what = "it is missing" if value is None else f"{value!r} is no time"
     reasons.append(f"at: {what}; write 2026-02-03 or 2026-02-03T14:30:00+01:00")
     return None
@@ -357,7 +362,7 @@ def _read_money(spec: FieldSpec, value: Any, occurred_at: int | None, programme:
     if written != unit:
         return _exchanged(number, written, unit, occurred_at, programme)
     scale = digits_of(unit)
-    minor = number * 10**scale
+    minor = Fraction(number * 10**scale)
     if minor.denominator != 1:
         raise ValueError(f"{value} has more than the {scale} digits after the point that {unit} has; round it first")
     return minor.numerator
@@ -380,7 +385,7 @@ def _exchanged(number: Fraction, unit: str, into: str, occurred_at: int | None, 
         first = format_day(min(rate.first_day for rate in rates))
         raise ValueError(f"{unit} has no rate on {format_day(day)}; the first is from {first}")
     rate = max(valid, key=lambda rate: rate.first_day)
-    exact = number * rate.rate * 10 ** digits_of(into)
+    exact = Fraction(number * rate.rate * 10 ** digits_of(into))
     return divide(exact.numerator, exact.denominator, rate.round)
 
 

@@ -379,11 +379,18 @@ RULE: Final = Fields(
     },
 )
 
-_JOINED: Shape = Named("conditions", lambda: _JOINED_FIELDS)
+
+def _joined_fields() -> Shape:
+    return DEFINITIONS["conditions"]
+
+
+_JOINED: Final = Named("conditions", _joined_fields)
 _PARTS: Final = ListOf(
     "conditions", ByNode("a condition", EXPRESSION, Tagged("a condition", {"all": _JOINED, "any": _JOINED}, EXPRESSION))
 )
-_JOINED_FIELDS: Final = Fields(
+#: Shapes that contain themselves, by the name under which the schema has them.
+DEFINITIONS: Final[dict[str, Shape]] = {}
+DEFINITIONS["conditions"] = Fields(
     "conditions",
     {"all": Key(_PARTS, "All must hold."), "any": Key(_PARTS, "One must hold.")},
     one_of=("all", "any"),
@@ -582,6 +589,3 @@ FILE: Final = Fields(
         "examples": Key(ListOf("examples", EXAMPLE, at_least=0), "Given histories and what is expected of them."),
     },
 )
-
-#: The parts of the schema that refer to themselves, by name.
-DEFINITIONS: Final = {"conditions": _JOINED_FIELDS}

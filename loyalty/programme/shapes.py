@@ -178,9 +178,9 @@ class MapOf:
 
     def schema(self) -> dict[str, Any]:
         described: dict[str, Any] = {"type": "object", "additionalProperties": self.shape.schema()}
-        pattern = self.names.schema().get("pattern")
-        if pattern:
-            described["propertyNames"] = {"pattern": pattern}
+        names = {key: rule for key, rule in self.names.schema().items() if key in ("pattern", "enum")}
+        if names:
+            described["propertyNames"] = names
         return described
 
 
@@ -209,7 +209,7 @@ class ListOf:
             return None
         if node.flow and _cut_by_commas(node):
             notes.add(
-                "yaml-flow-list", node, "YAML splits a list in [...] at every comma, also inside an expression's parentheses",
+                "yaml-flow-list", node, "YAML splits a list in [...] at every comma, also inside parentheses",
                 "write the list as a block, one item a line with `- `, or put each expression in quotes",
                 got=f"the items {join_words(item.got for item in node.items)}",
             )  # fmt: skip

@@ -13,10 +13,14 @@ from typing import Final
 
 from loyalty.core.amounts import parse_decimal
 
+_WITHOUT_DIGITS: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_WITH_THREE_DIGITS: Final = "BHD IQD JOD KWD LYD OMR TND"
+
 _DIGITS: Final = {
-    **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"], 0),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
+    **dict.fromkeys(_WITHOUT_DIGITS.split(), 0),
+    **dict.fromkeys(_WITH_THREE_DIGITS.split(), 3),
+    "CLF": 4,
+    "UYW": 4,
 }
 
 UNIT: Final = re.compile(r"[A-Z]{3}\Z")

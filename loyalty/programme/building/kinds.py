@@ -40,7 +40,7 @@ def build_kinds(draft: Draft) -> None:
 
 def _relate(kind: EventKind, section: Section, draft: Draft) -> None:
     """Find out what a kind is to another, and take over the fields that it shares with it."""
-    roles = [name for name in _ROLES if section.has(name)]
+    roles = [name for name in section.names if name in _ROLES]
     for name in roles[1:]:
         draft.notes.add(
             "conflicting-keys",
@@ -234,7 +234,7 @@ def _bound(name: str, section: Section, scale: int, draft: Draft) -> int | None:
     item: Item[Fraction] | None = section.get(name)
     if item is None:
         return None if section.has(name) else 0
-    minor = item.value * 10**scale
+    minor = item.value * Fraction(10) ** scale
     if minor.denominator != 1:
         draft.notes.add(
             "bad-amount", item.node, f"it has more than the {scale} digits after the point that its type has",

@@ -56,11 +56,7 @@ def build_ladder(draft: Draft, bounds: Bounds) -> Ladder:
         if name is None:
             continue
         tier = evolve(draft.tiers[name.value], needs=needs)
-        if needs is not None and not _reachable(needs):
-            draft.notes.add(
-                "unreachable-tier", name.node, "its needs can never be met, by the declared bounds",
-                "lower the threshold; a tier given by hand alone needs `false`",
-            )  # fmt: skip
+        _note_unreachable(needs, f"the tier {name.value}", "unreachable-tier", draft)
         if tier.multiplier < tiers[-1].multiplier and not _exempt("monotonicity", draft):
             draft.notes.add(
                 "multiplier-falls", step.at("multiplier"),
@@ -90,11 +86,7 @@ def build_badges(draft: Draft, bounds: Bounds) -> tuple[Badge, ...]:
         give = badge_gifts(section, draft)
         if name is None or draft.duplicate(name, seen, "a badge") or needs is None:
             continue
-        if not _reachable(needs):
-            draft.notes.add(
-                "unreachable-badge", name.node, "its needs can never be met, by the declared bounds",
-                "lower the threshold",
-            )  # fmt: skip
+        _note_unreachable(needs, f"the badge {name.value}", "unreachable-badge", draft)
         badges.append(Badge(name=name.value, layer=layer, needs=needs, give=give, place=section.node.place))
     return tuple(badges)
 
@@ -182,13 +174,25 @@ def _condition(item: Item[str], scope: Scope, layer: Layer, draft: Draft) -> Exp
     return None if foreign_names(item, draft, [layer]) else draft.expression(item, scope, BOOL)
 
 
-def _reachable(needs: Needs) -> bool:
-    """Whether the declared ranges let the needs be met; ``false`` says on purpose that they are not."""
-    held = [
-        _reachable(part) if isinstance(part, Needs) else part.source.strip() == "false" or can_hold(part)
-        for part in needs.parts
+def _note_unreachable(needs: Needs | None, name: str, code: str, draft: Draft) -> None:
+    """Note the condition because of which the needs can never be met; ``false`` says so on purpose."""
+    condition = _impossible(needs) if needs is not None else None
+    if condition is not None and condition.source.strip() != "false":
+        draft.notes.add(
+            code, condition.place, f"{name} can never be reached, by the declared bounds",
+            "lower the threshold; a tier that is given by hand alone needs `false`",
+            got=f"`{condition.source}`", width=len(condition.source),
+        )  # fmt: skip
+
+
+def _impossible(needs: Needs) -> Expression | None:
+    """Give the first condition that keeps the needs from ever being met, if there is one."""
+    blockers = [
+        _impossible(part) if isinstance(part, Needs) else None if can_hold(part) else part for part in needs.parts
     ]
-    return all(held) if needs.every else any(held)
+    if not needs.every and not all(blockers):
+        return None
+    return next((blocker for blocker in blockers if blocker is not None), None)
 
 
 def _exempt(law: str, draft: Draft) -> bool:
