@@ -124,7 +124,7 @@ class _Pen:
 
         numbers = {label: self._number(name, getattr(total, label)) for label in
                    ("issued", "redeemed", "expired", "reversed")}  # fmt: skip
-        return self._chart("flows", draw, {"currency": _capital(name)}, numbers, key=name)
+        return self._chart("flows", draw, {"currency": self.texts.named(name)}, numbers, key=name)
 
     def balance(self, name: str) -> Chart | None:
         """Areas for what holders have and wait for, a line for what they owe."""
@@ -147,7 +147,7 @@ class _Pen:
             self._months(axes)
 
         numbers = {label: self._number(name, getattr(total, label)) for label in ("available", "pending", "arrears")}
-        return self._chart("balance", draw, {"currency": _capital(name)}, numbers, key=name)
+        return self._chart("balance", draw, {"currency": self.texts.named(name)}, numbers, key=name)
 
     def tiers(self) -> Chart | None:
         """Stacked bars of partners, the base at the bottom."""
@@ -176,7 +176,7 @@ class _Pen:
         total = self.results.totals(name)
         unit = self.results.currencies[name].unit
         accrued = self._number(name, total.issued - total.reversed)
-        title = {"currency": name.upper(), "unit": unit}
+        title = {"currency": self.texts.named(name), "unit": unit}
         return self._chart("funds", draw, title, {"accrued": accrued, "unit": unit}, key=name)
 
     def lorenz(self) -> Chart | None:
@@ -294,7 +294,3 @@ def _inline(svg: str, identity: str, title: str, description: str) -> str:
         f'<desc id="{identity}-desc">{escape(description)}</desc>\n'
     )
     return head + body[body.index(">") + 1 :].lstrip()
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]

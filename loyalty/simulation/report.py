@@ -136,7 +136,7 @@ def _charts(results: Results, texts: Texts) -> Iterable[str]:
 
 
 def _tables(results: Results, texts: Texts) -> Iterable[tuple[str, Table]]:
-    top = _top_holders(results)
+    top = _top_holders(results, texts)
     yield texts.say("table.top_holders", count=texts.number(len({row[0] for row in top.rows}))), top
     yield texts.say("table.by_rule"), _without_empty(rule_table(results))
     if len(results.ladder) > 1:
@@ -145,20 +145,21 @@ def _tables(results: Results, texts: Texts) -> Iterable[tuple[str, Table]]:
     for name in results.currencies:
         rows = tuple((row[0], *row[2:]) for row in monthly.rows if row[1] == name)
         table = Table(monthly.name, (monthly.columns[0], *monthly.columns[2:]), rows)
-        yield texts.say("table.by_month", currency=name), _without_empty(table)
+        yield texts.say("table.by_month", currency=texts.named(name)), _without_empty(table)
     if results.funds:
         yield texts.say("table.mdf"), fund_table(results)
     yield texts.say("table.concentration"), _spread(results)
 
 
-def _top_holders(results: Results) -> Table:
+def _top_holders(results: Results, texts: Texts) -> Table:
     """The partners with the highest worth, and what they have of each currency that can be spent."""
     units = sorted({unit for row in results.holders for unit in row.worth})
     names = (*results.main_points, *results.money)
     partners = [row for row in results.holders if row.holder.layer is Layer.PARTNER]
     partners.sort(key=lambda row: (*(-worth for worth in _measure(row, units, names)), row.holder.id))
     columns = [Column("partner"), Column("tier"), *(Column(f"worth_{unit}", Kind.AMOUNT) for unit in units)]
-    columns += [Column(f"{name}_{kind}", Kind.AMOUNT) for name in names for kind in ("earned", "available")]
+    kinds = [texts.say(f"series.{kind}") for kind in ("earned", "available")]
+    columns += [Column(f"{texts.named(name)} {kind}", Kind.AMOUNT) for name in names for kind in kinds]
     rows: list[tuple[Cell, ...]] = []
     for row in partners[:_LISTED]:
         worth = (round(exact_decimal(row.worth.get(unit, Fraction(0))), 2) for unit in units)

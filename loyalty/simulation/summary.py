@@ -83,14 +83,14 @@ def _points(results: Results, name: str, texts: Texts) -> tuple[Headline, Headli
         remark = texts.say("card.outstanding.hint", available=number(total.available), pending=number(total.pending))
     return (
         Headline(
-            texts.say("card.issued", currency=_capital(name)),
+            texts.say("card.issued", currency=texts.named(name)),
             number(total.issued),
             texts.say(
                 "card.issued.hint", redeemed=number(total.redeemed), expired=number(total.expired),
                 reversed=number(total.reversed),
             ),
         ),
-        Headline(texts.say("card.outstanding", currency=_capital(name)), number(total.outstanding), remark),
+        Headline(texts.say("card.outstanding", currency=texts.named(name)), number(total.outstanding), remark),
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def _money(results: Results, name: str, texts: Texts) -> Headline:
         return texts.number(amount(results, name, minor_units))
 
     return Headline(
-        texts.say("card.accrued", currency=name.upper(), unit=results.currencies[name].unit),
+        texts.say("card.accrued", currency=texts.named(name), unit=results.currencies[name].unit),
         number(total.issued - total.reversed),
         texts.say("card.accrued.hint", expired=number(total.expired), available=number(total.available)),
     )
@@ -125,7 +125,3 @@ def _top(results: Results, texts: Texts) -> list[Headline]:
     gini = texts.number(Decimal(round(share(spread.gini), 2)))
     remark = texts.say("card.top.hint", currency=name, gini=gini)
     return [Headline(texts.say("card.top"), texts.percent(spread.top_tenth), remark)]
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]

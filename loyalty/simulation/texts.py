@@ -12,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from attrs import frozen
 
 from loyalty.core.amounts import Rounding, divide
+
+#: Names of so many letters are taken for abbreviations, such as mdf.
+_ABBREVIATION: Final = 3
 
 
 @frozen(kw_only=True)
@@ -42,10 +46,16 @@ class Texts:
         return self.sentences[key].format(**values)
 
     def heading(self, column: str) -> str:
-        """Give the heading of a column: its own sentence where there is one, else its name in words."""
+        """Give the heading of a column: as it is where it is in words, else its own sentence, else its name."""
+        if " " in column:
+            return column
         if column.startswith("worth_"):
             return self.say("column.worth", unit=column.removeprefix("worth_"))
         return self.sentences.get(f"column.{column}") or column.replace("_", " ").capitalize()
+
+    def named(self, currency: str) -> str:
+        """Write a currency's name as a heading begins: abbreviations in capitals."""
+        return currency.upper() if len(currency) <= _ABBREVIATION else currency[:1].upper() + currency[1:]
 
     def number(self, value: Decimal | int) -> str:
         """Write a number with every digit that it has, thousands set apart, and a true minus sign."""
@@ -117,6 +127,7 @@ ENGLISH = Texts(
         "lorenz.even": "all alike",
         "axis.partners": "Partners, from least to most",
         "axis.amount": "Share of what was earned",
+        "series.earned": "earned",
         "series.issued": "issued",
         "series.redeemed": "redeemed",
         "series.expired": "expired",

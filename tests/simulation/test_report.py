@@ -1,0 +1,166 @@
+"""The report: one harmless, self-contained file with charts and tables, in any install."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from loyalty.ledger.entries import Entry
+from loyalty.programme.model import Programme
+from loyalty.simulation.collecting import collect
+from loyalty.simulation.report import render_report
+from loyalty.simulation.texts import ENGLISH
+
+Book = Callable[..., list[Entry]]
+HOSTILE = "<script>alert(1)</script>\"'&"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def _report(programme: Programme, entries: list[Entry], **more: object) -> str:
+    arguments: dict[str, object] = {"title": "Two years of Acme", "parameters": {"Seed": "7", "Partners": "5"}}
+    return render_report(collect(entries, programme), programme=programme, **(arguments | more))  # type: ignore[arg-type]
+
+
+class _Elements(HTMLParser):
+    """Counts elements, and finds whatever would load something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.loads: list[str] = []
+        self.handlers: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "action", "data") and not (value or "").startswith("#"):
+                self.loads.append(f"{tag} {name}={value}")
+            if name.startswith("on"):
+                self.handlers.append(f"{tag} {name}")
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_report_says_what_was_run_and_what_came_out(programme: Programme, book: Book) -> None:
+    """Title, programme, revision, seed, headline figures, notes, charts and tables are there."""
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    page = _report(programme, book(), notes=["3 rows were skipped."])
+    found = _Elements(page)
+    words = " ".join(found.text)
+    told = ("Two years of Acme", "acme-partners", programme.revision, "Seed", "3 rows were skipped.",
+            "These rules never paid: asleep.", "Points issued", "MDF accrued, EUR", "Partners above base")  # fmt: skip
+    assert all(expected in words for expected in told)
+    assert found.names.count("svg") == 5
+    assert found.names.count("table") >= 6
+
+
+def test_the_report_needs_nothing_else(programme: Programme, book: Book) -> None:
+    """Nothing is loaded from anywhere, and a policy forbids it."""
+    page = _report(programme, book())
+    found = _Elements(page)
+    assert not found.loads
+    assert not found.handlers
+    assert "default-src 'none'" in page
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert set(re.findall(r"https?://[^\s\"'<]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_the_same_results_give_the_same_bytes(programme: Programme, book: Book) -> None:
+    """No dates, no random ids: a report can be compared."""
+    assert _report(programme, book()) == _report(programme, book())
+
+
+def test_no_id_is_used_twice(programme: Programme, book: Book) -> None:
+    """Charts on one page do not refer into each other, and every reference finds its target."""
+    page = _report(programme, book())
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:xlink:href="#|url\(#)([^")]+)', page)) <= set(ids)
+
+
+def test_names_from_outside_are_harmless(programme: Programme, book: Book) -> None:
+    """A partner, a note, a parameter or a title that looks like markup is shown, not obeyed."""
+    page = _report(
+        programme, book(1, 3, names=[HOSTILE]), title=HOSTILE, notes=[HOSTILE], parameters={HOSTILE: HOSTILE}
+    )
+    found = _Elements(page)
+    assert "<script>alert" not in page
+    assert found.names.count("script") == 1
+    assert not found.handlers
+    assert " ".join(found.text).count("alert(1)") >= 5
+
+
+def test_without_matplotlib_the_report_has_its_tables_and_says_how_to_get_charts(
+    programme: Programme, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core install writes the report as well."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    page = _report(programme, book())
+    assert "<svg" not in page
+    assert "pip install &#x27;loyalty-engine[sim]&#x27;" in page
+    assert _Elements(page).names.count("table") >= 6
+
+
+def test_a_report_of_nothing_says_so(programme: Programme) -> None:
+    """An empty history is a finding, not an error."""
+    assert "Nothing was posted" in _report(programme, [])
+
+
+def test_the_report_stays_small(programme: Programme, book: Book) -> None:
+    """Three years of two hundred partners are well below a megabyte."""
+    assert len(_report(programme, book(200, 36))) < 500_000
+
+
+def test_every_sentence_can_be_filled_in() -> None:
+    """The texts name only what the report gives them; a new language is checked against the English keys."""
+    for key, sentence in ENGLISH.sentences.items():
+        names = re.findall(r"{(\w+)}", sentence)
+        assert ENGLISH.say(key, **dict.fromkeys(names, "x")), key
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium in PATH")
+def test_a_browser_shows_the_report_without_a_complaint(programme: Programme, book: Book, tmp_path: Path) -> None:
+    """The browser draws each chart at a size above 0, obeys the policy, sorts a table, and logs no error."""
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    assert CHROMIUM is not None
+    probe = """
+    <script>
+    addEventListener("load", () => {
+      const page = document.getElementById("page").contentDocument;
+      const sizes = [...page.querySelectorAll("figure svg")].map((svg) => svg.getBoundingClientRect());
+      const heading = page.querySelector("th.n button");
+      heading.click();
+      const cells = [...heading.closest("table").tBodies[0].rows].map(
+        (row) => Number(row.cells[heading.parentElement.cellIndex].dataset.v));
+      document.title = JSON.stringify({
+        charts: sizes.filter((box) => box.width > 100 && box.height > 100).length,
+        sorted: cells.length > 2 && cells.every((value, place) => place === 0 || cells[place - 1] >= value),
+        fits: page.documentElement.scrollWidth <= 390,
+      });
+      document.body.textContent = document.title;
+    });
+    </script>"""
+    (tmp_path / "report.html").write_text(_report(programme, book(6, 6)), encoding="utf-8")
+    frame = '<body><iframe id="page" src="report.html" style="width:390px;height:900px"></iframe>'
+    (tmp_path / "frame.html").write_text(f"<!doctype html>{frame}{probe}</body>", encoding="utf-8")
+    run = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files",
+         f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=5000",
+         "--dump-dom", (tmp_path / "frame.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert '"charts":5' in run.stdout, run.stdout[-500:] + run.stderr[-2000:]
+    assert '"sorted":true' in run.stdout
+    assert '"fits":true' in run.stdout
+    assert not [line for line in run.stderr.splitlines() if "CONSOLE" in line]
