@@ -1,0 +1,162 @@
+"""
+Scenes: the situations from which a directed search starts, drawn from the declaration.
+
+A scene is a short history that leads up to one event (a manual tier, an origin that the event follows), a day on which
+the rules for it are in force, and the values of its fields that are no numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from attrs import evolve, frozen
+
+from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day
+from loyalty.core.events import TIER_OVERRIDE, Event, FieldValue
+from loyalty.core.holders import Layer
+from loyalty.programme.model import EventKind, Programme, Role
+from loyalty.rules.declaration import Rule, Subject
+from loyalty.testing import boundaries
+from loyalty.testing.laws import Bench, History, Lead
+
+PARTNER, PERSON = "acme", "ann"
+
+#: How many combinations of values a kind's fields are tried in.
+COMBINATIONS = 24
+
+
+@frozen
+class Scene:
+    """Where one event of a kind is about to happen."""
+
+    prefix: History
+    kind: EventKind
+    at: int
+    fields: Mapping[str, FieldValue]
+    of: str | None = None
+    person: str | None = None
+
+    def event(self, numbers: Mapping[str, FieldValue], id: str = "e-1", at: int | None = None) -> Event:
+        """Make the event, with these numbers in its fields."""
+        return Event(
+            id=id, kind=self.kind.name, partner=PARTNER, person=self.person, of=self.of,
+            occurred_at=self.at if at is None else at, fields={**self.fields, **numbers},
+        )  # fmt: skip
+
+
+def scenes(programme: Programme, *, tiers: bool = True) -> Iterator[Scene]:
+    """Give every scene, those of the base tier first."""
+    ladder = programme.ladder.tiers if tiers else programme.ladder.tiers[:1]
+    for place in range(len(ladder)):
+        for kind in acting_kinds(programme):
+            for day in days_in_force(programme, kind):
+                yield from _scenes_of(programme, kind, day, ladder[place].name if place else None)
+
+
+def acting_kinds(programme: Programme) -> list[EventKind]:
+    """Give the kinds by which somebody does something that a rule, a metric or a badge may look at."""
+    earning = {rule.on for rule in programme.rules}
+    counted = {metric.kind for metric in programme.metrics.values()}
+    kinds = [k for k in programme.events.values() if k.role in (Role.NONE, Role.FOLLOWS)]
+    return sorted((kind for kind in kinds if kind.name in earning | counted), key=lambda kind: kind.name not in earning)
+
+
+def days_in_force(programme: Programme, kind: EventKind) -> list[int]:
+    """Give few days on which, between them, each rule on the kind is in force."""
+    usual = min(programme.first_day + 14, programme.last_day or LAST_DAY)
+    days = [usual]
+    for rule in programme.rules:
+        if rule.on == kind.name:
+            first, last = _validity(programme, rule)
+            if not any(first <= day <= last for day in days):
+                days.append(max(first, programme.first_day))
+    return days[:4]
+
+
+def telling_events(bench: Bench, *, limit: int = 14) -> list[Lead]:
+    """
+    Give one small and one large event for each set of rules that can pay together, each with what leads up to it.
+
+    They are found by settling single events, so that conditions are met whatever they look like.
+    """
+    known = bench.notes.get("telling events")
+    if known is None:
+        by_rules: dict[tuple[str, frozenset[str]], list[Lead]] = {}
+        for scene in islice(scenes(bench.programme), 120):
+            for numbers in number_choices(bench.programme, scene.kind, 10):
+                event = scene.event(numbers)
+                lead = Lead((*scene.prefix, event))
+                paid = frozenset(effect.rule for effect in bench.settle(lead.events).awarded_by(event.identity))
+                by_rules.setdefault((scene.kind.name, paid), []).append(lead)
+        known = []
+        for leads in sorted(by_rules.values(), key=lambda leads: len(leads[0].events)):
+            known += [leads[0]] if len(leads) == 1 else [leads[0], leads[-1]]
+        bench.notes["telling events"] = known
+    return list(known[:limit])
+
+
+def number_choices(programme: Programme, kind: EventKind, limit: int) -> list[dict[str, FieldValue]]:
+    """Give values of the numeric fields: usual ones, and each field through its telling values."""
+    usual = boundaries.usual_numbers(programme, kind)
+    found = [usual]
+    for spec in boundaries.numeric_fields(kind):
+        values = boundaries.numbers(programme, kind, spec)
+        step = max(1, len(values) // limit)
+        found += [{**usual, spec.name: value} for value in values[::step]]
+    return found
+
+
+def later(programme: Programme, lead: Lead, days: int, id: str) -> Lead:
+    """Give the lead moved so many days on, its last event under another id."""
+    calendar = programme.calendar
+
+    def moved(event: Event) -> Event:
+        day = calendar.day_of(event.occurred_at)
+        target = min(day + days, LAST_DAY - 4000)
+        return evolve(event, occurred_at=event.occurred_at - calendar.day_start_us(day) + calendar.day_start_us(target))
+
+    *before, last = (moved(event) for event in lead.events) if days else lead.events
+    origins = {event.id: f"{event.id}-{id}" for event in before if event.kind != TIER_OVERRIDE}
+    renamed = [evolve(e, id=origins.get(e.id, e.id)) for e in before]
+    return Lead((*renamed, evolve(last, id=id, of=origins.get(last.of or "", last.of))))
+
+
+def _scenes_of(programme: Programme, kind: EventKind, day: int, tier: str | None) -> Iterator[Scene]:
+    start = programme.calendar.day_start_us(day)
+    noon = start + 43_200_000_000
+    person = PERSON if _reads_person(programme) else None
+    prefix: History = ()
+    of = None
+    if tier is not None:
+        prefix = (override(tier, start, min(day + 1500, LAST_DAY - 1)),)
+    if kind.role is Role.FOLLOWS and kind.origin_kind:
+        origin_kind = programme.events[kind.origin_kind]
+        fields = {
+            **next(boundaries.category_combinations(origin_kind, 1)),
+            **boundaries.usual_numbers(programme, origin_kind),
+        }
+        origin = Event(
+            id="e-0", kind=origin_kind.name, partner=PARTNER, person=person, occurred_at=start, fields=fields
+        )
+        prefix, of = (*prefix, origin), origin.id
+    for fields in boundaries.category_combinations(kind, COMBINATIONS):
+        yield Scene(prefix, kind, noon, fields, of, person)
+
+
+def override(tier: str, at: int, until_day: int) -> Event:
+    """Make the event that sets the partner's tier by hand."""
+    fields = {"tier": tier, "until": format_day(until_day)}
+    return Event(id="tier", kind=TIER_OVERRIDE, partner=PARTNER, occurred_at=at, fields=fields)
+
+
+def _reads_person(programme: Programme) -> bool:
+    rules = any(Layer.PERSON in rule.give or Subject.PERSON in (rule.once_per or ()) for rule in programme.rules)
+    return rules or any(metric.by is Subject.PERSON for metric in programme.metrics.values())
+
+
+def _validity(programme: Programme, rule: Rule) -> tuple[int, int]:
+    campaign = programme.campaigns.get(rule.campaign or "")
+    spans = [rule.valid, *([campaign.valid] if campaign else [])]
+    first = max((span.first_day for span in spans if span.first_day is not None), default=FIRST_DAY)
+    return first, min((span.last_day for span in spans if span.last_day is not None), default=LAST_DAY)

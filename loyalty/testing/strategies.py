@@ -1,0 +1,181 @@
+"""
+Hypothesis strategies for what happens to a programme: events, histories and redemptions.
+
+Dates gather at the edges of months, at shifts of the clock and where the programme begins or ends something; amounts
+gather around its thresholds. Refunds, follows, ends and voids speak mostly of events that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from loyalty.core.calendar import format_day
+from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
+from loyalty.core.holders import Holder
+from loyalty.ledger.store import Grant
+from loyalty.programme.model import EventKind, FieldSpec, Programme, Role
+from loyalty.rules.declaration import Subject
+from loyalty.testing import boundaries
+
+PARTNERS = ("acme", "birch", "cedar", "dune")
+PERSONS = (None, "ann", "bo")
+SOURCES = ("", "crm")
+
+
+def instants(programme: Programme, *, years: int = 3) -> st.SearchStrategy[int]:
+    """Draw instants, many of them at the edges of telling days, some equal to each other."""
+    calendar, start = programme.calendar, programme.first_day
+    edges = boundaries.telling_days(programme, years)
+    days = st.one_of(
+        st.integers(start, start + 20),
+        st.sampled_from(edges),
+        st.tuples(st.sampled_from(edges[:12]), st.sampled_from(boundaries.gaps(programme))).map(sum),
+        st.integers(start - 2, start + 366 * years),
+    )
+
+    def at(day: int, moment: int) -> int:
+        lowest, highest = calendar.day_start_us(day), calendar.day_start_us(day + 1)
+        return (lowest, lowest + 43_200_000_000, highest - 1, lowest + 1)[moment]
+
+    return st.builds(at, days, st.integers(0, 3))
+
+
+def field_values(programme: Programme, kind: EventKind, spec: FieldSpec) -> st.SearchStrategy[FieldValue]:
+    """Draw values of one field, numbers around the programme's thresholds."""
+    if spec.type not in boundaries.NUMBERS:
+        return st.sampled_from(boundaries.choices(spec))
+    telling = boundaries.numbers(programme, kind, spec)
+    return st.one_of(
+        st.sampled_from(telling),
+        st.integers(spec.lowest, min(spec.highest, max(spec.lowest, 100_000))),
+        st.integers(spec.lowest, spec.highest),
+    )
+
+
+@st.composite
+def events(
+    draw: st.DrawFn, programme: Programme, *, partners: int = 2, earlier: Sequence[Event] = (), number: int = 0
+) -> Event:
+    """
+    Draw one event that the programme accepts.
+
+    Args:
+        programme: What declares the kinds.
+        partners: How many partners there are.
+        earlier: Events that it may speak of.
+        number: Makes its id ``e-number`` unique.
+    """
+    possible = [k for k in programme.events.values() if k.role in (Role.NONE, Role.ENDS) or _origins(k, earlier)]
+    names = [kind.name for kind in possible]
+    if any(event.kind != VOID for event in earlier):
+        names.append(VOID)
+    if len(programme.ladder.tiers) > 1:
+        names.append(TIER_OVERRIDE)
+    return draw(_event_of(programme, draw(st.sampled_from(names)), partners, tuple(earlier), number))
+
+
+@st.composite
+def _event_of(
+    draw: st.DrawFn, programme: Programme, name: str, partners: int, earlier: tuple[Event, ...], number: int
+) -> Event:
+    same_instant = [event.occurred_at for event in earlier[-1:]]
+    at = draw(st.one_of(instants(programme), *([st.sampled_from(same_instant)] if same_instant else [])))
+    partner = draw(st.sampled_from(PARTNERS[:partners]))
+    person = draw(st.sampled_from(PERSONS))
+    source = draw(st.sampled_from(SOURCES)) if number % 3 == 2 else ""
+    identifier = f"e-{number}"
+    if name == VOID:
+        origin = draw(st.sampled_from([event for event in earlier if event.kind != VOID]))
+        return Event(
+            id=identifier, kind=VOID, partner=origin.partner, occurred_at=at, source=origin.source, of=origin.id
+        )
+    if name == TIER_OVERRIDE:
+        tier = draw(st.sampled_from([tier.name for tier in programme.ladder.tiers]))
+        until = programme.calendar.day_of(at) + draw(st.sampled_from((0, 1, 30, 400)))
+        return Event(
+            id=identifier, kind=TIER_OVERRIDE, partner=partner, occurred_at=at, source=source,
+            fields={"tier": tier, "until": format_day(until)},
+        )  # fmt: skip
+    kind = programme.events[name]
+    of = None
+    copied: dict[str, FieldValue] = {}
+    if kind.role in (Role.REFUNDS, Role.FOLLOWS):
+        origin = draw(st.sampled_from(_origins(kind, earlier)))
+        partner, person, source, of = origin.partner, origin.person, origin.source, origin.id
+        at = draw(st.one_of(st.just(at), st.sampled_from(_after(programme, origin))))
+    elif kind.role is Role.ENDS and _origins(kind, earlier) and draw(st.integers(0, 4)):
+        origin = draw(st.sampled_from(_origins(kind, earlier)))
+        partner = origin.partner if Subject.PARTNER in kind.by or draw(st.booleans()) else partner
+        person = origin.person
+        copied = {part: origin.fields[part] for part in kind.by if isinstance(part, str) and part in origin.fields}
+        at = draw(st.one_of(st.just(at), st.sampled_from(_after(programme, origin))))
+    fields = draw(_fields(programme, kind))
+    fields.update({field: value for field, value in copied.items() if field in kind.fields})
+    return Event(
+        id=identifier, kind=name, partner=partner, person=person, occurred_at=at, source=source, of=of, fields=fields
+    )
+
+
+@st.composite
+def _fields(draw: st.DrawFn, programme: Programme, kind: EventKind) -> dict[str, FieldValue]:
+    fields: dict[str, FieldValue] = {}
+    for spec in kind.fields.values():
+        optional = not spec.required or spec.name == kind.part
+        if not (optional and draw(st.booleans())):
+            origin = programme.events.get(kind.origin_kind or "", kind) if spec.name == kind.part else kind
+            telling = origin if spec.name in origin.fields else kind
+            value = draw(field_values(programme, telling, spec))
+            fields[spec.name] = value
+    return fields
+
+
+@st.composite
+def histories(draw: st.DrawFn, programme: Programme, *, max_events: int = 8, partners: int = 2) -> list[Event]:
+    """
+    Draw what happened to a few partners: events of every kind that the programme knows, in any order.
+
+    Args:
+        programme: What declares the kinds.
+        max_events: At most so many events.
+        partners: At most so many partners, 4 or fewer.
+    """
+    drawn: list[Event] = []
+    for number in range(draw(st.integers(0, max_events))):
+        drawn.append(draw(events(programme, partners=partners, earlier=drawn, number=number)))
+    return drawn
+
+
+@st.composite
+def grants(draw: st.DrawFn, programme: Programme, history: Sequence[Event], *, max_grants: int = 2) -> list[Grant]:
+    """Draw redemptions by the holders of a history, as they were decided; what a wallet lacks becomes arrears."""
+    spendable = [currency.name for currency in programme.currencies.values() if currency.spendable]
+    holders = sorted(
+        {Holder.partner(event.partner) for event in history}
+        | {Holder.person(event.person) for event in history if event.person}
+    )
+    if not spendable or not holders:
+        return []
+    return [
+        Grant(
+            key=f"g-{number}",
+            kind="redeem",
+            holder=draw(st.sampled_from(holders)),
+            currency=draw(st.sampled_from(spendable)),
+            amount=draw(st.sampled_from((1, 10, 500, 1_000_000))),
+            at=draw(instants(programme)),
+        )
+        for number in range(draw(st.integers(0, max_grants)))
+    ]
+
+
+def _origins(kind: EventKind, earlier: Sequence[Event]) -> list[Event]:
+    return [event for event in earlier if event.kind == kind.origin_kind]
+
+
+def _after(programme: Programme, origin: Event) -> list[int]:
+    """Instants at which what an event gave is in another state: at once, pending over, expired."""
+    calendar = programme.calendar
+    day = calendar.day_of(origin.occurred_at)
+    return [origin.occurred_at, *(calendar.day_start_us(day + gap) for gap in boundaries.gaps(programme))]
