@@ -25,7 +25,7 @@ from datetime import date
 
 from attrs import frozen
 
-from loyalty.core.calendar import format_day, parse_day
+from loyalty.core.calendar import FIRST_DAY, format_day, parse_day
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import EventConflict, InsufficientPoints, LedgerError
@@ -105,7 +105,7 @@ class Engine:
         self.store = store
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
-        self._runs: OrderedDict[Holder, tuple[int, HolderRun]] = OrderedDict()
+        self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
         """
@@ -158,12 +158,14 @@ class Engine:
             if reached is not None and day <= reached:
                 return []
             outcomes: list[Outcome] = []
-            for holder in list(tx.holders()):
-                run = self._run(tx, holder)
-                outcomes.extend(clock_outcomes(self._steps, holder, run.advance(day)))
+            runs = [self._run(tx, holder) for holder in tx.holders()]
+            for run in runs:
+                outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
             entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
             tx.post(entries)
             tx.set_clock_day(day)
+            for run in runs:
+                self._keep(tx, run)
             return entries
 
     def redeem(
@@ -216,7 +218,7 @@ class Engine:
         elif not isinstance(at, int):
             at = calendar.day_start_us(_day_number(at) + 1) - 1
         with self._transaction() as tx:
-            holdings = Counter({key: amount for key, amount in tx.balances_at(holder, effective_at=at).items()})
+            holdings = Counter(dict(tx.balances_at(holder, effective_at=at)))
             lots: Counter[tuple[str, int]] = Counter()
             for entry in tx.entries(holder=holder):
                 if entry.effective_at <= at:
@@ -285,23 +287,22 @@ class Engine:
             holders = tuple(tx.recipients(event.origin or ""))
         else:
             holders = place_events(self.programme, [event])[0].holders
+        if not holders:
+            return
+        if event.kind != VOID and not about and self._settle_in_place(tx, event, holders, recorded_at):
+            return
         for holder in holders:
             # What waited for this event, or voids it, becomes part of the same histories with it.
             for item in (event, *self._waiting(tx, about)):
                 tx.deliver(item.identity, holder, {})
-        if not holders:
-            return
-        if event.kind == VOID or about or not self._settle_in_place(tx, event, holders, recorded_at):
-            self._replay(tx, set(holders), event, recorded_at)
+        self._replay(tx, set(holders), event, recorded_at)
 
     def _waiting(self, tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
         for event in about:
             yield event
             yield from self._waiting(tx, [recorded.event for recorded in tx.events_about(event.identity)])
 
-    def _settle_in_place(
-        self, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int
-    ) -> bool:
+    def _settle_in_place(self, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int) -> bool:
         """Settle an event that comes after everything settled for its holders; give False where one does not."""
         origin = tx.find_event(event.origin) if event.origin and waits_for_origin(self.programme, event) else None
         pair = [event] if origin is None else [origin.event, event]
@@ -309,11 +310,9 @@ class Engine:
         if placed is None or len(placed.key) > 4:
             return False
         placed = Placed(event, placed.key, placed.instant, tuple(holders))
-        clock_day = tx.clock_day()
-        if clock_day is not None and self.programme.calendar.day_of(placed.instant) < clock_day:
-            return False
-        runs = [self._run(tx, holder, settled_without=event) for holder in holders]
-        if any(placed.key <= run.last_key for run in runs):
+        day = self.programme.calendar.day_of(placed.instant)
+        runs = [self._run(tx, holder) for holder in holders]
+        if any(placed.key <= run.last_key or day < run.through_day for run in runs):
             return False
         outcomes: list[Outcome] = []
         traces = {}
@@ -321,8 +320,7 @@ class Engine:
         for run in runs:
             tier = apply_item(self._steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
             traces[str(run.holder)] = stored_trace(run.trace, tier)
-            if run.holder.layer is Layer.PERSON:
-                tx.deliver(event.identity, run.holder, {"tier": tier})
+            tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
             self._keep(tx, run)
         entries = entries_of(self._steps, outcomes, recorded_at=recorded_at)
         tx.post([_explained(entry, traces) if entry.cause == event.identity else entry for entry in entries])
@@ -331,8 +329,7 @@ class Engine:
     def _grant(self, tx: Transaction, grant: Grant) -> None:
         run = self._run(tx, grant.holder)
         day = self.programme.calendar.day_of(grant.at)
-        clock_day = tx.clock_day()
-        if command_key(grant.at, grant.key) <= run.last_key or (clock_day is not None and day < clock_day):
+        if command_key(grant.at, grant.key) <= run.last_key or day < run.through_day:
             raise LedgerError(
                 f"command {grant.key} of {format_day(day)} lies before what was settled for {grant.holder}; "
                 "commands are never back-dated: give the instant at which it is decided"
@@ -355,27 +352,33 @@ class Engine:
         items.extend(Item.of_grant(grant) for grant in tx.grants(holder))
         return sorted(items, key=lambda item: item.key)
 
-    def _run(self, tx: Transaction, holder: Holder, *, settled_without: Event | None = None) -> HolderRun:
-        """Give the holder's state, kept or settled again; *settled_without* is recorded but not settled yet."""
+    def _run(self, tx: Transaction, holder: Holder) -> HolderRun:
+        """Give the holder's state as recorded: the one kept in memory, or settled again."""
         kept = self._runs.get(holder)
-        version = tx.holder_version(holder) - (settled_without is not None)
-        if kept is not None and kept[0] == version:
+        if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
             self._runs.move_to_end(holder)
             return kept[1]
-        return self._fresh_run(tx, holder, without=settled_without)
+        return self._fresh_run(tx, holder)
 
-    def _fresh_run(self, tx: Transaction, holder: Holder, *, without: Event | None = None) -> HolderRun:
+    def _fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
         run = HolderRun(self._steps, holder)
         for item in self._items(tx, holder):
-            if without is None or not isinstance(item.what, Placed) or item.what.event.identity != without.identity:
-                apply_item(self._steps, run, item, [])
-        clock_day = tx.clock_day()
-        if clock_day is not None:
-            run.advance(clock_day)
+            apply_item(self._steps, run, item, [])
+        run.advance(self._passed_day(tx, holder))
         return run
 
+    def _passed_day(self, tx: Transaction, holder: Holder) -> int:
+        """Give the day through which the holder's clock has run: the book's, or that of what was posted."""
+        days = [FIRST_DAY]
+        clock_day, last = tx.clock_day(), tx.last_effective_at(holder)
+        if clock_day is not None:
+            days.append(clock_day)
+        if last is not None:
+            days.append(self.programme.calendar.day_of(last))
+        return max(days)
+
     def _keep(self, tx: Transaction, run: HolderRun) -> None:
-        self._runs[run.holder] = (tx.holder_version(run.holder), run)
+        self._runs[run.holder] = ((tx.holder_version(run.holder), tx.clock_day()), run)
         self._runs.move_to_end(run.holder)
         if len(self._runs) > _KEPT_RUNS:
             self._runs.popitem(last=False)
@@ -395,9 +398,7 @@ class Engine:
                         traces[str(holder)] = stored_trace(run.trace, tier)
                     if layer is Layer.PARTNER and isinstance(item.what, Placed):
                         holders = holders | self._pass_on(tx, item.what, tier)
-                clock_day = tx.clock_day()
-                if clock_day is not None:
-                    outcomes.extend(clock_outcomes(self._steps, holder, run.advance(clock_day)))
+                outcomes.extend(clock_outcomes(self._steps, holder, run.advance(self._passed_day(tx, holder))))
                 self._keep(tx, run)
                 for entry in entries_of(self._steps, outcomes, recorded_at=recorded_at):
                     difference.update(dict(_summed(transfers_in(entry, holder))))

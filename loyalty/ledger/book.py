@@ -171,7 +171,7 @@ class Book:
         # A debit may depend on a move that stands later in the batch: whatever lacks lots waits for the next round.
         while waiting:
             lacking = [debit for debit in waiting if not self._consume(debit)]
-            if len(lacking) == len(waiting):
+            if len(lacking) == len(waiting) and not self._cut_circle(lacking):
                 posting = lacking[0].posting
                 bucket = self._bucket(lacking[0].wallet, posting)
                 raise LedgerError(
@@ -180,6 +180,16 @@ class Book:
                     f"of that day are left; name the days that its lots have"
                 )
             waiting = lacking
+
+    def _cut_circle(self, lacking: list[_Leg]) -> bool:
+        """Let the first move of a circle bring new lots, since none of its moves can wait for the one before it."""
+        for debit in lacking:
+            if debit.feeds:
+                for credit, share in debit.feeds:
+                    self._create_lot(credit, credit.entry.effective_at, share)
+                debit.feeds.clear()
+                return True
+        return False
 
     def _consume(self, debit: _Leg) -> bool:
         bucket = self._bucket(debit.wallet, debit.posting)

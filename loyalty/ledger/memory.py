@@ -20,13 +20,13 @@ from typing import Any
 
 from attrs import define, field
 
-from loyalty.core.events import Event
+from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account, Entry
 from loyalty.ledger.lots import Allocation
-from loyalty.ledger.store import Grant, Lot, Received, RecordedEvent
+from loyalty.ledger.store import Grant, Lot, Received, RecordedEvent, version_step
 
 
 class MemoryStore:
@@ -149,7 +149,7 @@ class MemoryTransaction:
             recipients = self._recipients.setdefault(identity, set())
             recipients.add(holder)
             self.undo.append((recipients.discard, (holder,)))
-        self._changed(history)
+        self._changed(history, identity, canonical_json(item.inputs))
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
@@ -182,7 +182,7 @@ class MemoryTransaction:
         self._grants[grant.key] = grant
         history.grants.append(grant)
         self.undo += ((self._grants.pop, (grant.key,)), (history.grants.pop, ()))
-        self._changed(history)
+        self._changed(history, grant.key)
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
@@ -219,6 +219,11 @@ class MemoryTransaction:
         if cause is not None:
             return iter(tuple(self.book.by_cause.get(cause, ())))
         return iter(tuple(self.book.entries))
+
+    def last_effective_at(self, holder: Holder) -> int | None:
+        """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
+        wallet = self.book.wallets.get(holder)
+        return max((entry.effective_at for entry in wallet.entries), default=None) if wallet else None
 
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
@@ -271,6 +276,6 @@ class MemoryTransaction:
             if amount
         }
 
-    def _changed(self, history: _History) -> None:
+    def _changed(self, history: _History, *changed: str) -> None:
         self.undo.append((setattr, (history, "version", history.version)))
-        history.version += 1
+        history.version += version_step(*changed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from hashlib import blake2b
 from typing import Protocol
 
 from attrs import field, frozen
@@ -93,7 +94,12 @@ class Transaction(Protocol):
         """Give the holders in whose history the event is."""
 
     def holder_version(self, holder: Holder) -> int:
-        """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
+        """
+        Give a number that grows with each change of the holder's history or grants (0 where there is none).
+
+        Each change adds :func:`version_step` of what changed, so that a number that comes again after a host's
+        rollback stands for the same history.
+        """
 
     def add_grant(self, grant: Grant) -> None:
         """Record a decision; its key must be new."""
@@ -109,7 +115,9 @@ class Transaction(Protocol):
 
     def post(self, entries: Sequence[Entry]) -> None:
         """
-        Post entries as one batch: lots of the whole batch are created before any is consumed, floors are checked at its end.
+        Post entries as one batch.
+
+        Lots of the whole batch are created before any is consumed, and floors are checked at its end.
 
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
@@ -120,6 +128,9 @@ class Transaction(Protocol):
 
     def entries(self, *, holder: Holder | None = None, cause: str | None = None) -> Iterator[Entry]:
         """Give entries in order of posting: all, those with a posting of *holder*, or those of one cause."""
+
+    def last_effective_at(self, holder: Holder) -> int | None:
+        """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
 
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
@@ -150,3 +161,13 @@ class Store(Protocol):
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction, or join the one that the host opened; an error inside leaves nothing behind."""
+
+
+def version_step(*changed: str) -> int:
+    """
+    Give what a change adds to a holder's version: above 0, below 2**41, and different for different changes.
+
+    Args:
+        changed: What tells the change apart, such as the event's identity and its inputs.
+    """
+    return 1 + int.from_bytes(blake2b("\0".join(changed).encode(), digest_size=5).digest())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Holder, Layer
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
@@ -23,7 +24,7 @@ class HolderRun:
         holder: Whose history is settled.
     """
 
-    __slots__ = ("_item", "_rows", "_slots", "_step", "events", "holder", "last_key", "memory", "scalars")
+    __slots__ = ("_item", "_rows", "_slots", "_step", "events", "holder", "last_key", "memory", "scalars", "through_day")
 
     def __init__(self, steps: Steps, holder: Holder) -> None:
         self.holder = holder
@@ -33,6 +34,8 @@ class HolderRun:
         self.memory = Memory(layout)
         self.events = 0
         self.last_key: OrderKey = ()
+        #: Everything due through this day has happened; what occurred before it comes late.
+        self.through_day = FIRST_DAY
         self._item: Any = record("Item", item_fields(layout))()
         self._rows: dict[str, int] = {}
         self._slots: list[dict[Any, int]] = [{} for _ in layout.keys]
@@ -63,6 +66,7 @@ class HolderRun:
         if s.row_count != rows:
             self._rows[event.identity] = rows
         self.events += 1
+        self.through_day = max(self.through_day, self._item.day)
         self.last_key = placed.key
         return movements, s.before if self.holder.layer is Layer.PARTNER else tier
 
@@ -76,6 +80,7 @@ class HolderRun:
         movements: list[Movement] = []
         self._step.step(item, self.scalars, self.memory, movements)
         self.last_key = command_key(at, key)
+        self.through_day = max(self.through_day, item.day)
         return movements
 
     def advance(self, day: int) -> list[Movement]:
@@ -83,6 +88,7 @@ class HolderRun:
         movements: list[Movement] = []
         if day >= self.scalars.next_due:
             self._step.boundary(self.scalars, self.memory, movements, day)
+        self.through_day = max(self.through_day, day)
         return movements
 
     def available(self, currency: int) -> int:

@@ -25,7 +25,7 @@ _FIRST_OF_PROGRAMME = 4
 
 @frozen
 class Transfer:
-    """One movement of a holder, with all that two implementations must agree on."""
+    """What makes two movements of a holder the same kind of movement: all but the amount, which has a sign."""
 
     cause: str | None
     rule: str
@@ -76,12 +76,14 @@ def transfers_in(entry: Entry, holder: Holder) -> Iterator[tuple[Transfer, int]]
         if holder not in (first.account.owner, second.account.owner):
             continue
         lots = [leg.lot_day for leg in (first, second) if leg.lot_day is not None]
+        # A transfer and the one that takes it back are the same with amounts of opposite sign, so that they cancel.
+        source, target = sorted((first, second), key=lambda leg: leg.account.path)
         yield (
             Transfer(
-                first.cause, first.rule or "", first.account, second.account, first.asset,
+                source.cause, source.rule or "", source.account, target.account, source.asset,
                 lots[0] if lots else NEVER, entry.effective_at,
             ),
-            second.amount,
+            target.amount,
         )  # fmt: skip
 
 

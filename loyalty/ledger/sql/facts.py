@@ -13,7 +13,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Compiler, Record, Runner
-from loyalty.ledger.store import Grant, Received, RecordedEvent
+from loyalty.ledger.store import Grant, Received, RecordedEvent, version_step
 
 
 class Facts:
@@ -75,7 +75,7 @@ class Facts:
             return
         else:
             self.runner.write(_set_inputs, [key | {"brought": brought}])
-        self._changed(holder)
+        self._changed(holder, identity, brought)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
@@ -118,7 +118,7 @@ class Facts:
             canonical_json(dict(grant.note)),
         )
         self.runner.insert(self.runner.schema.grant, [row])
-        self._changed(grant.holder)
+        self._changed(grant.holder, grant.key)
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
@@ -144,8 +144,9 @@ class Facts:
         """Record that everything due through *day* was posted."""
         self.runner.write(_set_clock, [{"book": self.names.book_id, "day": day}])
 
-    def _changed(self, holder: Holder) -> None:
-        self.runner.write(_raise_version, [{"holder": self.names.holders[holder]}])
+    def _changed(self, holder: Holder, *changed: str) -> None:
+        step = version_step(*changed)
+        self.runner.write(_raise_version, [{"holder": self.names.holders[holder], "step": step}])
 
 
 def _to_recorded(row: Record) -> RecordedEvent:
@@ -236,7 +237,7 @@ def _holder_version(compiler: Compiler) -> Select[Any]:
 
 def _raise_version(compiler: Compiler) -> Update:
     holder = compiler.schema.holder
-    return update(holder).where(holder.c.id == bindparam("holder")).values(version=holder.c.version + 1)
+    return update(holder).where(holder.c.id == bindparam("holder")).values(version=holder.c.version + bindparam("step"))
 
 
 def _granted(compiler: Compiler) -> Select[Any]:

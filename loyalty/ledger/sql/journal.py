@@ -49,6 +49,11 @@ class Journal:
             yield from self._read(rows)
             values["after"] = rows[-1].id
 
+    def last_effective_at(self, holder: Holder) -> int | None:
+        """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
+        row = self.runner.first(_last_effective, holder=self.names.find_holder(self.runner, holder))
+        return None if row is None else row.latest
+
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
         key = self._key(account, asset)
@@ -162,6 +167,16 @@ def _entries_listed(compiler: Compiler) -> Select[Any]:
 def _find_entry(compiler: Compiler) -> Select[Any]:
     entry = compiler.schema.entry
     return select(entry).where(entry.c.book_id == bindparam("book"), entry.c.key == bindparam("key"))
+
+
+def _last_effective(compiler: Compiler) -> Select[Any]:
+    posting, account, entry = compiler.schema.posting, compiler.schema.account, compiler.schema.entry
+    return (
+        select(func.max(entry.c.effective_at).label("latest"))
+        .join(posting, posting.c.entry_id == entry.c.id)
+        .join(account, account.c.id == posting.c.account_id)
+        .where(account.c.holder_id == bindparam("holder"))
+    )
 
 
 def _entry_ids_of_holder(compiler: Compiler) -> Select[Any]:

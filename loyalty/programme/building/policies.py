@@ -188,7 +188,7 @@ def _expected(section: Section, draft: Draft) -> Expected | None:
     if tier is not None:
         draft.tier(tier.node)
     badges = [item.value for item in section.get("badges") or ()]
-    names = [badge.value("badge") for badge in draft.root.get("badges") or ()]
+    names = [badge.value("badge") for badge in draft.root.get("badges") or () if badge.get("badge") is not None]
     for item in section.get("badges") or ():
         draft.known(item.node, names, "unknown-badge", "badges")
     if section.has("person") and section.has("partner"):

@@ -94,7 +94,7 @@ def foreign_names(item: Item[str], draft: Draft, layers: Iterable[Layer]) -> boo
         metric = draft.metrics.get(name)
         if metric is None:
             found = found or name in draft.declared["metrics"]
-        elif paid != [metric.layer]:
+        elif paid and paid != [metric.layer]:
             draft.notes.add(
                 "wrong-layer",
                 item.node,
