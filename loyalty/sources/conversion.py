@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 
 from loyalty.programme.model import FieldSpec, FieldType
-from loyalty.sources.tables import plain_text
+from loyalty.sources.tables import is_writable, plain_text
 
 #: Formats of instants that are counted from 1970, and their ticks in a second.
 EPOCHS: Final = {"unix_seconds": 1, "unix_milliseconds": 1_000}
@@ -75,8 +75,8 @@ def number_of(cell: Any, signs: NumberSigns) -> Decimal:
     """
     if isinstance(cell, (int, Decimal)) and not isinstance(cell, bool):
         number = Decimal(cell)
-        if not number.is_finite():
-            raise ValueError(f"{cell} is no number")
+        if not number.is_finite() or not is_writable(number):
+            raise ValueError(f"{str(cell)[:40]} is no number that an amount or a count can have")
         return number
     text = plain_text(cell)
     match = _number_pattern(signs).fullmatch(text)

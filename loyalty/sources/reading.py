@@ -215,6 +215,8 @@ class _Reader:
             except EventRejected as error:
                 # A part that could not be read is not missing as well.
                 found += [reason for reason in error.reasons if reason.split(":", 1)[0] not in faults]
+            except OverflowError:
+                found.append(f"at: {raw.get('at')!r} lies outside the years that a date can have")
             label = f"{raw['on']} {raw.get('id', '')}".strip() + ": " if len(drafts) > 1 else ""
             reasons += [label + reason for reason in found]
         reasons += self.conflicts(events, row.line)

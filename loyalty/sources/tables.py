@@ -22,6 +22,8 @@ from attrs import field, frozen
 
 from loyalty.errors import Finding, Place, SourceError
 
+_MOST_DIGITS: Final = 100
+
 #: What a cell holds; an absent cell is not in the row.
 Cell = str | bool | int | Decimal | date | datetime
 
@@ -152,12 +154,18 @@ def plain_text(cell: Any) -> str:
             return "true" if cell else "false"
         case int():
             return str(cell)
-        case Decimal() if cell.is_finite():
+        case Decimal() if cell.is_finite() and is_writable(cell):
             text = f"{cell:f}"
             return text.rstrip("0").rstrip(".") if "." in text else text
         case date():  # A datetime is one too.
             return cell.isoformat()
     raise ValueError(f"{cell!r} ({type(cell).__name__}) is no text, number, date, or yes or no")
+
+
+def is_writable(number: Decimal) -> bool:
+    """Whether a number has few enough digits to be written out; an exponent can stand for a billion of them."""
+    _, digits, exponent = number.as_tuple()
+    return isinstance(exponent, int) and len(digits) + abs(exponent) <= _MOST_DIGITS
 
 
 def flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
