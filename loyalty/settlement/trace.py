@@ -8,14 +8,23 @@ answered when the engine's state has moved on. This module turns them into steps
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from attrs import field, frozen
 
-from loyalty.core.amounts import format_minor_units
 from loyalty.core.calendar import NEVER, format_day
+from loyalty.core.holders import Holder, Layer
 from loyalty.programme.model import Programme
-from loyalty.rules.declaration import Award, Bands, ByField, ByTier, Cap, Fixed, Rate, Rule
+from loyalty.rules.declaration import Cap, Rule, Take
+from loyalty.settlement.wording import (
+    amount_words,
+    award_words,
+    decimal_words,
+    multiplier_words,
+    part_words,
+    unit_words,
+)
 
 #: Steps whose first number is a rule's code.
 _RULE_STEPS = frozenset({"skip", "base", "multiply", "cap", "paid", "nothing", "candidate", "reverse", "matured"})
@@ -27,7 +36,6 @@ _REASONS = {
     "once_per": "it has paid for this key already",
     "cooldown": "its cooldown is not over",
     "streak": "its streak is not complete",
-    "outbid": "another rule of its group pays more, or comes first",
 }
 
 
@@ -75,17 +83,10 @@ class Explanation:
         return amounts
 
     def __str__(self) -> str:
-        lines = [f"event {self.identity}, revision {self.revision}"]
-        holder = rule = None
-        for step in self.steps:
-            if step.holder != holder:
-                holder, rule = step.holder, None
-                lines.append(f"  {holder}")
-            if step.rule != rule:
-                rule = step.rule
-                if rule is not None:
-                    lines.append(f"    rule {rule}")
-            lines.append(f"      {step.text}" if rule else f"    {step.text}")
+        lines = [f"event {self.identity}, revision {self.revision[:12]}"]
+        for holder in dict.fromkeys(step.holder for step in self.steps):
+            lines.append(f"  {holder}")
+            lines += [f"    {line}" for line in _told([step for step in self.steps if step.holder == holder])]
         return "\n".join(lines)
 
 
@@ -102,149 +103,169 @@ def explain(programme: Programme, identity: str, revision: str, stored: Mapping[
         programme: The revision that the trace was made under.
         stored: For each holder what :func:`stored_trace` gave.
     """
-    steps = []
+    steps: list[Step] = []
     for holder, part in stored.items():
-        tier = programme.ladder.tiers[part["tier"]].name
-        steps.extend(_step(programme, holder, tier, raw) for raw in part["steps"])
+        layer = Holder.parse(holder).layer
+        about = _Settled(programme, layer, part["tier"], any(raw[0] == "refund" for raw in part["steps"]))
+        steps.extend(about.step(holder, raw) for raw in part["steps"])
     return Explanation(identity, revision, tuple(steps))
 
 
-def _step(programme: Programme, holder: str, tier: str, raw: Sequence[Any]) -> Step:
-    name, *numbers = raw
-    if name not in _RULE_STEPS:
-        return Step(name, holder, None, None, tuple(numbers), _plain_text(programme, name, numbers))
-    rule = programme.rules[numbers[0]]
-    if name == "skip":
-        reason, details = numbers[1], numbers[2:]
-        return Step(name, holder, rule.name, None, (reason, *details), _skip_text(rule, reason, details))
-    if name == "candidate":
-        return Step(name, holder, rule.name, None, tuple(numbers[1:]), "it applies, and its group chooses")
-    currency = list(programme.currencies)[numbers[1]]
-    values = tuple(numbers[2:])
-    return Step(name, holder, rule.name, currency, values, _award_text(programme, rule, currency, tier, name, values))
+def _told(steps: Sequence[Step]) -> list[str]:
+    """Tell one holder's steps: what moved, rule by rule, what followed, and the rules that did not apply."""
+    lines, refused = [], []
+    for rule in dict.fromkeys(step.rule for step in steps):
+        own = [step for step in steps if step.rule == rule]
+        if rule is None:
+            continue
+        if own[-1].name == "skip" and len(own) == 1:
+            refused.append(f"rule {rule} {own[0].text}")
+            continue
+        lines.append(f"rule {rule}")
+        lines += [f"  {step.text}" for step in own]
+    plain = [step.text for step in steps if step.rule is None]
+    before = [step.text for step in steps[:1] if step.rule is None]
+    return [*before, *lines, *plain[len(before) :], *refused]
 
 
-def _amount(programme: Programme, currency: str, amount: int) -> str:
-    declared = programme.currencies[currency]
-    return f"{format_minor_units(amount, declared.scale)} {declared.unit or currency}"
+@frozen
+class _Settled:
+    """What the texts of one holder's steps are written with."""
 
+    programme: Programme
+    layer: Layer
+    level: int
+    is_refund: bool
 
-def _skip_text(rule: Rule, reason: str, details: Sequence[int]) -> str:
-    text = f"does not apply: {_REASONS[reason]}"
-    if reason == "when" and rule.when is not None:
-        return f"{text}: {rule.when.source}"
-    if reason in ("validity", "campaign") and details:
-        return f"{text} (bound {format_day(details[0])})"
-    if reason == "cooldown" and rule.cooldown and not rule.cooldown.length.hours and details:
-        return f"{text}; it can pay again from {format_day(details[0])}"
-    if reason == "streak" and rule.streak and details:
-        return f"{text}: {details[0]} of {rule.streak.length} {rule.streak.every.value}s in a row"
-    return text
+    @property
+    def tier(self) -> str:
+        return self.programme.ladder.tiers[self.level].name
 
+    def step(self, holder: str, raw: Sequence[Any]) -> Step:
+        name, *numbers = raw
+        if name not in _RULE_STEPS:
+            return Step(name, holder, None, None, tuple(numbers), self.plain_text(name, numbers))
+        rule = self.programme.rules[numbers[0]]
+        if name == "skip":
+            reason, details = numbers[1], numbers[2:]
+            return Step(name, holder, rule.name, None, (reason, *details), self.skip_text(rule, reason, details))
+        if name == "candidate":
+            return Step(name, holder, rule.name, None, tuple(numbers[1:]), self.candidate_text(rule, numbers[1:]))
+        currency = list(self.programme.currencies)[numbers[1]]
+        values = tuple(numbers[2:])
+        return Step(name, holder, rule.name, currency, values, self.award_text(rule, currency, name, values))
 
-def _award_text(programme: Programme, rule: Rule, currency: str, tier: str, name: str, values: tuple[Any, ...]) -> str:
-    def amount(minor: int) -> str:
-        return _amount(programme, currency, minor)
+    def skip_text(self, rule: Rule, reason: str, details: Sequence[int]) -> str:
+        if reason == "outbid":
+            group = self.programme.groups[str(rule.group)]
+            better = "pays more" if group.take is Take.BEST else "comes first"
+            return f"does not pay: another rule of group {group.name} {better}"
+        text = f"does not apply: {_REASONS[reason]}"
+        if reason == "when" and rule.when is not None:
+            return f"{text}: {' '.join(rule.when.source.split())}"
+        if reason in ("validity", "campaign") and details:
+            valid = self.programme.campaigns[str(rule.campaign)].valid if reason == "campaign" else rule.valid
+            is_first = details[0] == valid.first_day
+            return f"{text}; {'it begins on' if is_first else 'its last day was'} {format_day(details[0])}"
+        if reason == "once_per" and rule.once_per is not None:
+            return f"{text}: once per {', '.join(part_words(part) for part in rule.once_per)}"
+        if reason == "cooldown" and rule.cooldown and not rule.cooldown.length.hours and details:
+            return f"{text}; it can pay again from {format_day(details[0])}"
+        if reason == "streak" and rule.streak and details:
+            return f"{text}: {details[0]} of {rule.streak.length} {part_words(rule.streak.every)}s in a row"
+        return text
 
-    if name == "base":
-        measure, base = values
-        return (
-            f"{_award_words(programme, rule, currency, tier, measure)} = {amount(base)} ({_rounding(rule.round.rate)})"
-        )
-    if name == "multiply":
-        numerator, denominator, before, after = values
-        factor = f"{numerator}/{denominator}" if denominator != 1 else str(numerator)
-        return (
-            f"multiplier {factor} at tier {tier}: {amount(before)} x {factor} = {amount(after)} "
-            f"({_rounding(rule.round.multiply)})"
-        )
-    if name == "cap":
-        place, limit, used, before, after = values
-        head = max(0, limit - used)
-        verdict = f"lowers {amount(before)} to {amount(after)}" if after < before else "leaves the award as it is"
-        left = max(0, head - after)
-        words = _cap_words(_cap_at(programme, rule, currency, place), amount(limit))
-        return f"cap {words}: headroom {amount(head)} before, {amount(left)} after; it {verdict}"
-    if name == "paid":
-        paid, _, bucket, lot_day, matures = values
-        where = "available at once"
-        if bucket >= 0:
-            where = f"pending until {format_day(matures)}" if matures < NEVER else "pending until its event comes"
-        last = f", last usable day {format_day(lot_day - 1)}" if lot_day < NEVER else ""
-        return f"posts {amount(paid)}, {where}{last}"
-    if name == "nothing":
-        return f"posts no {currency}: the award is 0"
-    if name == "reverse":
-        undo, granted, reversed_, policy = values
-        return (
-            f"reverses {amount(undo)} by the policy {policy}: {amount(granted)} were granted, "
-            f"{amount(reversed_)} are reversed with this"
-        )
-    return f"{amount(values[0])} mature"
+    def candidate_text(self, rule: Rule, awards: Sequence[int]) -> str:
+        offers = [self.amount(name, minor) for name, minor in zip(rule.give[self.layer], awards, strict=True)]
+        return f"offers {' and '.join(offers)} to group {rule.group}, which takes one rule"
+
+    def award_text(self, rule: Rule, currency: str, name: str, values: tuple[Any, ...]) -> str:
+        def amount(minor: int) -> str:
+            return self.amount(currency, minor)
+
+        if name == "base":
+            measure, base = values
+            level = None if self.is_refund else self.level
+            words = award_words(self.programme, rule, rule.give[self.layer][currency], currency, level, measure)
+            whose = "what is left would earn " if self.is_refund else ""
+            return f"{whose}{words} = {amount(base)}, {_rounding(rule.round.rate)}"
+        if name == "multiply":
+            numerator, denominator, before, after = values
+            factor = decimal_words(Fraction(numerator, denominator))
+            # A refund uses the tier that its original met, whatever the partner has now.
+            tier = "the original's tier" if self.is_refund else f"tier {self.tier}"
+            source = multiplier_words(rule.multiply[currency], tier)
+            return (
+                f"multiplier {factor} ({source}): {amount(before)} x {factor} = {amount(after)}, "
+                f"{_rounding(rule.round.multiply)}"
+            )
+        if name == "cap":
+            place, limit, used, before, after = values
+            head = max(0, limit - used)
+            verdict = f"cuts {amount(before)} to {amount(after)}" if after < before else f"leaves {amount(after)}"
+            words = self.cap_words(rule, currency, place, amount(limit))
+            return f"cap of {words}: headroom {amount(head)} before, {amount(max(0, head - after))} after; {verdict}"
+        if name == "paid":
+            paid, _, bucket, lot_day, matures = values
+            where = "available at once"
+            if bucket >= 0:
+                where = f"pending until {format_day(matures)}" if matures < NEVER else "pending until its event comes"
+            last = f", last usable day {format_day(lot_day - 1)}" if lot_day < NEVER else ""
+            return f"posts {amount(paid)}, {where}{last}"
+        if name == "nothing":
+            return f"posts no {currency}: the award is 0"
+        if name == "reverse":
+            undo, granted, reversed_, policy = values
+            return (
+                f"takes back {amount(undo)} (policy {policy.replace('_', ' ')}): of {amount(granted)} granted, "
+                f"{amount(reversed_)} are taken back by now"
+            )
+        return f"{amount(values[0])} become available"
+
+    def amount(self, currency: str, minor: int) -> str:
+        return amount_words(self.programme, currency, minor)
+
+    def cap_words(self, rule: Rule, currency: str, place: int, limit: str) -> str:
+        caps = [(cap, "") for cap in rule.caps if cap.currency == currency]
+        if rule.campaign:
+            campaign = self.programme.campaigns[rule.campaign]
+            caps += [(cap, f" of campaign {campaign.name}") for cap in campaign.caps if cap.currency == currency]
+        cap, whose = caps[place]
+        return f"{limit}{_cap_key(cap)}{whose}"
+
+    def plain_text(self, name: str, numbers: Sequence[Any]) -> str:
+        tiers = [tier.name for tier in self.programme.ladder.tiers]
+        if name == "outside":
+            return "the day lies outside the programme's dates: nothing is earned or counted"
+        if name == "no_origin":
+            return "the event that it speaks of is unknown or earned nothing here"
+        if name == "too_late":
+            return f"the refund comes after its horizon {format_day(numbers[0])}: nothing is taken back"
+        if name == "nothing_left":
+            return "all of the original was refunded before"
+        if name == "refund":
+            taken, left = (self.refunded_words(number) for number in numbers[:2])
+            return f"refunds {taken} of the original; {left} left"
+        if name in ("promoted", "demoted"):
+            return f"{name} from {tiers[numbers[0]]} to {tiers[numbers[1]]}"
+        if name == "badge":
+            return f"badge {self.programme.badges[numbers[0]].name}"
+        return f"{name} {' '.join(map(str, numbers))}".rstrip()
+
+    def refunded_words(self, minor: int) -> str:
+        """Write what a refund speaks of, where all refunds of the programme count in one unit of money."""
+        specs = [kind.fields[kind.part] for kind in self.programme.events.values() if kind.part is not None]
+        units = {spec.unit for spec in specs}
+        if len(units) == 1 and None not in units:
+            return unit_words(self.programme, str(units.pop()), minor)
+        return "the whole" if minor == 1 and not specs else f"{minor:,}"
 
 
 def _rounding(rounding: Any) -> str:
     return f"rounded {rounding.value.replace('_', ' ')}"
 
 
-def _award_words(programme: Programme, rule: Rule, currency: str, tier: str, measure: int) -> str:
-    award: Award = rule.give[_layer_giving(rule, currency)][currency]
-    of = ""
-    if rule.of is not None:
-        unit = rule.of.type.unit
-        scale = next(
-            (c.scale for c in programme.currencies.values() if unit and unit in (c.unit, c.name)), 2 if unit else 0
-        )
-        of = f" of {format_minor_units(measure, scale)} {unit}".rstrip()
-    if isinstance(award, Fixed):
-        return "fixed amount"
-    if isinstance(award, Rate):
-        return f"{_rate_words(programme, currency, award)}{of}"
-    if isinstance(award, Bands):
-        return f"bands ({award.mode.value}){of}"
-    if isinstance(award, ByTier):
-        return f"amount of tier {tier}{of}"
-    if isinstance(award, ByField):
-        return f"amount by {award.field}{of}"
-    raise AssertionError(f"an award of rule {rule.name} is of no known form")
-
-
-def _layer_giving(rule: Rule, currency: str) -> Any:
-    return next(layer for layer, awards in rule.give.items() if currency in awards)
-
-
-def _rate_words(programme: Programme, currency: str, rate: Rate) -> str:
-    return f"rate {_amount(programme, currency, rate.amount)} per {rate.per} minor units"
-
-
-def _cap_at(programme: Programme, rule: Rule, currency: str, place: int) -> Cap:
-    caps = [cap for cap in rule.caps if cap.currency == currency]
-    if rule.campaign:
-        caps += [cap for cap in programme.campaigns[rule.campaign].caps if cap.currency == currency]
-    return caps[place]
-
-
-def _cap_words(cap: Cap, limit: str) -> str:
+def _cap_key(cap: Cap) -> str:
     if cap.per_event:
-        return f"{limit} per event"
-    parts = [part if isinstance(part, str) else part.value for part in cap.per]
-    return f"{limit} per {', '.join(parts)}" if parts else limit
-
-
-def _plain_text(programme: Programme, name: str, numbers: Sequence[Any]) -> str:
-    tiers = [tier.name for tier in programme.ladder.tiers]
-    if name == "outside":
-        return "the day lies outside the programme's dates: nothing is earned or counted"
-    if name == "no_origin":
-        return "the event that it speaks of is unknown or earned nothing here"
-    if name == "too_late":
-        return f"the refund comes after its horizon {format_day(numbers[0])}: nothing is reversed"
-    if name == "nothing_left":
-        return "all of the original was refunded before"
-    if name == "refund":
-        return f"refunds {numbers[0]} (minor units) of the original; {numbers[1]} are left"
-    if name in ("promoted", "demoted"):
-        return f"{name} from {tiers[numbers[0]]} to {tiers[numbers[1]]}"
-    if name == "badge":
-        return f"badge {programme.badges[numbers[0]].name}"
-    return f"{name} {' '.join(map(str, numbers))}".rstrip()
+        return " per event"
+    return f" per {', '.join(part_words(part) for part in cap.per)}" if cap.per else ""
