@@ -57,11 +57,11 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
 
     Args:
         programme: The programme whose kinds are known.
-        raw: ``on`` (the kind), ``at`` (a date or an ISO time, as a text or an object, or microseconds as an int), ``id``, ``source``,
-            ``partner``, ``person``, ``of``; all other keys are fields. An event with ``of`` may leave the partner
-            out: it reaches the partner of the event that it speaks of. Money is ``"1000.00 EUR"``, or an int or
-            Decimal in major units of the declared unit; floats are refused. Another unit is exchanged at the rate
-            of the day, where the programme declares one.
+        raw: ``on`` (the kind), ``at`` (a date or an ISO time, as a text or an object, or microseconds as an int),
+            ``id``, ``source``, ``partner``, ``person``, ``of``; all other keys are fields. An event with ``of`` may
+            leave the partner out: it reaches the partner of the event that it speaks of. Money is
+            ``"1000.00 EUR"``, or an int or Decimal in major units of the declared unit; floats are refused. Another
+            unit is exchanged at the rate of the day, where the programme declares one.
 
     Raises:
         EventRejected: with every reason.

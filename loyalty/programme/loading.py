@@ -25,7 +25,7 @@ from loyalty.errors import Finding, Place, ProgrammeError
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.frame import build_currencies, build_exchange, build_frame
 from loyalty.programme.building.kinds import build_kinds
-from loyalty.programme.building.linting import lint
+from loyalty.programme.building.linting import all_rules_known, lint
 from loyalty.programme.building.metrics import build_metrics
 from loyalty.programme.building.policies import build_examples, build_fairness, build_refunds
 from loyalty.programme.building.rules import build_campaigns, build_groups, build_rules, finish_rules
@@ -103,11 +103,13 @@ def _build(draft: Draft) -> Programme:
     campaigns, groups = build_campaigns(draft), build_groups(draft)
     drafts = build_rules(draft)
     allotments = build_allotments(draft)
-    bounds = bound_balances(drafts, allotments, draft)
+    all_known = all_rules_known(draft, drafts)
+    totals = bound_balances(drafts, allotments, draft)
+    bounds = totals if all_known else None
     rules = finish_rules(drafts, bounds, draft)
     ladder = build_ladder(draft, bounds)
     badges = build_badges(draft, bounds)
-    refunds = build_refunds(draft, {rule.on for rule in rules})
+    refunds = build_refunds(draft, {rule.on for rule in rules} if all_known else None)
     groups = lint(draft, drafts, rules, campaigns, groups)
     head: Section | None = draft.root.get("programme")
     programme = Programme(

@@ -13,6 +13,11 @@ from difflib import get_close_matches
 from loyalty.errors import Finding, Place, ProgrammeError
 from loyalty.programme.nodes import Node, Scalar
 
+#: What an expression is said to be that is none.
+_ECHOES = frozenset(
+    {"syntax-error", "unexpected-character", "unsupported-feature", "unterminated-string", "empty-expression"}
+)
+
 
 class Notes:
     """
@@ -27,6 +32,8 @@ class Notes:
         self.file = file
         self.lines = text.splitlines()
         self.findings: list[Finding] = []
+        #: Lines, counted from 0, that are read otherwise than they are written, because YAML could not read them.
+        self.mended: set[int] = set()
 
     def add(
         self, code: str, at: Node | Place, why: str, fix: str = "", *, got: str | None = None, width: int = 0
@@ -78,16 +85,21 @@ class Notes:
         indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
         return "\n".join(line[indent:] for line in lines).rstrip(), Place(place.file, first, indent + 1)
 
-    def comment_after(self, scalar: Scalar) -> bool:
-        """Whether a comment follows on the line on which a plain text ends."""
+    def comment_after(self, scalar: Scalar) -> str:
+        """Give the comment that follows on the line on which a plain text ends, or ""."""
         if scalar.style or not 0 < scalar.end_line <= len(self.lines):
-            return False
-        return bool(re.match(r"\s*#", self.lines[scalar.end_line - 1][scalar.end_column - 1 :]))
+            return ""
+        rest = self.lines[scalar.end_line - 1][scalar.end_column - 1 :]
+        return rest if re.match(r"\s*#", rest) else ""
 
     def result(self) -> tuple[Finding, ...]:
         """Give the findings in the order of the file, each once."""
-        unique = dict.fromkeys(self.findings)
+        unique = [finding for finding in dict.fromkeys(self.findings) if not self._is_echo(finding)]
         return tuple(sorted(unique, key=lambda finding: (finding.place.line, finding.place.column, finding.code)))
+
+    def _is_echo(self, finding: Finding) -> bool:
+        """Whether it says of a line that it is no expression, where it was said already that it is no YAML."""
+        return finding.place.line - 1 in self.mended and finding.code in _ECHOES
 
     def raise_if_any(self) -> None:
         """
@@ -96,8 +108,9 @@ class Notes:
         Raises:
             ProgrammeError: with every finding.
         """
-        if self.findings:
-            raise ProgrammeError(self.result())
+        findings = self.result()
+        if findings:
+            raise ProgrammeError(findings)
 
 
 def did_you_mean(name: str, known: Iterable[str], what: str = "names") -> str:

@@ -27,10 +27,14 @@ from loyalty.programme.nodes import Node, Scalar, Sequence, shorten
 from loyalty.programme.notes import Notes, did_you_mean, join_words
 from loyalty.programme.shapes import Item
 from loyalty.programme.units import UNIT, split_money
+from loyalty.programme.yaml_traps import quote
 
 T = TypeVar("T")
 
 _ANY_SCALAR: Final = ["string", "number", "boolean"]
+
+#: A comment that looks like the rest of an expression.
+_GOES_ON: Final = re.compile(r"\s*#\s*(&&|\|\||==|!=|<=|>=|[?<>)])")
 
 
 def as_scalar(node: Node, what: str, notes: Notes, *, empty: bool = False) -> Scalar | None:
@@ -127,15 +131,18 @@ class Expr:
             return None
         if isinstance(node, MappingNode):
             key = node.entries[0][0] if node.entries else node
-            fix = "put the whole expression in quotes"
-            if node.entries and isinstance(node.entries[0][1], Scalar):
-                fix = f"put the expression in quotes: '{node.entries[0][0].text}: {node.entries[0][1].text}'"
+            line = notes.lines[key.place.line - 1] if key.place.line else ""
             notes.add(
                 "yaml-colon", key, "YAML takes `: ` for a key and its value, and no expression is left",
-                fix, got=node.got,
+                f"put the expression in quotes: {quote(line[key.place.column - 1 :].strip())}", got=node.got,
             )  # fmt: skip
             return None
         scalar = as_scalar(node, self.what, notes)
+        if scalar is not None and (comment := notes.comment_after(scalar)) and _GOES_ON.match(comment):
+            notes.add(
+                "yaml-comment", scalar, f"YAML takes it for a comment and does not read `{shorten(comment)}`",
+                "put the whole expression in quotes, or begin the comment with a word",
+            )  # fmt: skip
         return None if scalar is None else Item(scalar.text, scalar)
 
     def schema(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ as if it had been quoted, so that the rest of the file is checked as well.
 from __future__ import annotations
 
 import io
-import re
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -19,53 +18,47 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from loyalty.errors import Place
 from loyalty.programme.nodes import Mapping, Node, Scalar, Sequence, shorten
 from loyalty.programme.notes import Notes
-
-#: What stands for a value that could not be read and was reported.
-_BROKEN: Final = "~reported~"
+from loyalty.programme.yaml_traps import BROKEN, explain, quote
 
 #: More nodes than any programme has; aliases could multiply a small file beyond it.
 _MOST_NODES: Final = 200_000
 
 _REPAIRS: Final = 50
 
-#: Indentation and dashes, a key, and the value of one line of block style.
-_LINE = re.compile(
-    r"""(?P<lead>\s*(?:-\s+)*)(?P<key>(?:[\w.@/-]+|"[^"]*"|'[^']*')\s*:\s+)?(?P<value>\S.*?)(?P<rest>\s*)\Z"""
-)
-
 
 def read_yaml(text: str, notes: Notes) -> Node | None:
     """Read a document; faults go to *notes*. None where nothing of it can be used."""
     lines = text.split("\n")
-    repaired: set[int] = set()
     for _ in range(_REPAIRS):
         try:
             root = YAML(typ="rt", pure=True).compose(io.StringIO("\n".join(lines)))
         except MarkedYAMLError as error:
-            index = _note_fault(error, lines, notes)
-            if index is None or index in repaired or not _repair(lines, index):
+            trap = explain(error, lines)
+            if trap.line in notes.mended:
+                # What was tried there did not help, and it was reported already.
                 return None
-            repaired.add(index)
+            place = Place(notes.file, trap.line + 1, trap.column + 1)
+            notes.add(trap.code, place, trap.why, trap.fix, got=f"`{shorten(lines[trap.line]) or 'the end'}`")
+            if trap.mended is None:
+                return None
+            lines[trap.line] = trap.mended
+            notes.mended.add(trap.line)
         except (YAMLError, ValueError) as error:
+            fix = "write plain text in UTF-8"
             notes.add(
-                "yaml-syntax",
-                Place(notes.file, 1, 1),
-                shorten(str(error), 200),
-                "write plain UTF-8 text",
-                got="a text that is no YAML",
+                "yaml-syntax", Place(notes.file, 1, 1), shorten(str(error), 200), fix, got="a text that is no YAML"
             )
             return None
         else:
-            return _Converter(notes, repaired).convert(root) if root is not None else None
+            return _Converter(notes).convert(root) if root is not None else None
     return None
 
 
 class _Converter:
     """Turns composed nodes into ours."""
 
-    def __init__(self, notes: Notes, repaired: set[int]) -> None:
+    def __init__(self, notes: Notes) -> None:
         self.notes = notes
-        self.repaired = repaired
         self.open: set[int] = set()
         self.count = 0
 
@@ -97,7 +90,7 @@ class _Converter:
         return Mapping(tuple(self.entries(node)), place, bool(node.flow_style))
 
     def scalar(self, node: Any, place: Place) -> Scalar:
-        if node.value == _BROKEN:
+        if node.value == BROKEN:
             return Scalar("", place, broken=True)
         if node.anchor and not node.value and not node.style:
             self.notes.add(
@@ -105,7 +98,7 @@ class _Converter:
                 f"quote it: '&{node.anchor}'", got=f"`&{node.anchor}`", width=len(node.anchor) + 1,
             )  # fmt: skip
             return Scalar("", place, broken=True)
-        quoted = node.style in ("'", '"') and node.start_mark.line not in self.repaired
+        quoted = node.style in ("'", '"') and node.start_mark.line not in self.notes.mended
         return Scalar(
             node.value,
             place,
@@ -117,10 +110,14 @@ class _Converter:
 
     def tagged(self, node: Any, tag: str) -> Scalar:
         place = self.place(node)
-        rest = f" {node.value}" if isinstance(node, ScalarNode) and node.value else ""
+        line = self.notes.lines[place.line - 1] if place.line <= len(self.notes.lines) else ""
+        # The parser gives the place of what follows the tag.
+        start = max(line.rfind(tag, 0, place.column + len(tag)), 0)
+        place = Place(place.file, place.line, start + 1)
+        text = line[start:].rstrip()
         self.notes.add(
             "yaml-tag", place, "YAML takes a leading ! for the name of a type, not for `not`",
-            f"put the expression in quotes: '{tag}{rest}'", got=f"`{shorten(tag + rest)}`", width=len(tag),
+            f"put the expression in quotes: {quote(text)}", got=f"`{shorten(text)}`", width=len(tag),
         )  # fmt: skip
         return Scalar("", place, broken=True)
 
@@ -157,69 +154,3 @@ class _Converter:
 
     def place(self, node: Any) -> Place:
         return Place(self.notes.file, node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def _note_fault(error: MarkedYAMLError, lines: list[str], notes: Notes) -> int | None:
-    """Explain a fault of syntax; gives the index of the line to mend, or None where that cannot be known."""
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        notes.add("yaml-syntax", Place(notes.file, 1, 1), str(error.problem), got="a text that is no YAML")
-        return None
-    problem = str(error.problem or error.context)
-    index = min(mark.line, len(lines) - 1)
-    line = lines[index]
-    code, why, fix = _explain(problem, line, mark.column)
-    notes.add(code, Place(notes.file, index + 1, mark.column + 1), why, fix, got=f"`{shorten(line)}`")
-    return None if code in ("yaml-tab", "yaml-document") else index
-
-
-def _explain(problem: str, line: str, column: int) -> tuple[str, str, str]:
-    value = (match["value"] if (match := _LINE.match(line)) else line).strip()
-    quoted = "'" + value.replace("'", "''") + "'"
-    if "'\\t'" in problem or line[: column + 1].endswith("\t"):
-        return "yaml-tab", "YAML does not allow tabs in indentation", "indent with spaces"
-    if "another document" in problem:
-        return "yaml-document", "one file holds one programme", "remove the line `---` or move the rest to its own file"
-    if "mapping values are not allowed" in problem and "?" in value:
-        return "yaml-colon", "YAML takes `: ` for a key and its value, so `a ? b : c` must be quoted", f"write {quoted}"
-    if "mapping values are not allowed" in problem:
-        return (
-            "yaml-colon",
-            "YAML takes `: ` for a key and its value, and no key can stand here",
-            f"quote a text that holds `: `, as {quoted}, or mend the indentation",
-        )
-    if "while parsing a flow" in problem or "expected ',' or" in problem:
-        return (
-            "yaml-flow-list",
-            "inside [...] and {...} YAML takes commas, brackets and colons as its own, also those of an expression",
-            "write the list as a block, one item a line with `- `, or put each expression in quotes",
-        )
-    if "cannot start any token" in problem or "undefined alias" in problem or "alias" in problem:
-        return (
-            "yaml-sign",
-            f"YAML has its own meaning for the sign `{line[column : column + 1]}` here",
-            f"write {quoted}",
-        )
-    if "found '<scalar>'" in problem or "found '['" in problem or "found '{'" in problem:
-        return (
-            "yaml-quote",
-            "a text that begins with a quote or a bracket ends for YAML where that is closed, and more follows",
-            f"quote the whole text: {quoted}",
-        )
-    return "yaml-syntax", f"it is no YAML here: {problem}", "look for a quote or bracket left open, or the indentation"
-
-
-def _repair(lines: list[str], index: int) -> bool:
-    """Quote the value of a line, or take it out where it is a list or mapping; whether anything could be done."""
-    match = _LINE.match(lines[index])
-    if not match or not (match["key"] or "-" in match["lead"]):
-        return False
-    value = match["value"]
-    if value[0] in "[{":
-        if any(value.count(opening) != value.count(closing) for opening, closing in ("[]", "{}")):
-            return False
-        new = _BROKEN
-    else:
-        new = "'" + value.replace("'", "''") + "'"
-    lines[index] = f"{match['lead']}{match['key'] or ''}{new}"
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loyalty.errors import Finding, ProgrammeError
-from loyalty.programme.loading import load, loads
+from loyalty.programme.loading import loads
 
 BASE = """\
 language: 1

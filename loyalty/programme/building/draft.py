@@ -14,7 +14,7 @@ from loyalty.core.calendar import Calendar
 from loyalty.core.holders import Layer
 from loyalty.errors import Place, ProgrammeError
 from loyalty.programme.model import Currency, EventKind
-from loyalty.programme.nodes import Scalar
+from loyalty.programme.nodes import Mapping, Scalar, Sequence
 from loyalty.programme.notes import Notes, did_you_mean
 from loyalty.programme.shapes import Item, Section
 from loyalty.programme.units import digits_of, split_money
@@ -36,6 +36,8 @@ class Draft:
         self.events_per_holder = _DEFAULT_EVENTS
         self.currencies: dict[str, Currency] = {}
         self.kinds: dict[str, EventKind] = {}
+        #: Kinds of which it could not be read what they are to another.
+        self.unrelated: set[str] = set()
         self.metrics: dict[str, Metric] = {}
         self.tiers: dict[str, Tier] = {}
         self.tier_names: tuple[str, ...] = ("base",)
@@ -55,8 +57,20 @@ class Draft:
         self.known(name, self.declared["events"], "unknown-kind", "kinds of event")
         return self.kinds.get(name.text)
 
+    def all_read(self, *path: str) -> bool:
+        """Whether every item of a list was readable: if not, a name that is missing may stand in another."""
+        section, node = self.root, self.root.node.by_name.get(path[0])
+        for name in path[1:]:
+            section, node = section.get(path[0]), node.by_name.get(name) if isinstance(node, Mapping) else None
+        if node is None:
+            return True
+        read = section.get(path[-1]) if section is not None else None
+        return isinstance(node, Sequence) and read is not None and len(read) == len(node.items)
+
     def tier(self, name: Scalar) -> str | None:
         """Look a tier's name up; an unknown one is noted."""
+        if name.text not in self.tier_names and not self.all_read("tiers", "ladder"):
+            return None
         return name.text if self.known(name, self.tier_names, "unknown-tier", "tiers") else None
 
     def known(self, name: Scalar, names: Iterable[str], code: str, what: str) -> bool:

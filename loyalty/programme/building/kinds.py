@@ -54,11 +54,12 @@ def _relate(kind: EventKind, section: Section, draft: Draft) -> None:
                 "conflicting-keys", section.names[name], f"`{name}` has a meaning only beside `{role}`",
                 f"add `{role}: KIND`, or leave it out",
             )  # fmt: skip
-    if not roles or section.get(roles[0]) is None:
+    if not roles:
         return
     origin_name = section.get(roles[0])
-    origin = draft.kind(origin_name.node)
+    origin = draft.kind(origin_name.node) if origin_name is not None else None
     if origin is None:
+        draft.unrelated.add(kind.name)
         return
     related = evolve(kind, role=_ROLES[roles[0]], origin_kind=origin.name)
     if roles[0] == "refunds":

@@ -16,15 +16,22 @@ def lint(
     draft: Draft, drafts: list[RuleDraft], rules: list[Rule], campaigns: dict[str, Campaign], groups: dict[str, Group]
 ) -> dict[str, Group]:
     """Note what does not go together; gives the groups, with the currency that `best` compares filled in."""
-    _campaign_caps(draft, drafts, campaigns)
+    if all_rules_known(draft, drafts):
+        _campaign_caps(draft, drafts, campaigns)
     _expiry_before_maturity(draft, drafts)
     _never_true(draft, rules)
     return {name: _with_currency(group, draft, drafts) for name, group in groups.items()}
 
 
+def all_rules_known(draft: Draft, drafts: list[RuleDraft]) -> bool:
+    """Whether all that rules give could be read: if not, nothing can be said about what no rule does."""
+    rules_read = draft.all_read("earn") and len(drafts) == len(draft.root.get("earn") or ())
+    return rules_read and all(built.gives_all for built in drafts)
+
+
 def _with_currency(group: Group, draft: Draft, drafts: list[RuleDraft]) -> Group:
     members = [built.rule for built in drafts if built.rule.group == group.name]
-    if group.take is not Take.BEST:
+    if group.take is not Take.BEST or not all_rules_known(draft, drafts):
         return group
     given = [{name for awards in rule.give.values() for name in awards} for rule in members]
     if group.by is None:

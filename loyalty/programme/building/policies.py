@@ -29,8 +29,13 @@ _ACCOUNTS = ("available", "pending", "arrears", "held")
 _BUILT_IN = ("void", "tier.override")
 
 
-def build_refunds(draft: Draft, earning_kinds: set[str]) -> dict[str, RefundPolicy]:
-    """Read the policy of each refunding kind; a kind without one has the defaults."""
+def build_refunds(draft: Draft, earning_kinds: set[str] | None) -> dict[str, RefundPolicy]:
+    """
+    Read the policy of each refunding kind; a kind without one has the defaults.
+
+    Args:
+        earning_kinds: The kinds on which rules earn, or None where not all rules could be read.
+    """
     policies = {
         kind.name: RefundPolicy(kind=kind.name, clawback={}, place=kind.place)
         for kind in draft.kinds.values()
@@ -40,6 +45,8 @@ def build_refunds(draft: Draft, earning_kinds: set[str]) -> dict[str, RefundPoli
         kind = draft.kind(key)
         if kind is None or section is None:
             continue
+        if kind.name in draft.unrelated:
+            continue
         if kind.role is not Role.REFUNDS:
             refunding = list(policies)
             draft.notes.add(
@@ -48,7 +55,7 @@ def build_refunds(draft: Draft, earning_kinds: set[str]) -> dict[str, RefundPoli
                 else f"declare a kind with `refunds: {kind.name}`",
             )  # fmt: skip
             continue
-        if kind.origin_kind not in earning_kinds:
+        if earning_kinds is not None and kind.origin_kind not in earning_kinds:
             draft.notes.add(
                 "nothing-to-refund", key, f"no rule earns on {kind.origin_kind}, so that there is nothing to take back",
                 "remove the policy, or add the rule",
@@ -190,7 +197,8 @@ def _expected(section: Section, draft: Draft) -> Expected | None:
     badges = [item.value for item in section.get("badges") or ()]
     names = [badge.value("badge") for badge in draft.root.get("badges") or () if badge.get("badge") is not None]
     for item in section.get("badges") or ():
-        draft.known(item.node, names, "unknown-badge", "badges")
+        if draft.all_read("badges"):
+            draft.known(item.node, names, "unknown-badge", "badges")
     if section.has("person") and section.has("partner"):
         draft.notes.add(
             "conflicting-keys", section.names["person"], "an expectation is of one holder", "keep one of them"

@@ -42,11 +42,18 @@ _PERIODS = {period.value: period for period in Period}
 
 @mutable
 class RuleDraft:
-    """A rule that is built but for its condition, with the most that it can pay at one event."""
+    """
+    A rule that is built but for its condition.
+
+    Args:
+        gives_all: Whether all that it gives could be read; if not, nothing is said about what it does not give.
+        most: For each layer and currency, the most that it can pay at one event.
+    """
 
     rule: Rule
     section: Section
     kind: EventKind
+    gives_all: bool
     most: dict[tuple[Layer, str], int] = field(factory=dict)
 
 
@@ -95,7 +102,7 @@ def build_rules(draft: Draft) -> list[RuleDraft]:
     return rules
 
 
-def finish_rules(drafts: list[RuleDraft], bounds: Bounds, draft: Draft) -> list[Rule]:
+def finish_rules(drafts: list[RuleDraft], bounds: Bounds | None, draft: Draft) -> list[Rule]:
     """Add the conditions, and sort the rules into the order in which they are looked at."""
     rules = []
     for built in drafts:
@@ -125,6 +132,9 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
     measure = _measure(section, kind, draft)
     give = _give(section, kind, measure, draft)
     named = {key for layer in _layers(section) for key in _given_names(section, layer)}
+    gives_all = bool(give) and named == {name for awards in give.values() for name in awards}
+    if not named or not named <= set(draft.declared["currencies"]):
+        named.update(draft.declared["currencies"])
     length = section.get("cooldown")
     group, campaign = (_reference(word, section, draft) for word in ("group", "campaign"))
     rule = Rule(
@@ -154,7 +164,7 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
             "never-ends", section.at("on_end"), f"no kind of event ends {kind.name}",
             "leave `on_end` out, or declare a kind with `ends`",
         )  # fmt: skip
-    built = RuleDraft(rule, section, kind)
+    built = RuleDraft(rule, section, kind, gives_all)
     _prove(built, measure[1], draft)
     return built
 
@@ -330,7 +340,9 @@ def _pending(section: Section, kind: EventKind, named: set[str], draft: Draft) -
         follower = draft.kind(until.node) if until is not None else None
         if until is None or follower is None:
             continue
-        if follower.role is not Role.FOLLOWS or follower.origin_kind != kind.name:
+        if follower.name not in draft.unrelated and (
+            follower.role is not Role.FOLLOWS or follower.origin_kind != kind.name
+        ):
             draft.notes.add(
                 "wrong-follow", until.node, f"events of {follower.name} do not follow {kind.name}",
                 f"declare {follower.name} with `follows: {kind.name}`",

@@ -43,7 +43,7 @@ def build_tiers(draft: Draft) -> None:
     draft.tier_names = tuple(draft.tiers)
 
 
-def build_ladder(draft: Draft, bounds: Bounds) -> Ladder:
+def build_ladder(draft: Draft, bounds: Bounds | None) -> Ladder:
     """Read the ladder's conditions and its review."""
     section: Section | None = draft.root.get("tiers")
     if section is None:
@@ -75,7 +75,7 @@ def build_ladder(draft: Draft, bounds: Bounds) -> Ladder:
     return Ladder(tiers=tuple(tiers), promote=promote, review=review, place=section.node.place)
 
 
-def build_badges(draft: Draft, bounds: Bounds) -> tuple[Badge, ...]:
+def build_badges(draft: Draft, bounds: Bounds | None) -> tuple[Badge, ...]:
     """Read the badges."""
     seen: dict[str, Place] = {}
     badges = []
