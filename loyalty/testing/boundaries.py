@@ -45,8 +45,21 @@ def measured_fields(programme: Programme, kind: EventKind) -> list[FieldSpec]:
     ]
 
 
+#: Telling values by (revision, kind, field): they are asked for again and again, and a programme is no key.
+_NUMBERS: dict[tuple[str, str, str], list[int]] = {}
+
+
 def numbers(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[int]:
     """Give the telling values of a numeric field, ascending: around each place where some award may change."""
+    key = (programme.revision, kind.name, spec.name)
+    if key not in _NUMBERS:
+        if len(_NUMBERS) > 1000:
+            _NUMBERS.clear()
+        _NUMBERS[key] = _numbers(programme, kind, spec)
+    return _NUMBERS[key]
+
+
+def _numbers(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[int]:
     points: set[int] = {spec.lowest, spec.highest, 0, 1}
     for expression in _expressions(programme, kind):
         points |= {c + d for c in _constants(expression) for d in (-1, 0, 1)}

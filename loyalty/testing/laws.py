@@ -64,6 +64,15 @@ class OutOfTimeError(Exception):
     """The search has used what time it was given."""
 
 
+class EnoughError(Exception):
+    """The search has settled as many histories as it was allowed."""
+
+
+def _identity(event: Event) -> tuple[Any, ...]:
+    """What tells events apart, their fields included, which an event's own hash leaves out."""
+    return (*event.key, event.kind, event.partner, event.person, event.of, *event.fields.items())
+
+
 @define(eq=False)
 class Bench:
     """
@@ -71,13 +80,15 @@ class Bench:
 
     Args:
         deadline: The :func:`time.monotonic` instant after which a settlement is refused, or None.
+        allowance: How many histories may be settled in all, or None.
     """
 
     programme: Programme
     deadline: float | None = None
+    allowance: int | None = None
     settled: int = 0
     notes: dict[str, Any] = field(factory=dict)
-    _memory: dict[tuple[Lead, int | None], Outcome] = field(factory=dict)
+    _memory: dict[Any, Outcome] = field(factory=dict)
 
     def settle(self, events: Iterable[Event], grants: Sequence[Grant] = (), until_day: int | None = None) -> Outcome:
         """
@@ -85,15 +96,19 @@ class Bench:
 
         Raises:
             OutOfTimeError: the deadline has passed.
+            EnoughError: as many histories were settled as were allowed.
         """
-        lead = Lead(tuple(events), tuple(grants))
-        known = self._memory.get((lead, until_day))
+        history, decided = tuple(events), tuple(grants)
+        key = (tuple(map(_identity, history)), decided, until_day)
+        known = self._memory.get(key)
         if known is None:
             if self.deadline is not None and monotonic() > self.deadline:
                 raise OutOfTimeError
+            if self.allowance is not None and self.settled >= self.allowance:
+                raise EnoughError
             if len(self._memory) > 5000:
                 self._memory.clear()
-            known = self._memory[lead, until_day] = Outcome(self.programme, lead.events, lead.grants, until_day)
+            known = self._memory[key] = Outcome(self.programme, history, decided, until_day)
             self.settled += 1
         return known
 

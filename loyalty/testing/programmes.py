@@ -301,7 +301,7 @@ def _badges(draw: st.DrawFn, shape: Shape, place: int) -> Section:
 @st.composite
 def _allotments(draw: st.DrawFn, shape: Shape) -> Section:
     amount: Any = "50.00"
-    if shape.tiers and draw(st.booleans()):
+    if draw(st.booleans()) and shape.tiers:
         amount = {"by_tier": {"base": "10.00 EUR", shape.tiers[-1]: "40.00 EUR"}}
     return {"allot": "fund", "every": draw(st.sampled_from(PERIODS[2:])), "give": {"mdf": amount}}
 

@@ -160,7 +160,7 @@ def _bounds(draw: st.DrawFn, shape: Shape, rule: Section, kind: str, paid: list[
 
 
 def _order(draw: st.DrawFn, shape: Shape, rule: Section, paid: list[str]) -> None:
-    if shape.campaigns and draw(st.booleans()):
+    if draw(st.booleans()) and shape.campaigns:
         rule["campaign"] = shape.campaigns[0]
     if shape.groups and "points" in paid and draw(st.booleans()):
         rule["group"] = shape.groups[0]

@@ -44,12 +44,11 @@ def probe(bench: Bench, lead: Lead) -> Iterator[Counterexample]:
 
 
 def horizon_day(programme: Programme, lead: Lead) -> int | None:
-    """Give the day until which reviews may follow from a history; None where nothing is reviewed."""
-    if programme.ladder.review is None or not lead.events:
+    """Give the day through which a history is looked at: its last, or until no review follows from it any more."""
+    if not lead.events:
         return None
-    return programme.calendar.day_of(max(e.occurred_at for e in lead.events)) + boundaries.longest_memory_days(
-        programme
-    )
+    last = programme.calendar.day_of(max(event.occurred_at for event in lead.events))
+    return last + (boundaries.longest_memory_days(programme) if programme.ladder.review else 0)
 
 
 def _awards_lost(programme: Programme, without: Outcome, with_it: Outcome) -> str | None:

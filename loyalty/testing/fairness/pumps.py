@@ -61,12 +61,14 @@ def undoings(programme: Programme) -> list[Undoing]:
         for by in kinds
         if by is not kind and _takes_back(by, kind)
     ]
-    undone = {way.kind.name for way in ways}
-    for kind in kinds:
-        if kind.name not in undone and kind.role in (Role.NONE, Role.FOLLOWS):
-            ways += [
-                Undoing(kind, way.by, way.kind) for way in list(ways) if way.through is None and _begins(kind, way.kind)
-            ]
+    # Whatever begins a chain is added after what it leads to, so that chains of any length are followed.
+    known = len(ways) - 1
+    while known < len(ways):
+        known = len(ways)
+        undone = {way.kind.name for way in ways}
+        for kind in kinds:
+            if kind.name not in undone and kind.role in (Role.NONE, Role.FOLLOWS):
+                ways += [Undoing(kind, way.by, way.kind) for way in ways[:known] if _begins(kind, way.kind)]
     return ways
 
 

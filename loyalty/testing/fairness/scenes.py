@@ -8,7 +8,7 @@ the rules for it are in force, and the values of its fields that are no numbers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import islice, zip_longest
 
 from attrs import evolve, frozen
 
@@ -45,13 +45,17 @@ class Scene:
         )  # fmt: skip
 
 
-def scenes(programme: Programme, *, tiers: bool = True) -> Iterator[Scene]:
-    """Give every scene, those of the base tier first."""
-    ladder = programme.ladder.tiers if tiers else programme.ladder.tiers[:1]
-    for place in range(len(ladder)):
-        for kind in acting_kinds(programme):
-            for day in days_in_force(programme, kind):
-                yield from _scenes_of(programme, kind, day, ladder[place].name if place else None)
+def scenes(programme: Programme) -> Iterator[Scene]:
+    """Give every scene: each kind, day and tier with one combination of values, then with the next."""
+    ladder = programme.ladder.tiers
+    settings = [
+        list(_scenes_of(programme, kind, day, ladder[place].name if place else None))
+        for place in range(len(ladder))
+        for kind in acting_kinds(programme)
+        for day in days_in_force(programme, kind)
+    ]
+    for row in zip_longest(*settings):
+        yield from (scene for scene in row if scene is not None)
 
 
 def acting_kinds(programme: Programme) -> list[EventKind]:
@@ -117,7 +121,7 @@ def later(programme: Programme, lead: Lead, days: int, id: str) -> Lead:
         return evolve(event, occurred_at=event.occurred_at - calendar.day_start_us(day) + calendar.day_start_us(target))
 
     *before, last = (moved(event) for event in lead.events) if days else lead.events
-    origins = {event.id: f"{event.id}-{id}" for event in before if event.kind != TIER_OVERRIDE}
+    origins = {event.id: f"{event.id}-{id}" for event in before}
     renamed = [evolve(e, id=origins.get(e.id, e.id)) for e in before]
     return Lead((*renamed, evolve(last, id=id, of=origins.get(last.of or "", last.of))))
 
@@ -130,18 +134,25 @@ def _scenes_of(programme: Programme, kind: EventKind, day: int, tier: str | None
     of = None
     if tier is not None:
         prefix = (override(tier, start, min(day + 1500, LAST_DAY - 1)),)
-    if kind.role is Role.FOLLOWS and kind.origin_kind:
-        origin_kind = programme.events[kind.origin_kind]
-        fields = {
-            **next(boundaries.category_combinations(origin_kind, 1)),
-            **boundaries.usual_numbers(programme, origin_kind),
-        }
-        origin = Event(
-            id="e-0", kind=origin_kind.name, partner=PARTNER, person=person, occurred_at=start, fields=fields
-        )
+    for origin in _origins(programme, kind, start, person):
         prefix, of = (*prefix, origin), origin.id
     for fields in boundaries.category_combinations(kind, COMBINATIONS):
         yield Scene(prefix, kind, noon, fields, of, person)
+
+
+def _origins(programme: Programme, kind: EventKind, at: int, person: str | None) -> History:
+    """Give the events that an event of the kind follows, the first of the chain first."""
+    if kind.role is not Role.FOLLOWS or kind.origin_kind is None:
+        return ()
+    origin_kind = programme.events[kind.origin_kind]
+    before = _origins(programme, origin_kind, at, person)
+    first = next(boundaries.category_combinations(origin_kind, 1))
+    fields = {**first, **boundaries.usual_numbers(programme, origin_kind)}
+    origin = Event(
+        id=f"e-0{len(before) or ''}", kind=origin_kind.name, partner=PARTNER, person=person, occurred_at=at,
+        of=before[-1].id if before else None, fields=fields,
+    )  # fmt: skip
+    return (*before, origin)
 
 
 def override(tier: str, at: int, until_day: int) -> Event:

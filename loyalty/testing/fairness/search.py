@@ -8,7 +8,6 @@ come first, for all laws; what they leave is drawn by Hypothesis from a fixed se
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from time import monotonic
 
 from attrs import evolve
@@ -20,12 +19,18 @@ from loyalty.core.events import Event
 from loyalty.errors import LoyaltyError
 from loyalty.programme.model import Programme
 from loyalty.testing import boundaries
-from loyalty.testing.laws import Bench, Counterexample, Law, LawResult, Lead, OutOfTimeError, Verdict
+from loyalty.testing.laws import Bench, Counterexample, EnoughError, Law, LawResult, Lead, OutOfTimeError, Verdict
 from loyalty.testing.stories import tell
 from loyalty.testing.strategies import histories
 
-#: How many directed leads a law looks at, and how many drawn ones.
-DIRECTED, DRAWN = 1500, 40
+#: How many histories are settled for one law along directed leads, and for drawn ones.
+DIRECTED, DRAWN = 3000, 300
+
+#: How many histories are drawn, once for all laws.
+DRAWN_HISTORIES = 40
+
+#: What a counterexample may cost to make small.
+SHRINKING = 400
 
 #: A counterexample that a person can take in at a glance.
 READABLE_EVENTS = 4
@@ -52,15 +57,17 @@ def check_fairness(
         if law.name in programme.fairness:
             results[law.name] = LawResult(law=law, verdict=Verdict.OPTED_OUT, reason=programme.fairness[law.name])
         else:
-            results[law.name] = _look(bench, law, islice(law.leads(bench), DIRECTED))
+            results[law.name] = _look(bench, law, law.leads(bench), DIRECTED)
+    drawn_leads = _drawn(programme, seed)
     for law in laws:
         if results[law.name].verdict is Verdict.HOLDS:
-            drawn = _look(bench, law, _drawn(programme, seed))
+            drawn = _look(bench, law, iter(drawn_leads), DRAWN)
             results[law.name] = evolve(drawn, histories=drawn.histories + results[law.name].histories)
     return [results[law.name] for law in laws]
 
 
-def _look(bench: Bench, law: Law, leads: Iterator[Lead]) -> LawResult:
+def _look(bench: Bench, law: Law, leads: Iterator[Lead], settlements: int) -> LawResult:
+    bench.allowance = bench.settled + settlements
     looked = 0
     best: Counterexample | None = None
     verdict = Verdict.HOLDS
@@ -69,10 +76,13 @@ def _look(bench: Bench, law: Law, leads: Iterator[Lead]) -> LawResult:
             looked += 1
             found = law.check(bench, lead)
             if found is not None:
+                bench.allowance = bench.settled + SHRINKING
                 found = shrink(bench, law, lead, found)
                 best = found if best is None or len(found.events) < len(best.events) else best
                 if len(best.events) <= READABLE_EVENTS:
                     break
+    except EnoughError:
+        pass
     except OutOfTimeError:
         verdict = Verdict.UNFINISHED
     if best is not None:
@@ -82,19 +92,19 @@ def _look(bench: Bench, law: Law, leads: Iterator[Lead]) -> LawResult:
     return LawResult(law=law, verdict=verdict, histories=looked)
 
 
-def _drawn(programme: Programme, seed: int) -> Iterator[Lead]:
+def _drawn(programme: Programme, seed: int) -> list[Lead]:
     """Draw histories as Hypothesis does, from the seed alone, and look at them afterwards."""
     drawn: list[Lead] = []
 
     @with_seed(seed)
-    @settings(max_examples=DRAWN, deadline=None, database=None, phases=[Phase.generate],
+    @settings(max_examples=DRAWN_HISTORIES, deadline=None, database=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(st.data())
     def draw(data: st.DataObject) -> None:
         drawn.append(Lead(tuple(data.draw(histories(programme, max_events=5)))))
 
     draw()
-    return iter(dict.fromkeys(drawn))
+    return drawn
 
 
 def shrink(bench: Bench, law: Law, lead: Lead, found: Counterexample) -> Counterexample:
@@ -107,7 +117,7 @@ def shrink(bench: Bench, law: Law, lead: Lead, found: Counterexample) -> Counter
             probes += 1
             try:
                 smaller = law.check(bench, candidate)
-            except OutOfTimeError:
+            except (EnoughError, OutOfTimeError):
                 return best
             except LoyaltyError:
                 continue

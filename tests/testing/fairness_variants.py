@@ -1,0 +1,189 @@
+"""
+Unfair programmes of many shapes, each with the law that it breaks, and sound ones that look like them.
+
+Each is written as the parts in which it differs from one frame.
+"""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+from attrs import frozen
+
+_FRAME = """\
+language: 1
+programme: {{id: variant, starts: 2026-01-01, timezone: Europe/Berlin}}
+currencies:
+  points: {{worth: 0.01 EUR}}
+  status: {{spendable: false}}
+  mdf: {{unit: EUR}}
+events:
+{events}
+{more}
+earn:
+{earn}
+"""
+
+_DEAL = """
+deal.won:
+  amount: {type: money, unit: EUR, max: 1000000.00}
+"""
+
+_REFUNDED = "deal.refunded: {refunds: deal.won}"
+
+_TIERS = """
+metrics:
+  sold: {sum: event.amount, of: deal.won, window: lifetime}
+tiers:
+  ladder:
+    - {tier: silver, multiplier: 1.25, needs: 'sold >= money("20000 EUR")'}
+    - {tier: gold, multiplier: 1.75, needs: 'sold >= money("50000 EUR")'}
+"""
+
+
+@frozen
+class Variant:
+    """A programme and the law that it breaks; "" where it is sound."""
+
+    name: str
+    law: str
+    earn: str
+    events: str = _DEAL
+    more: str = ""
+
+    @property
+    def text(self) -> str:
+        """The programme file."""
+        events, earn = (indent(dedent(part).strip(), "  ") for part in (self.events, self.earn))
+        return _FRAME.format(events=events, earn=earn, more=dedent(self.more).strip())
+
+
+def _rule(give: str, of: str = "event.amount", more: str = "", on: str = "deal.won", name: str = "rule") -> str:
+    lines = [f"- rule: {name}", f"  on: {on}", *([f"  of: {of}"] if of else []), f"  give: {give}"]
+    return "\n".join([*lines, *(f"  {line}" for line in more.splitlines())]) + "\n"
+
+
+def _bands(mode: str, *steps: tuple[str, str], currency: str = "points", layer: str = "partner") -> str:
+    written = ", ".join(f"{{from: {start}, give: {award}}}" for start, award in steps)
+    return f"{{{layer}: {{{currency}: {{bands: {mode}, steps: [{written}]}}}}}}"
+
+
+_FALLING = (("0 EUR", "2 per 100 EUR"), ("10000 EUR", "1 per 100 EUR"))
+_RATE = "{partner: {points: 1 per 100 EUR}}"
+
+CLIFFS = [
+    Variant("a slab that pays a lower rate", "no_cliff", _rule(_bands("whole_slab", *_FALLING))),
+    Variant(
+        "a slab at an odd start", "no_cliff",
+        _rule(_bands("whole_slab", ("0 EUR", "3 per 100 EUR"), ("7777.77 EUR", "2 per 100 EUR"))),
+    ),
+    Variant(
+        "a slab of fixed amounts by seats", "no_cliff",
+        _rule(_bands("whole_slab", ("0", "10"), ("25", "90"), ("60", "80")), of="event.seats"),
+        events="deal.won: {seats: {type: int, max: 500}}",
+    ),
+    Variant(
+        "two conditions that meet", "no_cliff",
+        _rule("{partner: {mdf: 5 %}}", more='when: event.amount < money("5000 EUR")', name="small")
+        + _rule("{partner: {mdf: 3 %}}", more='when: event.amount >= money("5000 EUR")', name="large"),
+    ),
+    Variant(
+        "only small deals count", "no_cliff", _rule(_RATE, more='when: event.amount <= money("2500.50 EUR")'),
+    ),
+    Variant(
+        "a cliff for one product at one tier", "no_cliff",
+        _rule("{partner: {points: {by_tier: {base: 1 per 100 EUR, gold: 2 per 100 EUR}}}}",
+              more='when: event.product == "cloud" || event.amount < money("30000 EUR") || tier.level < 2'),
+        events="deal.won: {amount: {type: money, unit: EUR, max: 1000000.00}, product: {one_of: [core, cloud]}}",
+        more=_TIERS,
+    ),
+    Variant(
+        "a measure that is halved", "no_cliff",
+        _rule(_RATE, of="'event.amount > money(\"12345 EUR\") ? event.amount / 2 : event.amount'"),
+    ),
+    Variant("persons have the cliff", "no_cliff", _rule(_bands("whole_slab", *_FALLING, layer="person"))),
+    Variant(
+        "the first of a group is poor", "no_cliff",
+        _rule("{partner: {points: 10}}", of="", more='when: event.amount >= money("5000 EUR")\ngroup: g\npriority: 1',
+              name="poor") + _rule(_RATE, more="group: g\npriority: 2", name="rich"),
+        more="groups: {g: first}",
+    ),
+    Variant("slabs that rise", "",
+            _rule(_bands("whole_slab", ("0 EUR", "1 per 100 EUR"), ("10000 EUR", "2 per 100 EUR"))),
+            more='fairness: {no_merge_gain: {except: "large deals are wanted"}}'),
+    Variant("a late payment costs", "", _rule(_RATE, more="when: event.days_late <= 10"),
+            events="deal.won: {amount: {type: money, unit: EUR, max: 1000000.00}, days_late: {type: int, max: 90}}"),
+]  # fmt: skip
+
+SPLITS = [
+    Variant("a minimum", "no_split_gain", _rule("{partner: {points: {rate: 1 per 100 EUR, at_least: 25}}}")),
+    Variant("a bonus for each deal", "no_split_gain",
+            _rule(_RATE) + _rule("{partner: {points: 50}}", of="", name="bonus")),
+    Variant("a bonus above a threshold", "no_split_gain",
+            _rule(_RATE)
+            + _rule("{partner: {points: 30}}", of="", name="bonus", more='when: event.amount >= money("900 EUR")')),
+    Variant("a bonus for the person", "no_split_gain",
+            _rule(_RATE) + _rule("{person: {points: 40}}", of="", name="bonus")),
+    Variant("a fund for each deal", "no_split_gain",
+            _rule("{partner: {mdf: 1 %}}") + _rule("{partner: {mdf: 20.00}}", of="", name="bonus")),
+    Variant("a maximum", "no_split_gain", _rule("{partner: {points: {rate: 1 per 100 EUR, at_most: 90}}}")),
+    Variant("a cap for each deal", "no_split_gain", _rule(_RATE, more="cap: {points: 200, per: event}")),
+    Variant("slices that fall", "no_split_gain", _rule(_bands("marginal", *_FALLING))),
+    Variant("fixed steps", "no_split_gain",
+            _rule(_bands("whole_slab", ("0 EUR", "10"), ("1000 EUR", "100"), ("5000 EUR", "150")))),
+    Variant("a badge for two deals", "no_split_gain", _rule(_RATE),
+            more='metrics: {deals: {count: deal.won, window: lifetime}}\n'
+                 'badges: [{badge: busy, needs: deals >= 2, give: {points: 100}}]'),
+    Variant("small deals do not count", "no_merge_gain", _rule(_RATE, more='when: event.amount >= money("1000 EUR")')),
+    Variant("slices that rise", "no_merge_gain",
+            _rule(_bands("marginal", ("0 EUR", "1 per 100 EUR"), ("10000 EUR", "3 per 100 EUR")))),
+    Variant("the rate alone", "", _rule(_RATE)),
+    Variant("the rate, rounded up and by tier", "",
+            _rule(_RATE, more="multiply: {points: tier.multiplier}\nround: up"), more=_TIERS),
+    Variant("the rate, by tier, with a cap for each month", "",
+            _rule(_RATE, more="multiply: {points: tier.multiplier}\ncap: {points: 500, per: month}"), more=_TIERS),
+]  # fmt: skip
+
+_REGISTERED = "deal.registered: {customer: text}\n"
+_BONUS = _rule("{partner: {points: 100}}", of="", on="deal.registered", name="bonus")
+
+PUMPS = [
+    Variant("points are kept", "no_refund_gain", _BONUS, _REGISTERED + "deal.cancelled: {refunds: deal.registered}",
+            "refunds: {deal.cancelled: {points: keep}}"),
+    Variant("only pending points are taken", "no_refund_gain", _rule(_RATE, more="pending: {points: 30 days}"),
+            _DEAL + _REFUNDED, "refunds: {deal.refunded: {points: pending_only}}"),
+    Variant("only what is in the wallet is taken", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            "refunds: {deal.refunded: {points: within_balance}}"),
+    Variant("the fund is kept", "no_refund_gain", _rule("{partner: {points: 1 per 100 EUR, mdf: 1 %}}"),
+            _DEAL + _REFUNDED, "refunds: {deal.refunded: {mdf: keep}}"),
+    Variant("status is kept", "no_refund_gain", _rule("{partner: {status: 1 per 100 EUR}}"),
+            _DEAL + _REFUNDED, "refunds: {deal.refunded: {status: keep}}"),
+    Variant("the registration only ends", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.withdrawn: {ends: deal.registered, by: [partner, customer], customer: text}"),
+    Variant("the cancellation only follows", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.cancelled: {follows: deal.registered}"),
+    Variant("the cancellation is a fact of its own", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.cancelled: {customer: text}"),
+    Variant("a chain of which the end is refunded", "no_refund_gain", _BONUS + _rule(_RATE),
+            "lead.opened: {customer: text}\ndeal.registered: {follows: lead.opened}\n"
+            "deal.won: {follows: deal.registered, amount: {type: money, unit: EUR, max: 1000000.00}}\n" + _REFUNDED),
+    Variant("registered and won side by side", "no_refund_gain", _BONUS + _rule(_RATE),
+            _REGISTERED + _DEAL + _REFUNDED),
+    Variant("a badge's gift stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            'metrics: {deals: {count: deal.won, window: lifetime}}\n'
+            'badges: [{badge: first, needs: deals >= 1, give: {points: 100}}]'),
+    Variant("everything is taken back", "", _rule(_RATE, more="pending: {points: 30 days}"), _DEAL + _REFUNDED),
+    Variant("the registration is taken back", "", _BONUS, _REGISTERED + "deal.cancelled: {refunds: deal.registered}"),
+    Variant("a certificate that ran out is worth what it was", "",
+            _rule("{partner: {points: 500}}", of="", on="certification.passed", more="once_per: [person, event.track]"),
+            "certification.passed: {track: text}\n"
+            "certification.expired: {ends: certification.passed, by: [person, track], track: text}"),
+    Variant("a certificate is paid once, even when it is revoked", "",
+            _rule("{partner: {points: 500}}", of="", on="certification.passed", more="once_per: [person, event.track]"),
+            "certification.passed: {track: text}\n"
+            "certification.revoked: {ends: certification.passed, by: [person, track], track: text}"),
+    Variant("a payment follows the deal", "", _rule(_RATE, more="pending: {points: {until: deal.paid}}"),
+            _DEAL + _REFUNDED + "\ndeal.paid: {follows: deal.won}"),
+]  # fmt: skip
+
+VARIANTS = [*CLIFFS, *SPLITS, *PUMPS]
