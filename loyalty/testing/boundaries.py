@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import product
+from itertools import islice, product
 
 from loyalty.core.calendar import LAST_DAY, PERIOD_MONTHS, Calendar, Duration
 from loyalty.core.events import FieldValue
@@ -82,21 +82,33 @@ def ladder_of_sizes(spec: FieldSpec) -> list[int]:
     return [size for size in sizes if spec.lowest <= size <= spec.highest]
 
 
-def choices(spec: FieldSpec) -> list[FieldValue]:
-    """Give the values of a field that is no number."""
+def choices(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[FieldValue]:
+    """Give the values of a field that is no number; of a text, those that it is compared with, and others."""
     if spec.type is FieldType.BOOL:
         return [True, False]
-    return list(spec.values) if spec.type is FieldType.ONE_OF else list(TEXTS)
+    if spec.type is FieldType.ONE_OF:
+        return list(spec.values)
+    compared = [
+        node.value
+        for expression in _expressions(programme, kind)
+        if f"event.{spec.name}" in expression.names
+        for node in walk(expression.tree)
+        if isinstance(node, Literal) and isinstance(node.value, str)
+    ]
+    return list(dict.fromkeys((*compared, *TEXTS)))
 
 
-def category_combinations(kind: EventKind, limit: int) -> Iterator[dict[str, FieldValue]]:
-    """Give combinations of the values of the fields that are no numbers, the more usual ones first."""
+def category_combinations(programme: Programme, kind: EventKind, limit: int) -> Iterator[dict[str, FieldValue]]:
+    """Give combinations of the values of the fields that are no numbers; what may be absent is so in some."""
     specs = [spec for spec in kind.fields.values() if spec.type not in NUMBERS]
-    options = [choices(spec)[: 1 if spec.type is FieldType.TEXT else None] for spec in specs]
-    for count, values in enumerate(product(*options)):
-        if count == limit:
-            return
-        yield {spec.name: value for spec, value in zip(specs, values, strict=True)}
+    options: list[list[FieldValue | None]] = []
+    for spec in specs:
+        values: list[FieldValue | None] = [*choices(programme, kind, spec)]
+        if spec.type is FieldType.TEXT:
+            values = values[:-1]
+        options.append(values if spec.required or spec.default is not None else [*values, None])
+    for combination in islice(product(*options), limit):
+        yield {spec.name: value for spec, value in zip(specs, combination, strict=True) if value is not None}
 
 
 def usual_numbers(programme: Programme, kind: EventKind) -> dict[str, FieldValue]:

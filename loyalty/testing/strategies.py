@@ -45,7 +45,7 @@ def instants(programme: Programme, *, years: int = 3) -> st.SearchStrategy[int]:
 def field_values(programme: Programme, kind: EventKind, spec: FieldSpec) -> st.SearchStrategy[FieldValue]:
     """Draw values of one field, numbers around the programme's thresholds."""
     if spec.type not in boundaries.NUMBERS:
-        return st.sampled_from(boundaries.choices(spec))
+        return st.sampled_from(boundaries.choices(programme, kind, spec))
     telling = boundaries.numbers(programme, kind, spec)
     return st.one_of(
         st.sampled_from(telling),

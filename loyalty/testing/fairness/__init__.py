@@ -27,7 +27,7 @@ FAIRNESS_LAWS: tuple[Law, ...] = (
 )
 
 
-def check_fairness(programme: Programme, *, budget_seconds: float = 12.0, seed: int = 0) -> list[LawResult]:
+def check_fairness(programme: Programme, *, budget_seconds: float = 15.0, seed: int = 0) -> list[LawResult]:
     """
     Look for histories in which a programme is unfair.
 

@@ -121,7 +121,9 @@ def _undo(programme: Programme, by: EventKind, event: Event, gap_days: int) -> E
         if spec.name in event.fields:
             fields[spec.name] = event.fields[spec.name]
         elif spec.required:
-            fields[spec.name] = spec.lowest if spec.type in boundaries.NUMBERS else boundaries.choices(spec)[0]
+            fields[spec.name] = (
+                spec.lowest if spec.type in boundaries.NUMBERS else boundaries.choices(programme, by, spec)[0]
+            )
     speaks = by.role in (Role.REFUNDS, Role.FOLLOWS)
     return Event(
         id=f"{event.id}-undo", kind=by.name, partner=event.partner, person=event.person, source=event.source,
@@ -232,7 +234,7 @@ def leads(bench: Bench) -> Iterator[Lead]:
 
 
 def _end_of_chain(programme: Programme, end: EventKind, event: Event, scene: Scene) -> Event:
-    fields = {**next(boundaries.category_combinations(end, 1)), **boundaries.usual_numbers(programme, end)}
+    fields = {**next(boundaries.category_combinations(programme, end, 1)), **boundaries.usual_numbers(programme, end)}
     fields = {name: event.fields.get(name, value) for name, value in fields.items()}
     return Event(
         id="e-2", kind=end.name, partner=PARTNER, person=scene.person, occurred_at=event.occurred_at + 1_000_000,

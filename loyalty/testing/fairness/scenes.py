@@ -136,7 +136,7 @@ def _scenes_of(programme: Programme, kind: EventKind, day: int, tier: str | None
         prefix = (override(tier, start, min(day + 1500, LAST_DAY - 1)),)
     for origin in _origins(programme, kind, start, person):
         prefix, of = (*prefix, origin), origin.id
-    for fields in boundaries.category_combinations(kind, COMBINATIONS):
+    for fields in boundaries.category_combinations(programme, kind, COMBINATIONS):
         yield Scene(prefix, kind, noon, fields, of, person)
 
 
@@ -146,7 +146,7 @@ def _origins(programme: Programme, kind: EventKind, at: int, person: str | None)
         return ()
     origin_kind = programme.events[kind.origin_kind]
     before = _origins(programme, origin_kind, at, person)
-    first = next(boundaries.category_combinations(origin_kind, 1))
+    first = next(boundaries.category_combinations(programme, origin_kind, 1))
     fields = {**first, **boundaries.usual_numbers(programme, origin_kind)}
     origin = Event(
         id=f"e-0{len(before) or ''}", kind=origin_kind.name, partner=PARTNER, person=person, occurred_at=at,

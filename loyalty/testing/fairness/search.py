@@ -37,7 +37,7 @@ READABLE_EVENTS = 4
 
 
 def check_fairness(
-    programme: Programme, *, laws: tuple[Law, ...], budget_seconds: float = 12.0, seed: int = 0
+    programme: Programme, *, laws: tuple[Law, ...], budget_seconds: float = 15.0, seed: int = 0
 ) -> list[LawResult]:
     """
     Look for histories that break the laws of fairness.
