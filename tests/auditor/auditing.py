@@ -18,7 +18,7 @@ from tests.auditor import book
 from tests.auditor.book import Leg, Transfer
 from tests.auditor.clock import advance
 from tests.auditor.days import day_of, start_us
-from tests.auditor.earning import Earning, before, give_badges, mature_followed, pay_rules
+from tests.auditor.earning import as_it_stands, give_badges, mature_followed, pay_rules
 from tests.auditor.history import Happening, timeline
 from tests.auditor.reversing import end, is_too_late, policy_of, refund
 from tests.auditor.standing import demote_at_once, override, promote
@@ -101,7 +101,7 @@ def settle(programme: Programme, reached: list[Wallet], happening: Happening) ->
         if happening.kind is None:
             override(programme, wallet, happening)
         elif happening.kind.role is not Role.REFUNDS or not is_too_late(programme, happening):
-            settle_for_holder(before(programme, wallet, happening, tier_level), happening.kind.role)
+            settle_for_holder(programme, wallet, happening, happening.kind.role, tier_level)
 
 
 def tier_before_instant(partner: State, instant: int) -> int:
@@ -111,23 +111,24 @@ def tier_before_instant(partner: State, instant: int) -> int:
     return partner.tier_before[1]
 
 
-def settle_for_holder(earning: Earning, role: Role) -> None:
+def settle_for_holder(programme: Programme, wallet: Wallet, happening: Happening, role: Role, tier_level: int) -> None:
     """
     Settle one event for one holder.
 
-    Its effect on an earlier event comes first (27, 31, 32). Within the programme's dates it earns and counts (6, 21).
-    Then the tier is looked at (22, 30), and badges unless it refunds or ends (21, 32).
+    Its effect on an earlier event comes first; a refund of nothing does nothing (27, 31, 32). Within the programme's
+    dates it earns and counts (6, 21). Then the tier is looked at (22, 30), and badges unless it refunds or ends (32).
     """
-    programme, wallet, happening = earning.programme, earning.wallet, earning.happening
     if role is Role.REFUNDS:
-        refund(programme, wallet, happening)
+        if not refund(programme, wallet, happening):
+            return
     elif role is Role.ENDS:
         end(programme, wallet, happening)
     elif role is Role.FOLLOWS:
-        mature_followed(earning)
-    if is_within_dates(programme, happening.day):
+        mature_followed(wallet, happening)
+    earning = as_it_stands(programme, wallet, happening, tier_level)
+    if earning.fact.is_counted:
         pay_rules(earning)
-        wallet.state.facts.append(earning.fact)
+    wallet.state.facts.append(earning.fact)
     if wallet.state.layer is Layer.PARTNER:
         if role is not Role.REFUNDS:
             promote(programme, wallet, happening)
@@ -135,8 +136,3 @@ def settle_for_holder(earning: Earning, role: Role) -> None:
             demote_at_once(programme, wallet, happening)
     if role not in (Role.REFUNDS, Role.ENDS):
         give_badges(earning)
-
-
-def is_within_dates(programme: Programme, day: int) -> bool:
-    """Say whether a day lies in the programme's dates, both ends included (6)."""
-    return programme.first_day <= day and (programme.last_day is None or day <= programme.last_day)

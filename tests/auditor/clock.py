@@ -7,7 +7,7 @@ from __future__ import annotations
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme
 from tests.auditor.awards import at_or_below
-from tests.auditor.days import expiry_day, start_us, starts_period
+from tests.auditor.days import expiry_day, is_within_dates, start_us, starts_period
 from tests.auditor.standing import end_grace, end_override, is_review, review
 from tests.auditor.state import Lot
 from tests.auditor.wallet import Cause, Wallet
@@ -35,29 +35,26 @@ def start_day(programme: Programme, wallet: Wallet, day: int) -> None:
     state.lots = [lot for lot in state.lots if lot.remaining]
     expire(wallet, day, at)
     activate(wallet, day, at)
-    if state.layer is Layer.PARTNER:
+    if state.layer is Layer.PARTNER and is_within_dates(programme, day):
         allot(programme, wallet, day, at)
 
 
 def expire(wallet: Wallet, day: int, at: int) -> None:
-    """Take away lots whose day has come; what the clock will make available expires only then (8, 19)."""
+    """Take away lots whose day has come, pending ones as well (8, 19)."""
     for lot in wallet.state.lots:
-        waits_for_the_clock = lot.account == "pending" and lot.matures_day is not None
-        if lot.expiry_day <= day and not waits_for_the_clock:
+        if lot.expiry_day <= day:
             wallet.expire(Cause(None, "@expiry", at), lot)
 
 
 def activate(wallet: Wallet, day: int, at: int) -> None:
-    """Make pending lots available whose day has come; those past their expiry day expire at once (8, 19)."""
+    """Make pending lots available whose day has come (8, 19)."""
     for lot in wallet.state.lots:
         if lot.account == "pending" and lot.matures_day is not None and lot.matures_day <= day:
             wallet.mature(Cause(None, "@activation", at), lot)
-            if lot.expiry_day <= day:
-                wallet.expire(Cause(None, "@expiry", at), lot)
 
 
 def allot(programme: Programme, wallet: Wallet, day: int, at: int) -> None:
-    """Pay what is allotted by tier at the start of a calendar period (5)."""
+    """Pay what is allotted by tier at the start of a calendar period within the programme's dates (5, 6)."""
     for allotment in programme.allotments:
         if not starts_period(day, allotment.every, programme.year_starts_month):
             continue

@@ -15,7 +15,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from loyalty.core.calendar import NEVER, Duration, Period, Unit
-from loyalty.programme.model import Expiry
+from loyalty.programme.model import Expiry, Programme
 from loyalty.tiers.declaration import Window, WindowKind
 
 FIRST = date(1970, 1, 1)
@@ -23,6 +23,7 @@ MICROSECOND = timedelta(microseconds=1)
 MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.HALF_YEAR: 6, Period.YEAR: 12}
 
 
+@cache
 def date_of(day: int) -> date:
     """Give the calendar date of a day number."""
     return FIRST + timedelta(days=day)
@@ -50,6 +51,7 @@ def start_us(day: int, timezone: str) -> int:
     return next((start for start in sorted(starts) if day_of(start, timezone) == day), starts[0])
 
 
+@cache
 def add_months(day: int, months: int) -> int:
     """Keep the day of the month, clamped to the month's length (8)."""
     start = date_of(day)
@@ -71,6 +73,7 @@ def add(day: int, length: Duration) -> int:
     raise ValueError(f"{length} is no number of dates; write days, weeks, months or years")
 
 
+@cache
 def period_number(day: int, period: Period, year_starts_month: int) -> int:
     """Number the period that a day lies in, so that the next period has the next number (7)."""
     local = date_of(day)
@@ -87,6 +90,7 @@ def starts_period(day: int, period: Period, year_starts_month: int) -> bool:
     return period_number(day, period, year_starts_month) != period_number(day - 1, period, year_starts_month)
 
 
+@cache
 def last_day_of_period(day: int, period: Period, year_starts_month: int) -> int:
     """Walk to the last day of the period that a day lies in (7)."""
     while not starts_period(day + 1, period, year_starts_month):
@@ -104,6 +108,7 @@ def expiry_day(earned: int, expires: Expiry | None, year_starts_month: int) -> i
     return last_usable + 1
 
 
+@cache
 def anniversary_year(anchor: int, day: int) -> int:
     """Count the anniversaries of *anchor* that have come by a day, always from the anchor itself (9)."""
     years = 0
@@ -116,6 +121,11 @@ def is_anniversary(anchor: int, day: int) -> bool:
     """Say whether a day starts an anniversary year after the first (9, 23)."""
     years = anniversary_year(anchor, day)
     return years >= 1 and add_months(anchor, 12 * years) == day
+
+
+def is_within_dates(programme: Programme, day: int) -> bool:
+    """Say whether a day lies in the programme's dates, both ends included (6)."""
+    return programme.first_day <= day and (programme.last_day is None or day <= programme.last_day)
 
 
 def lies_in_window(counted: int, window: Window, today: int, anchor: int, year_starts_month: int) -> bool:

@@ -12,7 +12,7 @@ from loyalty.programme.model import Programme
 from loyalty.rules.declaration import Cap, Rule, Take, Validity
 from loyalty.rules.expressions import evaluate
 from tests.auditor.awards import award_of
-from tests.auditor.days import add, expiry_day, period_number
+from tests.auditor.days import add, expiry_day, is_within_dates, period_number
 from tests.auditor.history import Happening
 from tests.auditor.metrics import met, metrics
 from tests.auditor.state import Fact, Key, Lot, Paid, State, Values
@@ -41,14 +41,15 @@ class Earning:
         return Cause(self.happening.event.identity, rule, self.happening.at)
 
 
-def before(programme: Programme, wallet: Wallet, happening: Happening, tier_level: int) -> Earning:
-    """Read what the names of expressions stand for just before an event (11)."""
+def as_it_stands(programme: Programme, wallet: Wallet, happening: Happening, tier_level: int) -> Earning:
+    """Read what the names of expressions stand for before an event, after its effect on an earlier one (11, 32)."""
     values: Values = {
         **event_values(happening, happening.event.fields),
         **tier_values(programme, tier_level),
         **metrics(programme, wallet.state, happening.day),
     }
-    return Earning(programme, wallet, happening, Fact(happening, values, tier_level))
+    is_counted = is_within_dates(programme, happening.day)
+    return Earning(programme, wallet, happening, Fact(happening, values, tier_level, is_counted))
 
 
 def pay_rules(earning: Earning) -> None:
@@ -201,13 +202,12 @@ def lot_of(earning: Earning, currency: str, amount: int) -> Lot:
     return Lot(currency, "available", amount, expiry)
 
 
-def mature_followed(earning: Earning) -> None:
+def mature_followed(wallet: Wallet, happening: Happening) -> None:
     """Make available what the followed event earned and what waits for this kind (19, 32)."""
-    happening = earning.happening
-    for paid in earning.state.paid:
+    for paid in wallet.state.paid:
         waits = paid.lot.account == "pending" and paid.until_kind == happening.event.kind
         if waits and paid.fact.happening is happening.origin:
-            earning.wallet.mature(earning.cause(paid.rule.name), paid.lot)
+            wallet.mature(Cause(happening.event.identity, paid.rule.name, happening.at), paid.lot)
 
 
 def give_badges(earning: Earning) -> None:

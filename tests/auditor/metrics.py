@@ -40,15 +40,16 @@ def measure(programme: Programme, state: State, metric: Metric, today: int) -> i
     if metric.measure is Measure.DISTINCT:
         assert metric.by is not None
         return len({part_of_key(programme, fact.happening, metric.by) for fact in facts})
-    facts = [fact for fact in facts if not fact.nothing_left]
     if metric.while_not_ended:
         return len({ending_key(programme, fact) for fact in facts})
-    return len(facts)
+    return sum(not fact.nothing_left for fact in facts)
 
 
 def counts(fact: Fact, metric: Metric) -> bool:
     """Say whether a metric over events of a kind looks at this one; ``when`` is asked as things stood then (11, 31)."""
-    if fact.happening.event.kind != metric.kind or (metric.while_not_ended and not fact.in_force):
+    if fact.happening.event.kind != metric.kind or not fact.is_counted:
+        return False
+    if metric.while_not_ended and not fact.in_force:
         return False
     return metric.when is None or bool(evaluate(metric.when, fact.values))
 

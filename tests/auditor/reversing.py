@@ -14,16 +14,17 @@ from tests.auditor.values import fields_left, key_of, values_left
 from tests.auditor.wallet import Cause, Wallet
 
 
-def refund(programme: Programme, wallet: Wallet, happening: Happening) -> None:
-    """Take back from this holder what the refunded part of an event earned it (27 to 29)."""
+def refund(programme: Programme, wallet: Wallet, happening: Happening) -> bool:
+    """Take back from this holder what the refunded part of an event earned it; say whether there was any (27 to 29)."""
+    assert happening.origin is not None, "a refund without its origin is not in the order"
     fact = wallet.state.fact_of(happening.origin)
-    if fact is None:
-        return
     policy = policy_of(programme, happening)
-    take_part(happening, fact)
+    if not take_part(happening, fact):
+        return False
     for paid in [paid for paid in wallet.state.paid if paid.fact is fact]:
         amount = max(0, paid.granted - target_of(programme, wallet, paid) - paid.reversed)
         reverse(wallet, happening, paid, amount, policy.clawback.get(paid.currency, Clawback.ARREARS))
+    return True
 
 
 def policy_of(programme: Programme, happening: Happening) -> RefundPolicy:
@@ -38,17 +39,28 @@ def is_too_late(programme: Programme, happening: Happening) -> bool:
     return within is not None and happening.day > add(happening.origin.day, within)
 
 
-def take_part(happening: Happening, fact: Fact) -> None:
-    """Lower what is left of the origin by the refunded part, or to nothing; what exceeds the rest is cut (27)."""
+def take_part(happening: Happening, fact: Fact) -> bool:
+    """
+    Lower what is left of the origin by the refunded part, or to nothing; what exceeds the rest is cut (27).
+
+    Returns:
+        Whether there was something to refund, and the refund asked for some of it.
+    """
     assert happening.kind is not None
     part = happening.kind.part
-    left = None if part is None else fields_left(fact).get(part)
-    asked = None if part is None else happening.event.fields.get(part)
-    if part is None or left is None or asked is None:
+    if fact.nothing_left:
+        return False
+    if part is None:
         fact.nothing_left = True
-        return
-    fact.left[part] = int(left) - max(0, min(int(asked), int(left)))
-    fact.nothing_left = fact.nothing_left or fact.left[part] == 0
+        return True
+    left = int(fields_left(fact)[part])
+    asked = happening.event.fields.get(part)
+    taken = left if asked is None else min(int(asked), left)
+    if taken == 0:
+        return False
+    fact.left[part] = left - taken
+    fact.nothing_left = fact.left[part] == 0
+    return True
 
 
 def target_of(programme: Programme, wallet: Wallet, paid: Paid) -> int:

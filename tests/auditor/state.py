@@ -43,6 +43,7 @@ class Fact:
     Args:
         values: What the names of expressions stood for just before the event.
         tier_level: The tier that it was settled with.
+        is_counted: Its day lies within the programme's dates, so that it earns and counts (6).
         left: For each field that refunds take parts of, what they left (27).
         nothing_left: Refunded as a whole.
         in_force: No ``ends`` event has ended it (31).
@@ -51,6 +52,7 @@ class Fact:
     happening: Happening
     values: Values
     tier_level: int
+    is_counted: bool
     left: dict[str, int] = field(factory=dict)
     nothing_left: bool = False
     in_force: bool = True
@@ -102,6 +104,6 @@ class State:
         """The effective tier: a manual one in force, else the standing (22)."""
         return self.standing if self.manual is None else self.manual[0]
 
-    def fact_of(self, happening: Happening | None) -> Fact | None:
-        """Give what was taken in of an event, or None if it did nothing."""
-        return next((fact for fact in self.facts if fact.happening is happening), None)
+    def fact_of(self, happening: Happening) -> Fact:
+        """Give what was taken in of an event."""
+        return next(fact for fact in self.facts if fact.happening is happening)

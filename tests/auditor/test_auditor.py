@@ -14,8 +14,9 @@ from loyalty.core.amounts import Rounding
 from loyalty.core.calendar import NEVER, Duration, Period
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
+from loyalty.errors import Place
 from loyalty.mdf.declaration import Allotment
-from loyalty.programme.model import Clawback, TierOnRefund
+from loyalty.programme.model import Clawback, EventKind, RefundPolicy, Role, TierOnRefund
 from loyalty.rules.declaration import (
     BandMode,
     ByField,
@@ -35,12 +36,14 @@ from loyalty.rules.declaration import (
     Take,
     Validity,
 )
+from loyalty.rules.expressions import BOOL, INT, Interval, Symbol, compile_expression
 from loyalty.tiers.declaration import Landing, Measure, Promote, Review, Window, WindowKind
 from tests.auditor import Audit, audit
 from tests.auditor.building import (
     ACME,
     ANNA,
     EUR,
+    KINDS,
     badge,
     bands,
     day,
@@ -128,18 +131,18 @@ def test_pending_points_mature_at_the_start_of_date_plus_duration():
     assert [wallet(result, at) for at in dates] == [(10, 0, 0), (0, 10, 0), (0, 10, 0), (0, 0, 0)]
 
 
-def test_a_lot_past_its_expiry_day_expires_when_it_matures():
-    """Pending for 30 days with 10 days to live: it stays pending, and then matures and expires in one boundary."""
+@pytest.mark.parametrize("pending_for", ["30 days", "11 days"])
+def test_what_is_pending_on_its_expiry_day_expires_from_pending(pending_for: str):
+    """With 10 days to live it is gone on 12 January, before what matures on that day does, or would later."""
     terms = programme(
-        rule(pending={"points": Pending(duration=Duration.parse("30 days"))}), currencies=points("10 days")
+        rule(pending={"points": Pending(duration=Duration.parse(pending_for))}), currencies=points("10 days")
     )
     result = audit(terms, [won("D", "2026-01-01", 1000)], until_day=day("2026-02-01"))
     assert [(t.frm, t.to, t.rule) for t in result.transfers] == [
         ("issued", "pending", "deal-base"),
-        ("pending", "available", "@activation"),
-        ("available", "expired", "@expiry"),
+        ("pending", "expired", "@expiry"),
     ]
-    assert wallet(result, "2026-01-30") == (10, 0, 0)
+    assert [wallet(result, at) for at in ("2026-01-11", "2026-01-12")] == [(10, 0, 0), (0, 0, 0)]
 
 
 def test_a_follow_matures_what_waits_for_it():
@@ -710,3 +713,86 @@ def test_refunds_and_follows_after_the_programmes_end_still_work():
     assert [wallet(result, at) for at in ("2026-12-31", "2027-01-05", "2027-01-06")] == [
         *((10, 0, 0), (0, 10, 0), (0, 5, 0)),
     ]
+
+
+def test_outside_the_programmes_dates_badges_and_promotion_go_on_and_allotments_do_not():
+    """Two deals count; what the second's badge gives makes gold, and a badge, at the deal after the end."""
+    terms = programme(
+        metrics=[metric("deals", Measure.COUNT, kind="deal.won"), YEAR_STATUS],
+        badges=(badge("pair", "deals >= 2", status=40), badge("late", "earned >= 40")),
+        ladder=ladder(("gold", "earned >= 40")),
+        allotments=(Allotment(name="mdf", every=Period.QUARTER, currency="mdf", amounts={"base": 100}),),
+        first_day=day("2026-02-01"),
+        last_day=day("2026-10-01"),
+    )
+    days = ("2025-12-01", "2026-02-01", "2026-10-01", "2026-10-02", "2026-10-03")
+    result = audit(terms, [won(at, at, 1) for at in days], until_day=day("2027-12-31"))
+    allotted = [t.effective_at for t in result.transfers if t.rule.startswith("@allotment")]
+    assert allotted == [instant(f"2026-{month}-01T00:00") for month in ("04", "07", "10")]
+    assert [t.cause for t in result.transfers if t.rule == "@badge.pair"] == ["/2026-10-01"] * 2
+    assert [t.cause for t in result.transfers if t.rule == "@badge.late"] == ["/2026-10-02"]
+    assert [t.cause for t in result.transfers if t.rule == "@promotion"] == ["/2026-10-02"]
+
+
+@pytest.mark.parametrize("euros", [None, 500, 0])
+def test_a_refund_of_nothing_does_nothing_at_all(euros: int | None):
+    """Gold's month has run dry: a refund of a part re-evaluates, one of nothing (or of what is gone) does not."""
+    month = Window(kind=WindowKind.TRAILING, length=Duration.parse("1 month"))
+    terms = programme(
+        metrics=[metric("deals", Measure.COUNT, month, kind="deal.won")],
+        ladder=ladder(("gold", "deals >= 1")),
+        refunds=refunds(tier=TierOnRefund.RE_EVALUATE),
+    )
+    old = [won("A", "2026-01-01", 1000), refunded("R", "2026-01-02", "A")]
+    events = [*old, won("B", "2026-02-01", 1), refunded("S", "2026-06-01", "A", euros)]
+    assert tiers(audit(terms, events, until_day=day("2026-06-01")), "2026-06-01") == ["gold"]
+    some = refunded("T", "2026-06-02", "B", 1)
+    assert tiers(audit(terms, [*events, some], until_day=day("2026-06-02")), "2026-06-02") == ["base"]
+
+
+def test_what_is_in_force_does_not_change_by_refunds():
+    """The refunded certification is in force until it ends, for the count of keys as for that of persons."""
+    back = EventKind(name="certification.refunded", fields={}, role=Role.REFUNDS, origin_kind="certification.passed")
+    keys = metric(
+        "deals", Measure.COUNT, Window(kind=WindowKind.NOW), kind="certification.passed", while_not_ended=True
+    )
+    terms = programme(
+        rule("cert", "certification.passed", partner=fixed(points=5)),
+        events={kind.name: kind for kind in (*KINDS, back)},
+        metrics=[CERTIFIED, keys],
+        ladder=ladder(("silver", "certified >= 1"), ("gold", "deals >= 1")),
+        refunds={back.name: RefundPolicy(kind=back.name, clawback={}, tier=TierOnRefund.RE_EVALUATE)},
+    )
+    events = [passed("A", "2026-01-01", "anna"), event(back.name, "R", "2026-01-02", of="A")]
+    result = audit(terms, events, until_day=day("2026-01-02"))
+    assert tiers(result, "2026-01-01", "2026-01-02") == ["gold", "gold"]
+    assert available(result, "2026-01-01", "2026-01-02") == [5, 0]
+
+
+def test_a_follow_reads_metrics_after_its_origins_awards_have_matured():
+    """The invoice makes 10 points available, and its own rule asks for as many."""
+    scope = {"held": Symbol(INT, Interval(0, 10**10))}
+    when = compile_expression("held >= 10", scope, expects=BOOL, place=Place(), scales={})
+    terms = programme(
+        rule(pending={"points": Pending(until_kind="invoice.paid")}),
+        rule("paid-bonus", "invoice.paid", partner=fixed(status=3), when=when),
+        metrics=[metric("held", Measure.BALANCE, Window(kind=WindowKind.NOW), currency="points")],
+    )
+    events = [won("D", "2026-01-01", 1000), event("invoice.paid", "I", "2026-01-02", of="D")]
+    assert wallet(audit(terms, events, until_day=day("2026-01-02")), "2026-01-02", "status") == (0, 3, 0)
+
+
+def test_events_that_wait_for_one_origin_stand_by_their_own_order():
+    """Z came first and takes its 700 of 1,000 EUR; A finds 300 left; the grant of that instant comes after both."""
+    early = [refunded("A", "2026-01-02", "D", 700), refunded("Z", "2026-01-01", "D", 700)]
+    result = audit(programme(rule()), [*early, won("D", "2026-01-05", 1000)], until_day=day("2026-01-05"))
+    taken = [(t.cause, t.amount) for t in result.transfers if t.to == "issued"]
+    assert taken == [("/Z", 7), ("/A", 3)]
+    spent = audit(
+        programme(rule()),
+        [refunded("E", "2026-01-01", "D", 400), won("D", "2026-01-05", 1000)],
+        [redeem("K", "2026-01-05", 6)],
+        until_day=day("2026-01-05"),
+    )
+    assert wallet(spent, "2026-01-05") == (0, 0, 0)
+    assert not [t for t in spent.transfers if "arrears" in (t.frm, t.to)]
