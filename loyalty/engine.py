@@ -297,6 +297,14 @@ class Engine:
                 tx.deliver(item.identity, holder, {})
         self._replay(tx, set(holders), event, recorded_at)
 
+    def _origins(self, tx: Transaction, event: Event) -> Iterator[Event]:
+        """Give the event that this one speaks of, what voids it, and so on to the first."""
+        known = tx.find_event(event.origin or "") if waits_for_origin(self.programme, event) else None
+        if known is not None:
+            yield known.event
+            yield from (about.event for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
+            yield from self._origins(tx, known.event)
+
     def _waiting(self, tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
         for event in about:
             yield event
@@ -304,9 +312,8 @@ class Engine:
 
     def _settle_in_place(self, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int) -> bool:
         """Settle an event that comes after everything settled for its holders; give False where one does not."""
-        origin = tx.find_event(event.origin) if event.origin and waits_for_origin(self.programme, event) else None
-        pair = [event] if origin is None else [origin.event, event]
-        placed = next((p for p in place_events(self.programme, pair) if p.event is event), None)
+        family = [event, *self._origins(tx, event)]
+        placed = next((p for p in place_events(self.programme, family) if p.event is event), None)
         if placed is None or len(placed.key) > 4:
             return False
         placed = Placed(event, placed.key, placed.instant, tuple(holders))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
-from loyalty.rules.declaration import Cap, Group, OnEnd, Rule, Take
+from loyalty.rules.declaration import Group, OnEnd, Rule, Take
 from loyalty.rules.expressions import Expression, emit
 from loyalty.settlement.awards import award_uses_measure, write_award
 from loyalty.settlement.layout import Key, Layout
@@ -111,17 +111,6 @@ def rule_code(layout: Layout, rule: Rule) -> int:
     return layout.names.label_code[rule.name]
 
 
-def caps_of(layout: Layout, rule: Rule, currency: str) -> Iterator[tuple[Cap, object]]:
-    """Give the caps that bound the rule's awards of a currency, each with the name of its key table."""
-    for index, cap in enumerate(rule.caps):
-        if cap.currency == currency:
-            yield cap, ("cap", rule.name, index)
-    if rule.campaign:
-        for index, cap in enumerate(layout.programme.campaigns[rule.campaign].caps):
-            if cap.currency == currency:
-                yield cap, ("campaign", rule.campaign, index)
-
-
 def _metrics_read(layout: Layout, rules: list[Rule]) -> set[str]:
     return metric_names(layout, *(part for rule in rules for part in (rule.when, rule.of)))
 
@@ -143,7 +132,7 @@ def _write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
     w.line(f"r.part = e.f_{part}" if part else "r.part = 1")
     for attribute in row_attributes(layout, kind):
         w.line(f"r.{attribute} = {attribute if attribute.startswith('metric_') else f'e.{attribute}'}")
-    for key in layout.keys_of_kind.get(kind, []):
+    for key in layout.row_keys(kind):
         w.line(f"r.k{key.index} = e.k{key.index}")
     if any(rule.on_end is OnEnd.REVERSE for rule in rules):
         key = chain_key(layout, kind)
@@ -291,14 +280,13 @@ def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
         name = _award_name(layout, rule, currency)
         c = layout.currency[currency]
         write_award(w, layout, rule, currency, name, code)
-        for place, (cap, key_name) in enumerate(caps_of(layout, rule, currency)):
+        for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
             limit = layout.parameter(f"{rule.name}: cap", cap.amount)
             if w.traced:
                 w.line(f"before = {name}")
-            if cap.per_event:
+            if key is None:
                 w.line(f"used_{name}_{place} = 0")
             else:
-                key = layout.cap_key(cap, key_name, rule.on)
                 cell = f"m.keys[{key.index}][{key.slot}]"
                 if cap.period:
                     w.line(f"cap_{name}_{place} = {period_source(layout, cap.period, 'day')}")
@@ -344,10 +332,9 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
     """Write the payment of one award: caps used, credit, and the row that a reversal will read."""
     code = rule_code(layout, rule)
     c = layout.currency[currency]
-    for place, (cap, key_name) in enumerate(caps_of(layout, rule, currency)):
-        if cap.per_event:
+    for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
+        if key is None:
             continue
-        key = layout.cap_key(cap, key_name, rule.on)
         w.line(f"cell = m.keys[{key.index}][{key.slot}]")
         if cap.period:
             w.line(f"cell.a = cap_{name}_{place}")
@@ -381,6 +368,7 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
         w.line("g.reversed = 0")
         w.line(f"g.lot = lot_{c}")
         w.line(f"g.bucket = {bucket}")
+        w.line(f"g.waiting = {name if pending and pending.until_kind else 0}")
         w.line(f"g.matures = {matures}")
 
 

@@ -130,7 +130,7 @@ def _write_step(w: Writer, layout: Layout) -> None:
     with w.block("def step(e, s, m, o)"):
         with w.block("if e.day >= s.next_due"):
             w.line("boundary(s, m, o, e.day)")
-        with w.block("if s.anchor < 0"):
+        with w.block(f"if s.anchor < 0 and e.kind != {REDEEM_ITEM}"):
             w.line("enrol(s, m, e.day)")
         if partner:
             # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
@@ -145,7 +145,7 @@ def _write_step(w: Writer, layout: Layout) -> None:
                 if kind.role in (Role.REFUNDS, Role.ENDS, Role.FOLLOWS):
                     verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}[kind.role]
                     w.line(f"{verb}_{name}(e, s, m, o)")
-                if earns or kind.role is Role.NONE:
+                if earns or kind.role is Role.NONE or layout.tracked(kind.name):
                     w.line(f"on_{name}(e, s, m, o)")
                 if kind.role in (Role.NONE, Role.FOLLOWS):
                     w.line("after_event(s, m, o, e.day)")

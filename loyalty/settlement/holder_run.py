@@ -24,7 +24,7 @@ class HolderRun:
         holder: Whose history is settled.
     """
 
-    __slots__ = ("_item", "_rows", "_slots", "_step", "events", "holder", "last_key", "memory", "scalars", "through_day")
+    __slots__ = ("_rows", "_slots", "_step", "events", "holder", "item", "last_key", "memory", "scalars", "through_day")
 
     def __init__(self, steps: Steps, holder: Holder) -> None:
         self.holder = holder
@@ -36,7 +36,7 @@ class HolderRun:
         self.last_key: OrderKey = ()
         #: Everything due through this day has happened; what occurred before it comes late.
         self.through_day = FIRST_DAY
-        self._item: Any = record("Item", item_fields(layout))()
+        self.item: Any = record("Item", item_fields(layout))()
         self._rows: dict[str, int] = {}
         self._slots: list[dict[Any, int]] = [{} for _ in layout.keys]
 
@@ -55,24 +55,24 @@ class HolderRun:
         event = placed.event
         s, m = self.scalars, self.memory
         row = self._rows.get(event.origin, -1) if event.origin is not None else -1
-        self._step.encoder.encode(self._item, placed, self._slots, m.keys, row=row, tier=tier)
+        self._step.encoder.encode(self.item, placed, self._slots, m.keys, row=row, tier=tier)
         movements: list[Movement] = []
         rows = s.row_count
         if traced:
             m.trace.clear()
-            self._step.traced_step(self._item, s, m, movements)
+            self._step.traced_step(self.item, s, m, movements)
         else:
-            self._step.step(self._item, s, m, movements)
+            self._step.step(self.item, s, m, movements)
         if s.row_count != rows:
             self._rows[event.identity] = rows
         self.events += 1
-        self.through_day = max(self.through_day, self._item.day)
+        self.through_day = max(self.through_day, self.item.day)
         self.last_key = placed.key
         return movements, s.before if self.holder.layer is Layer.PARTNER else tier
 
     def redeem(self, currency: int, amount: int, at: int, key: str) -> list[Movement]:
         """Settle a granted redemption of *amount* minor units at UTC microseconds *at*."""
-        item = self._item
+        item = self.item
         item.kind = REDEEM_ITEM
         item.day = self._step.encoder.calendar.day_of(at)
         item.currency = currency

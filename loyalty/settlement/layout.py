@@ -7,7 +7,7 @@ read off it, so that they cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from attrs import Factory, define, field, frozen
 
@@ -120,9 +120,28 @@ class Layout:
                 listed.append(found)
         return found
 
-    def cap_key(self, cap: Cap, name: object, kind: str) -> Key:
-        """Give the key table of a cap; the period is kept in the row, so it is no part of the key."""
-        return self.key(name, [kind], [part for part in cap.per if not isinstance(part, Period)])
+    def caps_of(self, rule: Rule, currency: str) -> Iterator[tuple[Cap, Key | None]]:
+        """
+        Give the caps that bound the rule's awards of a currency, each with its key table; None for a cap per event.
+
+        The period is kept in the table's row, so it is no part of the key.
+        """
+        caps: list[tuple[Cap, object]] = [(cap, ("cap", rule.name, i)) for i, cap in enumerate(rule.caps)]
+        if rule.campaign:
+            shared = self.programme.campaigns[rule.campaign].caps
+            caps += [(cap, ("campaign", rule.campaign, i)) for i, cap in enumerate(shared)]
+        for cap, name in caps:
+            if cap.currency == currency:
+                parts = [part for part in cap.per if not isinstance(part, Period)]
+                yield cap, None if cap.per_event else self.key(name, [rule.on], parts)
+
+    def row_keys(self, kind: str) -> list[Key]:
+        """Give the keys whose slots a reversal needs again: those of the caps on awards of the kind."""
+        keys: list[Key] = []
+        for rule in self.rules.get(kind, []):
+            for currency in rule.give[self.layer]:
+                keys += [key for _, key in self.caps_of(rule, currency) if key and key.parts and key not in keys]
+        return keys
 
     def pending_bucket(self, currency: str, pending: Pending) -> int:
         """Give the bucket table of what is pending in this way, by the day of earning."""

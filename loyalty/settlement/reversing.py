@@ -13,7 +13,6 @@ from loyalty.rules.declaration import OnEnd, Rule
 from loyalty.settlement.awards import write_award
 from loyalty.settlement.earning import (
     Texts,
-    caps_of,
     chain_key,
     force_key,
     mangle,
@@ -152,7 +151,7 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
                     c = layout.currency[leg.currency]
                     with w.block(f"if g.code == {leg.code} and g.matures > x.day and g.lot > x.day"):
                         w.line("g.matures = x.day")
-                        w.line("kept = take_bucket(m, g.bucket, e.day, g.granted - g.reversed)")
+                        w.line("kept = take_bucket(m, g.bucket, e.day, g.waiting)")
                         with w.block("if kept > 0"):
                             w.line(f"m.wallets[{c}].pending -= kept")
                             code = rule_code(layout, leg.rule)
@@ -191,6 +190,7 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
         with w.block(f"{head} g.code == {leg.code}"):
             w.trace("reverse", code, c, "undo", "g.granted", "g.reversed", repr(policy.value))
             if policy is not Clawback.KEEP:
+                w.line("g.waiting = max(0, g.waiting - undo)")
                 w.line(f"take_back(m, o, {code}, {c}, undo, g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]})")
                 _write_headroom(w, layout, leg.rule, leg.currency)
                 for index, metric in layout.earned_metrics(leg.currency):
@@ -199,10 +199,9 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
 
 
 def _write_headroom(w: Writer, layout: Layout, rule: Rule, currency: str) -> None:
-    for cap, name in caps_of(layout, rule, currency):
-        if cap.per_event:
+    for cap, key in layout.caps_of(rule, currency):
+        if key is None:
             continue
-        key = layout.cap_key(cap, name, rule.on)
         cell = f"m.keys[{key.index}][{key.slot}]"
         same = f"{cell}.a == {period_source(layout, cap.period, 'e.day')}" if cap.period else None
         with w.when(same):

@@ -32,7 +32,7 @@ WITHIN_BALANCE: Final = 2
 INTO_ARREARS: Final = 3
 
 #: Rows of a bucket table in front of the part in use that are worth moving the rest down for.
-_SLACK: Final = 32
+SLACK: Final = 32
 
 put = list.append
 
@@ -53,7 +53,7 @@ def add_bucket(m: Any, b: int, day: int, amount: int) -> None:
     if i >= span.lo and rows[i].day == day:
         rows[i].amount += amount
         return
-    if span.lo > _SLACK:
+    if span.lo > SLACK:
         for j in range(span.lo, span.hi):
             rows[j - span.lo].day = rows[j].day
             rows[j - span.lo].amount = rows[j].amount
@@ -312,5 +312,5 @@ FUNCTIONS: Final = {
 CONSTANTS: Final = {
     name: value
     for name, value in globals().items()
-    if name.isupper() and isinstance(value, int) and not name.startswith("_")
+    if name.isupper() and isinstance(value, int)
 }

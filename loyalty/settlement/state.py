@@ -38,7 +38,7 @@ BUCKET: Final = ("day", "amount")
 METRIC: Final = ("period", "total")
 CELL: Final = ("a", "b")
 BADGE: Final = ("held",)
-LEG: Final = ("code", "granted", "reversed", "lot", "bucket", "matures")
+LEG: Final = ("code", "granted", "reversed", "lot", "bucket", "matures", "waiting")
 ROW: Final = (
     "day", "tier", "first_leg", "end_leg", "refunded", "voided", "counted", "previous", "part",
 )  # fmt: skip
@@ -61,7 +61,7 @@ def item_fields(layout: Layout) -> tuple[str, ...]:
 def row_fields(layout: Layout) -> tuple[str, ...]:
     """Give the fields of the row that a tracked event leaves."""
     extra = {attribute for kind in layout.programme.events for attribute in row_attributes(layout, kind)}
-    extra |= {f"k{key.index}" for key in layout.keys if key.parts}
+    extra |= {f"k{key.index}" for kind in layout.programme.events for key in layout.row_keys(kind)}
     return (*ROW, *sorted(extra))
 
 

@@ -86,8 +86,23 @@ class Explanation:
         lines = [f"event {self.identity}, revision {self.revision[:12]}"]
         for holder in dict.fromkeys(step.holder for step in self.steps):
             lines.append(f"  {holder}")
-            lines += [f"    {line}" for line in _told([step for step in self.steps if step.holder == holder])]
+            lines += [f"    {line}" for line in self.told(holder)]
         return "\n".join(lines)
+
+    def told(self, holder: str) -> list[str]:
+        """Tell one holder's steps: what moved, rule by rule, what followed, and the rules that did not apply."""
+        steps = [step for step in self.steps if step.holder == holder]
+        lines, refused = [], []
+        for rule in dict.fromkeys(step.rule for step in steps if step.rule is not None):
+            own = [step for step in steps if step.rule == rule]
+            if len(own) == 1 and own[0].name == "skip":
+                refused.append(f"rule {rule} {own[0].text}")
+            else:
+                lines.append(f"rule {rule}")
+                lines += [f"  {step.text}" for step in own]
+        before = [step.text for step in steps[:1] if step.rule is None]
+        after = [step.text for step in steps[1:] if step.rule is None]
+        return [*before, *lines, *after, *refused]
 
 
 def stored_trace(trace: Iterable[Sequence[Any]], tier: int) -> dict[str, Any]:
@@ -109,23 +124,6 @@ def explain(programme: Programme, identity: str, revision: str, stored: Mapping[
         about = _Settled(programme, layer, part["tier"], any(raw[0] == "refund" for raw in part["steps"]))
         steps.extend(about.step(holder, raw) for raw in part["steps"])
     return Explanation(identity, revision, tuple(steps))
-
-
-def _told(steps: Sequence[Step]) -> list[str]:
-    """Tell one holder's steps: what moved, rule by rule, what followed, and the rules that did not apply."""
-    lines, refused = [], []
-    for rule in dict.fromkeys(step.rule for step in steps):
-        own = [step for step in steps if step.rule == rule]
-        if rule is None:
-            continue
-        if own[-1].name == "skip" and len(own) == 1:
-            refused.append(f"rule {rule} {own[0].text}")
-            continue
-        lines.append(f"rule {rule}")
-        lines += [f"  {step.text}" for step in own]
-    plain = [step.text for step in steps if step.rule is None]
-    before = [step.text for step in steps[:1] if step.rule is None]
-    return [*before, *lines, *plain[len(before) :], *refused]
 
 
 @frozen

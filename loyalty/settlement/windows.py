@@ -26,8 +26,9 @@ def period_source(layout: Layout, period: Period, day: str) -> str:
 
 def period_start_source(layout: Layout, period: Period, number: str) -> str:
     """Give the source of the first day of period *number* (of months)."""
-    shift = layout.programme.year_starts_month - 1
-    return f"month_start(m, ({number}) * {PERIOD_MONTHS[period]} + {shift})"
+    months = PERIOD_MONTHS[period]
+    shift = layout.programme.year_starts_month - 1 if months > 1 else 0
+    return f"month_start(m, ({number}) * {months} + {shift})"
 
 
 def reading(w: Writer, layout: Layout, index: int, metric: Metric, day: str) -> str:

@@ -1,0 +1,127 @@
+"""
+The very step of the core, compiled by numba over structured arrays.
+
+Nothing is written twice: the generated source and the runtime are compiled as they are, and only the two primitives
+that grow tables differ. Arrays have a fixed capacity here, and a step that would pass it raises instead of writing
+past the end. (The batch kernel over packed holders builds on this.)
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+
+
+from loyalty.settlement.generate import LayerStep, namespace
+from loyalty.settlement.state import (
+    BADGE,
+    BUCKET,
+    CELL,
+    LEG,
+    METRIC,
+    SCALARS,
+    SPAN,
+    WALLET,
+    Memory,
+    item_fields,
+    row_fields,
+)
+
+#: The tables under the names that the step uses.
+Tables = namedtuple(
+    "Tables",
+    "badges buckets expiry keys legs metrics month_first month_of p rows spans wallets",
+)
+
+#: How many numbers a movement has.
+MOVEMENT_WIDTH = 7
+
+
+def compile_step(layer_step: LayerStep) -> Mapping[str, Any]:
+    """
+    Compile the step and all that it calls.
+
+    Returns:
+        ``step(e, s, m, o)`` and ``boundary(s, m, o, through)`` among the compiled functions, by name.
+    """
+    scope = namespace({"put": numba.njit(_put), "room": numba.njit(_room)})
+    for name, function in [*scope.items()]:
+        if isinstance(function, FunctionType):
+            scope[name] = numba.njit(FunctionType(function.__code__, scope, name, function.__defaults__))
+    exec(compile(layer_step.source, "<step for numba>", "exec"), scope)
+    for name, function in [*scope.items()]:
+        if isinstance(function, FunctionType):
+            scope[name] = numba.njit(function)
+    return scope
+
+
+def items_array(layer_step: LayerStep, count: int) -> Any:
+    """Give room for *count* encoded items."""
+    return np.zeros(count, _records(item_fields(layer_step.layout)))
+
+
+def scalars_array() -> Any:
+    """Give one holder's scalars before its first event, as an array of one record."""
+    array = np.zeros(1, _records(tuple(SCALARS)))
+    for name, value in SCALARS.items():
+        array[name] = value
+    return array
+
+
+def tables(layer_step: LayerStep, capacity: int) -> Tables:
+    """Give one holder's tables before its first event; each growing table has room for *capacity* rows."""
+    layout = layer_step.layout
+    memory = Memory(layout)
+    metrics = np.zeros(len(memory.metrics), _records(METRIC))
+    metrics["period"] = -1
+    return Tables(
+        badges=np.zeros(len(memory.badges), _records(BADGE)),
+        buckets=np.zeros((layout.bucket_count, capacity), _records(BUCKET)),
+        expiry=np.array(memory.expiry, dtype=np.int64),
+        keys=np.zeros((len(layout.keys), capacity), _records(CELL)),
+        legs=np.zeros(capacity, _records(LEG)),
+        metrics=metrics,
+        month_first=np.array(memory.month_first, dtype=np.int64),
+        month_of=np.array(memory.month_of, dtype=np.int64),
+        p=np.array(memory.p, dtype=np.int64),
+        rows=np.zeros(capacity, _records(row_fields(layout))),
+        spans=np.zeros(layout.bucket_count, _records(SPAN)),
+        wallets=np.zeros(len(memory.wallets), _records(WALLET)),
+    )
+
+
+def output_array(capacity: int) -> Any:
+    """Give room for *capacity* movements; the first row counts them."""
+    return np.zeros((capacity + 1, MOVEMENT_WIDTH), np.int64)
+
+
+def drain(output: Any) -> list[tuple[int, ...]]:
+    """Give the movements in the output, and empty it."""
+    count = int(output[0, 0])
+    output[0, 0] = 0
+    return [tuple(int(number) for number in row) for row in output[1 : count + 1]]
+
+
+def _records(fields: tuple[str, ...]) -> Any:
+    return np.dtype([(field, np.int64) for field in fields])
+
+
+def _put(output: Any, movement: Any) -> None:
+    row = output[0, 0] + 1
+    if row >= output.shape[0]:
+        raise IndexError("the output is full; drain it before the next item")
+    for place in range(7):
+        output[row, place] = movement[place]
+    output[0, 0] = row
+
+
+def _room(rows: Any, count: int) -> None:
+    if count >= len(rows):
+        raise IndexError("a table is full; give it more capacity")
+
+
