@@ -146,7 +146,6 @@ FAULTS = [
     ("{earned: status, window: calendar_year}", "{earned: status, »of: deal.won, window: now}", "conflicting-keys"),
     ("{earned: status, window", "{earned: status, holder: »partners, window", "unknown-word"),
     ("{count: deal.won, window: lifetime}", "»{sum: event.amount, window: lifetime}", "missing-key"),
-    ("{count: deal.won, window: lifetime}", "{count: »deal.refunded, window: lifetime}", "wrong-kind"),
     ("{count: deal.won, window: lifetime}", "{count: deal.won, while: »not_ended}", "never-ends"),
     (
         "{count: deal.won, window: lifetime}",
@@ -180,7 +179,6 @@ FAULTS = [
     ("by: points}", "by: status}", "not-given"),
     # Rules.
     ("on: deal.won\n    when", "on: »deal.wonn\n    when", "unknown-kind"),
-    ("on: deal.won\n    when", "on: »deal.refunded\n    when", "wrong-kind"),
     ("rule: exam", "rule: »base", "duplicate-name"),
     ("rule: exam\n", "ruel: exam\n", "missing-key"),
     ('event.amount > money("5 EUR")', '»event.amont > money("5 EUR")', "unknown-name"),

@@ -85,11 +85,6 @@ def _kind(measure: Measure, section: Section, draft: Draft) -> EventKind | None:
     kind = draft.kind(name.node)
     if kind is None:
         return None
-    if kind.role in (Role.REFUNDS, Role.ENDS):
-        draft.notes.add(
-            "wrong-kind", name.node, f"events of {kind.name} take back or end others and are not counted themselves",
-            "name the kind that they speak of",
-        )  # fmt: skip
     if section.has("while") and not any(
         other.role is Role.ENDS and other.origin_kind == kind.name for other in draft.kinds.values()
     ):

@@ -124,11 +124,6 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
     kind = draft.kind(on.node) if on is not None else None
     if on is None or kind is None:
         return None
-    if kind.role in (Role.REFUNDS, Role.ENDS):
-        draft.notes.add(
-            "wrong-kind", on.node, f"events of {kind.name} take back or end others and earn nothing themselves",
-            f"write `on: {kind.origin_kind}`",
-        )  # fmt: skip
     measure = _measure(section, kind, draft)
     give = _give(section, kind, measure, draft)
     named = {key for layer in _layers(section) for key in _given_names(section, layer)}

@@ -78,7 +78,12 @@ def metric_interval(metric: Metric, draft: Draft, bounds: Bounds | None) -> Inte
             return Interval(0, 0)
         lo, hi = metric.of.interval.lo, metric.of.interval.hi
         return Interval(min(0, lo) * draft.events_per_holder, max(0, hi) * draft.events_per_holder)
-    most = MOST if bounds is None else bounds.get((metric.layer, metric.currency or ""), 0)
+    # A balance holds allotments too, which the bounds of what is earned leave out.
+    most = (
+        MOST
+        if bounds is None or metric.measure is Measure.BALANCE
+        else bounds.get((metric.layer, metric.currency or ""), 0)
+    )
     return Interval(0, min(most, INT64_MAX))
 
 

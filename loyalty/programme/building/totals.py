@@ -22,7 +22,7 @@ def bound_balances(
     """
     Give for each layer and currency the most that a holder can have earned.
 
-    Where that reaches what a posting may carry, the rule that pays most is noted.
+    Where what it can hold reaches what a posting may carry, the rule that pays most is noted.
     """
     totals: dict[tuple[Layer, str], int] = {}
     for rule in rules:
@@ -32,10 +32,12 @@ def bound_balances(
         layer: Layer = section.value("holder", Layer.PARTNER)
         for name, amount in badge_gifts(section, draft).items():
             totals[layer, name] = totals.get((layer, name), 0) + amount
+    balances = dict(totals)
     for allotment in allotments:
+        # Allotments are held, but no metric of what was earned counts them.
         key = (Layer.PARTNER, allotment.currency)
-        totals[key] = totals.get(key, 0) + max(allotment.amounts.values()) * _MONTHS
-    for (layer, name), total in totals.items():
+        balances[key] = balances.get(key, 0) + max(allotment.amounts.values()) * _MONTHS
+    for (layer, name), total in balances.items():
         if total >= MAX_AMOUNT:
             _note(layer, name, total, rules, draft)
     return totals
