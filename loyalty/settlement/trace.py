@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from loyalty.core.calendar import NEVER, format_day
 from loyalty.core.holders import Holder, Layer
-from loyalty.programme.model import Programme
+from loyalty.programme.model import Clawback, Programme
 from loyalty.rules.declaration import Cap, Rule, Take
 from loyalty.settlement.wording import (
     amount_words,
@@ -214,10 +214,11 @@ class _Settled:
             return f"posts no {currency}: the award is 0"
         if name == "reverse":
             undo, granted, reversed_, policy = values
-            return (
-                f"takes back {amount(undo)} (policy {policy.replace('_', ' ')}): of {amount(granted)} granted, "
-                f"{amount(reversed_)} are taken back by now"
-            )
+            if policy == Clawback.KEEP.value:
+                return f"leaves {amount(undo)} to the holder, by the policy keep"
+            least = {Clawback.PENDING_ONLY.value: " as far as they are pending",
+                     Clawback.WITHIN_BALANCE.value: " as far as the balance goes"}.get(policy, "")  # fmt: skip
+            return f"takes back {amount(undo)}{least}; in all {amount(reversed_)} of {amount(granted)} granted"
         return f"{amount(values[0])} become available"
 
     def amount(self, currency: str, minor: int) -> str:

@@ -1,0 +1,148 @@
+"""``loyalty backtest``: settle a file of what happened, and report what the programme would have paid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from loyalty.cli.options import DAY
+from loyalty.cli.outcome import Run, end_of_month, write_outcome
+from loyalty.cli.printing import count_words
+from loyalty.cli.progress import Meter
+from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, out_option, programme_argument
+from loyalty.core.calendar import format_day
+from loyalty.core.events import VOID, Event
+from loyalty.programme.loading import load
+from loyalty.programme.model import Programme
+from loyalty.settlement.history import place_events
+from loyalty.settlement.settle import settle
+from loyalty.sources import Reading, load_mapping, read_events, save_bad_rows
+
+
+@click.command("backtest", cls=Command, short_help="Settle a file of events and report what was paid.")
+@programme_argument
+@click.argument("events_path", metavar="EVENTS", type=FILE)
+@click.option("--map", "mapping_path", metavar="MAPPING", type=FILE, help="How the rows of a raw export become events.")
+@out_option
+@click.option("--until", "until_day", metavar="DATE", type=DAY,
+              help="The last day; the end of the last event's month if left out.")  # fmt: skip
+@format_option
+@click.option("--skip-bad-rows", is_flag=True, help="Settle the others; bad rows are counted and saved.")
+@json_option
+def command(
+    programme_path: str,
+    events_path: str,
+    mapping_path: str | None,
+    out_dir: str,
+    until_day: int | None,
+    table_format: str,
+    skip_bad_rows: bool,
+    as_json: bool,
+) -> None:
+    """Settle EVENTS under PROGRAMME, and write tables, the journal and a report.
+
+    EVENTS is a CSV, XLSX, JSON Lines or Parquet file; without --map its columns are on, at, id, source, partner,
+    person, of and the declared fields. Rows that cannot be read are listed, and nothing is settled unless
+    --skip-bad-rows is given. The same input gives the same bytes.
+
+    \b
+    Example:
+      loyalty backtest examples/acme/programme.yaml examples/acme/history.jsonl --out out/acme
+    """
+    programme = load(programme_path)
+    mapping = load_mapping(mapping_path, programme) if mapping_path else None
+    with Meter() as meter:
+        reading = read_events(
+            events_path, programme, mapping, skip_bad_rows=skip_bad_rows, progress=meter.stage("reading")
+        )
+        last_day = _last_day(programme, reading, until_day)
+        until_day = last_day if until_day is None else until_day
+        deliveries = sum(1 + (event.person is not None) for event in reading.events)
+        settlement = settle(
+            programme, reading.events, until_day=until_day, progress=meter.stage("settling", deliveries)
+        )
+    bad_rows = _save_bad(reading, Path(out_dir))
+    notes = [*_notes(programme, reading, bad_rows), f"Everything due through {format_day(until_day)} has happened."]
+    run = Run(
+        title=f"{programme.title or programme.id}: backtest",
+        notes=notes,
+        parameters={
+            "events": Path(events_path).name,
+            **({"mapping": Path(mapping_path).name} if mapping_path else {}),
+            "through": format_day(until_day),
+        },
+        counts={
+            "rows": reading.rows_read,
+            "events": len(reading.events),
+            "filtered_rows": reading.rows_filtered,
+            "repeated_events": reading.rows_repeated,
+            "bad_rows": len(reading.bad),
+        },
+    )
+    write_outcome(settlement, reading.events, run, out_dir, table_format, until_day).show(as_json=as_json)
+
+
+def _last_day(programme: Programme, reading: Reading, until_day: int | None) -> int:
+    """Give the end of the month of the last event, or refuse a day before it."""
+    if not reading.events:
+        return end_of_month(programme.first_day) if until_day is None else until_day
+    last = max(programme.calendar.day_of(event.occurred_at) for event in reading.events)
+    if until_day is not None and until_day < last:
+        raise WrongUseError(
+            f"--until {format_day(until_day)} lies before the last event, of {format_day(last)}; "
+            "leave it out, or take the later events out of the file"
+        )
+    return end_of_month(last)
+
+
+def _save_bad(reading: Reading, folder: Path) -> Path | None:
+    path = folder / "bad_rows.csv"
+    if not reading.bad:
+        # What an earlier run left here would speak of another file.
+        with suppress(FileNotFoundError):
+            path.unlink()
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    save_bad_rows(reading, path)
+    return path
+
+
+def _notes(programme: Programme, reading: Reading, bad_rows: Path | None) -> list[str]:
+    notes = [f"{count_words(reading.rows_read, 'row')} gave {count_words(len(reading.events), 'event')}."]
+    if reading.rows_filtered:
+        notes.append(f"{count_words(reading.rows_filtered, 'row')} matched no entry of the mapping.")
+    if reading.rows_repeated:
+        notes.append(f"{count_words(reading.rows_repeated, 'event')} came twice and counted once.")
+    if bad_rows is not None:
+        rows = count_words(len(reading.bad), "row")
+        notes.append(f"{rows} could not be read and earned nothing; {bad_rows.name} has them with the reasons.")
+    return [*notes, *_left_out(programme, reading.events)]
+
+
+def _left_out(programme: Programme, events: list[Event]) -> list[str]:
+    """Say which events do not count: voided ones, and those whose origin is not in the file."""
+    placed = {place.event.identity for place in place_events(programme, events)}
+    voided = {event.origin for event in events if event.kind == VOID}
+    known = {event.identity for event in events}
+    waiting = [event for event in events if event.kind != VOID and event.identity not in placed | voided]
+
+    def say(left_out: int, one: str, many: str) -> list[str]:
+        return [f"{count_words(left_out, 'event')} {one if left_out == 1 else many}."] if left_out else []
+
+    chosen: Callable[[Event], bool] = lambda event: (event.origin or "") in known  # noqa: E731
+    return [
+        *say(len(voided & known), "was voided and does not count", "were voided and do not count"),
+        *say(
+            sum(not chosen(event) for event in waiting),
+            "speaks of one that is not in the file and does nothing",
+            "speak of others that are not in the file and do nothing",
+        ),
+        *say(
+            sum(chosen(event) for event in waiting),
+            "speaks of one that does not count and does nothing",
+            "speak of others that do not count and do nothing",
+        ),
+    ]

@@ -1,0 +1,129 @@
+"""What a backtest and a simulation leave: tables, the journal, the report, and a summary; the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from loyalty.cli.printing import count_words, print_line, print_table, stdout
+from loyalty.cli.running import print_json
+from loyalty.core.calendar import format_day
+from loyalty.core.events import Event
+from loyalty.programme.model import Programme
+from loyalty.settlement.settle import Settlement
+from loyalty.simulation.collecting import collect
+from loyalty.simulation.journal import write_journal
+from loyalty.simulation.months import month_starts
+from loyalty.simulation.report import render_report
+from loyalty.simulation.results import MOVED, STANDING, Results
+from loyalty.simulation.summary import headlines, observations
+from loyalty.simulation.tables import amount, write_tables
+
+
+@frozen(kw_only=True)
+class Run:
+    """
+    What was run, for the report and the summary.
+
+    Args:
+        title: The report's heading.
+        notes: Sentences that a reader must see.
+        parameters: What the run was given, for the report.
+        counts: What was counted on the way, for ``--json``.
+    """
+
+    title: str
+    notes: Sequence[str]
+    parameters: Mapping[str, str]
+    counts: Mapping[str, int]
+
+
+@frozen
+class Outcome:
+    """Results and where they were written; the report is the last file."""
+
+    results: Results
+    files: tuple[Path, ...]
+    run: Run
+    programme: Programme
+    until_day: int
+
+    def show(self, *, as_json: bool) -> None:
+        """Print the summary, ending with the path of the report."""
+        if as_json:
+            print_json(self._document())
+            return
+        out = stdout()
+        programme = self.programme
+        print_line(out, self.run.title, style="bold")
+        size = f"{count_words(self.results.entries, 'entry', 'entries')}, {self.results.postings:,} postings"
+        print_line(out, f"  {programme.id}, revision {programme.revision[:12]}; {size}, until {self._until}")
+        rows = [(line.label, line.value, line.remark) for line in headlines(self.results)]
+        print_table(out, (("", False), ("", True), ("", False)), rows)
+        for note in (*self.run.notes, *observations(self.results, programme)):
+            print_line(out, f"- {note}")
+        folder = self.files[-1].parent
+        print_line(out, f"Tables and the journal: {folder} ({', '.join(path.name for path in self.files[:-1])})")
+        print_line(out, f"Report: {self.files[-1]}", style="bold")
+
+    @property
+    def _until(self) -> str:
+        return format_day(self.until_day)
+
+    def _document(self) -> dict[str, Any]:
+        results = self.results
+        currencies = {}
+        for name in results.currencies:
+            totals = results.totals(name)
+            shown = (*MOVED, *STANDING, "outstanding")
+            currencies[name] = {part: format(amount(results, name, getattr(totals, part)), "f") for part in shown}
+        return {
+            "ok": True,
+            "programme": {"id": self.programme.id, "revision": self.programme.revision},
+            "until": self._until,
+            "counts": {**self.run.counts, "entries": results.entries, "postings": results.postings},
+            "currencies": currencies,
+            "tiers": dict(results.tiers[results.months[-1]]) if results.months else {},
+            "notes": [*self.run.notes, *observations(results, self.programme)],
+            "files": [str(path) for path in self.files],
+            "report": str(self.files[-1]),
+        }
+
+
+def write_outcome(
+    settlement: Settlement, events: Sequence[Event], run: Run, out_dir: str, table_format: str, until_day: int
+) -> Outcome:
+    """
+    Write the tables, the journal and the report of a settlement.
+
+    Args:
+        events: What was settled: partners who took part count even where nothing was posted.
+    """
+    programme = settlement.programme
+    active: dict[str, int] = {}
+    for event in events:
+        if event.partner:
+            day = programme.calendar.day_of(event.occurred_at)
+            active[event.partner] = min(day, active.get(event.partner, day))
+    results = collect(settlement.entries, programme, until_day=until_day, active=active)
+    folder = Path(out_dir)
+    files = write_tables(results, folder, table_format)
+    files.append(write_journal(settlement.entries, programme, folder / "journal.csv"))
+    report = folder / "report.html"
+    text = render_report(results, programme=programme, title=run.title, notes=run.notes, parameters=run.parameters)
+    report.write_text(text, encoding="utf-8", newline="\n")
+    return Outcome(results, (*files, report), run, programme, until_day)
+
+
+def end_of_month(day: int) -> int:
+    """
+    Give the last day of the month that a day lies in.
+
+    >>> from loyalty.core.calendar import parse_day
+    >>> format_day(end_of_month(parse_day("2026-02-03")))
+    '2026-02-28'
+    """
+    return month_starts(day, 1)[1] - 1

@@ -1,0 +1,88 @@
+"""``loyalty simulate``: settle what partners that do not exist might do, and report what the programme would pay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import click
+
+from loyalty.cli.options import DAY
+from loyalty.cli.outcome import Run, write_outcome
+from loyalty.cli.progress import Meter
+from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, out_option, programme_argument
+from loyalty.core.calendar import LAST_YEAR, format_day
+from loyalty.core.events import Event
+from loyalty.programme.loading import load
+from loyalty.settlement.settle import settle
+from loyalty.simulation.months import month_of, month_starts
+from loyalty.simulation.population import population
+from loyalty.simulation.redemptions import redemptions
+from loyalty.simulation.scenario import default_scenario, load_scenario
+
+
+@click.command("simulate", cls=Command, short_help="Settle a drawn population and report what would be paid.")
+@programme_argument
+@click.option("--scenario", "scenario_path", metavar="FILE", type=FILE,
+              help="Who the partners are and what they do; plain assumptions if left out.")  # fmt: skip
+@click.option("--partners", type=click.IntRange(1, 1_000_000), default=200, show_default=True, help="How many.")
+@click.option("--months", type=click.IntRange(1, 1200), default=24, show_default=True, help="Calendar months.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed draws the same events.")
+@click.option("--start", "start_day", metavar="DATE", type=DAY, help="The first day; the programme's if left out.")
+@out_option
+@format_option
+@json_option
+def command(
+    programme_path: str,
+    scenario_path: str | None,
+    partners: int,
+    months: int,
+    seed: int,
+    start_day: int | None,
+    out_dir: str,
+    table_format: str,
+    as_json: bool,
+) -> None:
+    """Draw a population, settle it under PROGRAMME, and write tables, the journal and a report.
+
+    A scenario is an assumption, not a forecast; the report repeats it. The same seed gives the same bytes.
+
+    \b
+    Example:
+      loyalty simulate examples/acme/programme.yaml --scenario examples/acme/scenario.yaml \\
+          --partners 200 --months 24 --seed 7 --out out/simulation
+    """
+    programme = load(programme_path)
+    scenario = load_scenario(scenario_path, programme) if scenario_path else default_scenario(programme)
+    start_day = programme.first_day if start_day is None else start_day
+    if month_of(start_day) + months >= LAST_YEAR * 12:
+        raise WrongUseError(f"{months} months from {format_day(start_day)} end after {LAST_YEAR - 1}; take fewer")
+    until_day = month_starts(start_day, months)[-1] - 1
+    with Meter() as meter:
+        drawn = population(programme, scenario, partners, months, seed, start_day)
+        events = list(_counted(drawn, meter.stage("drawing events")))
+        grants = redemptions(programme, scenario, events, months, start_day)
+        deliveries = sum(1 + (event.person is not None) for event in events) + len(grants)
+        settlement = settle(programme, events, grants, until_day=until_day, progress=meter.stage("settling", deliveries))
+    run = Run(
+        title=f"{programme.title or programme.id}: simulation",
+        notes=[f"{partners:,} drawn partners did {len(events):,} things from {format_day(start_day)} "
+               f"through {format_day(until_day)}."],
+        parameters={
+            "scenario": scenario.name,
+            "partners": str(partners),
+            "months": str(months),
+            "seed": str(seed),
+            "from": format_day(start_day),
+            "through": format_day(until_day),
+            **{f"assumption {number}": text for number, text in enumerate(scenario.assumptions, start=1)},
+        },
+        counts={"partners": partners, "months": months, "events": len(events), "redemptions": len(grants)},
+    )  # fmt: skip
+    write_outcome(settlement, events, run, out_dir, table_format, until_day).show(as_json=as_json)
+
+
+def _counted(events: Iterable[Event], report: Callable[[int], None]) -> Iterator[Event]:
+    for number, event in enumerate(events, start=1):
+        if number % 1000 == 0:
+            report(number)
+        yield event
