@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from loyalty.core.amounts import divide, format_minor_units
-from loyalty.core.calendar import format_day, instant_us, parse_day
+from loyalty.core.amounts import format_minor_units
+from loyalty.core.calendar import format_day, parse_day
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
 from loyalty.errors import EventRejected
 from loyalty.programme.model import FieldSpec, FieldType, Programme, Role
 from loyalty.programme.notes import did_you_mean, join_words
-from loyalty.programme.units import digits_of, split_money
+from loyalty.programme.raw_values import read_instant, read_text, read_value
+from loyalty.programme.units import digits_of
 
 #: Keys of a raw event that are not fields.
 ENVELOPE: Final = ("on", "at", "id", "source", "partner", "person", "of")
@@ -72,7 +70,7 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
     if gate is None:
         raise EventRejected(identity, [_unknown_kind(programme, kind)])
     reasons: list[str] = []
-    occurred_at = _read_instant(raw.get("at"), programme, reasons)
+    occurred_at = read_instant(raw.get("at"), programme, reasons)
     fields: dict[str, FieldValue] = {}
     for name, value in raw.items():
         if name in ENVELOPE or value is None:
@@ -82,10 +80,10 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
             reasons.append(gate.unknown_field(name))
             continue
         try:
-            fields[name] = _read_value(spec, value, occurred_at, programme)
+            fields[name] = read_value(spec, value, occurred_at, programme)
         except ValueError as error:
             reasons.append(f"{name}: {error}")
-    texts = {name: _read_text(name, raw, reasons) for name in ("id", "source", "partner", "person", "of")}
+    texts = {name: read_text(name, raw, reasons) for name in ("id", "source", "partner", "person", "of")}
     event = Event(
         id=texts["id"] or "",
         kind=gate.name,
@@ -300,94 +298,3 @@ def _unknown_kind(programme: Programme, kind: object) -> str:
     if kind is None:
         return "on: the kind is missing; say what happened, for example `on: deal.won`"
     return f"on: the programme has no kind {kind!r}; {did_you_mean(str(kind), [*programme.events, VOID], 'kinds')}"
-
-
-def _read_instant(value: Any, programme: Programme, reasons: list[str]) -> int | None:
-    if type(value) is int:
-        return value
-    if isinstance(value, str):
-        try:
-            return programme.calendar.parse_instant_us(value)
-        except ValueError as error:
-            reasons.append(f"at: {error}")
-            return None
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return instant_us(value)
-    if isinstance(value, date):
-        return _read_instant(value.isoformat(), programme, reasons)
-    what = "it is missing" if value is None else f"{value!r} is no time"
-    reasons.append(f"at: {what}; write 2026-02-03 or 2026-02-03T14:30:00+01:00")
-    return None
-
-
-def _read_text(name: str, raw: Mapping[str, Any], reasons: list[str]) -> str | None:
-    value = raw.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    if type(value) is int:
-        return str(value)
-    reasons.append(f"{name}: {value!r} is no text; put it in quotes")
-    return None
-
-
-def _read_value(spec: FieldSpec, value: Any, occurred_at: int | None, programme: Programme) -> FieldValue:
-    """Read one field; texts are read as the declared type says."""
-    if isinstance(value, float):
-        raise ValueError(f"{value!r} is a binary fraction and not exact; write it as a text, {_example(spec)}")
-    if spec.type is FieldType.MONEY:
-        return _read_money(spec, value, occurred_at, programme)
-    if not isinstance(value, str):
-        # What has another type is refused by the field's own test.
-        return value  # type: ignore[no-any-return]
-    text = value.strip()
-    if spec.type is FieldType.BOOL and text in ("true", "false"):
-        return text == "true"
-    if spec.type is FieldType.INT and text.lstrip("+-").isdecimal() and text.isascii() and len(text) < 30:
-        return int(text)
-    return value
-
-
-def _read_money(spec: FieldSpec, value: Any, occurred_at: int | None, programme: Programme) -> int:
-    unit = spec.unit or ""
-    if isinstance(value, str):
-        if not value.strip()[-1:].isalpha():
-            raise ValueError(f"{value!r} has no unit; write {value.strip() or '1000.00'} {unit}")
-        number, written = split_money(value)
-    elif type(value) is int or isinstance(value, Decimal):
-        if isinstance(value, Decimal) and not value.is_finite():
-            raise ValueError(f"{value} is no amount; {_example(spec)}")
-        number, written = Fraction(value), unit
-    else:
-        raise ValueError(f"{value!r} is no amount of money; write it as a text, {_example(spec)}")
-    if written != unit:
-        return _exchanged(number, written, unit, occurred_at, programme)
-    scale = digits_of(unit)
-    minor = Fraction(number * 10**scale)
-    if minor.denominator != 1:
-        raise ValueError(f"{value} has more than the {scale} digits after the point that {unit} has; round it first")
-    return minor.numerator
-
-
-def _exchanged(number: Fraction, unit: str, into: str, occurred_at: int | None, programme: Programme) -> int:
-    rates = [rate for rate in programme.exchange if rate.unit == unit and rate.into == into]
-    if not rates:
-        raise ValueError(
-            f"the amount is in {unit}, and the programme takes {into}; declare an exchange rate for {unit}"
-        )
-    if occurred_at is None:
-        raise ValueError(f"the rate of {unit} needs the event's date; mend `at`")
-    try:
-        day = programme.calendar.day_of(occurred_at)
-    except ValueError as error:
-        raise ValueError(f"the rate of {unit} needs a date; {error}") from None
-    valid = [rate for rate in rates if rate.first_day <= day]
-    if not valid:
-        first = format_day(min(rate.first_day for rate in rates))
-        raise ValueError(f"{unit} has no rate on {format_day(day)}; the first is from {first}")
-    rate = max(valid, key=lambda rate: rate.first_day)
-    exact = Fraction(number * rate.rate * 10 ** digits_of(into))
-    return divide(exact.numerator, exact.denominator, rate.round)
-
-
-def _example(spec: FieldSpec) -> str:
-    return f'"1000.00 {spec.unit}"' if spec.unit else "in digits"

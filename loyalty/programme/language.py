@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from loyalty.core.amounts import Rounding
 from loyalty.core.calendar import Period
-from loyalty.core.holders import Layer
+from loyalty.programme.language_of_rules import CAMPAIGN, GROUP, RULE
 from loyalty.programme.model import Clawback, FieldType, TierOnRefund
 from loyalty.programme.scalars import (
-    ANY_LENGTH,
     DAY,
     FLAG,
     LENGTH,
     MONEY,
     UNIT_NAME,
     Choice,
-    Expr,
     Name,
     Number,
     Text,
@@ -29,8 +26,26 @@ from loyalty.programme.scalars import (
     choice_of,
 )
 from loyalty.programme.shapes import ByNode, Fields, Key, ListOf, MapOf, Named, Shape, Tagged
-from loyalty.rules.declaration import BandMode, OnEnd, Take
-from loyalty.rules.expressions import KEYWORDS, RESERVED
+from loyalty.programme.vocabulary import (
+    AMOUNT,
+    CALENDARS,
+    CURRENCY,
+    DAYS_OF_EXPIRY,
+    EXPRESSION,
+    FACTOR,
+    FIELD,
+    IDENTIFIER,
+    KIND,
+    LABEL,
+    LAYER,
+    METRIC,
+    NEW_KIND,
+    NEW_TIER,
+    PLAIN_PART,
+    ROUNDING,
+    TIER,
+    VALUE,
+)
 from loyalty.tiers.declaration import Landing, Promote
 
 #: The version of the language that this library reads.
@@ -50,134 +65,6 @@ LAWS: Final = (
     "late_never_harms",
     "no_early_expiry",
 )
-
-_WORDS: Final = frozenset(KEYWORDS) | frozenset(RESERVED)
-_IDENTIFIER: Final = r"[A-Za-z][A-Za-z0-9_]*"
-_LABEL: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-_DECIMAL: Final = r"\d[\d_]*(\.\d+)?"
-_AMOUNT: Final = rf"{_DECIMAL}(\s*[A-Z]{{3}})?"
-
-CURRENCY: Final = Name(
-    "the name of a currency",
-    _IDENTIFIER,
-    _WORDS | {"at", "partner", "person", "tier", "badges", "within", "event", "per", "by_tier"},
-)
-KIND: Final = Name("a kind of event such as deal.won", r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
-NEW_KIND: Final = Name(KIND.what, KIND.pattern, frozenset({"void", "tier.override"}))
-FIELD: Final = Name(
-    "the name of a field",
-    _IDENTIFIER,
-    _WORDS | {"on", "at", "id", "source", "partner", "person", "of", "kind", "occurred_at", "redeem"},
-)
-METRIC: Final = Name(
-    "the name of a metric", _IDENTIFIER, _WORDS | {"event", "tier", "min", "max", "money", "mul_div", "has"}
-)
-LABEL: Final = Name("a name", _LABEL)
-TIER: Final = Name("the name of a tier", _LABEL)
-NEW_TIER: Final = Name(TIER.what, _LABEL, frozenset({"base"}))
-VALUE: Final = Name("a value", r"\S(.*\S)?", frozenset({"by", "else"}))
-
-EXPRESSION: Final = Expr()
-AMOUNT: Final = Text("an amount such as 500 or 30.00 EUR", rf"^\s*{_AMOUNT}\s*$")
-AWARD_TEXT: Final = Text(
-    "an award such as 500, 30.00 EUR, 1 per 100 EUR or 3 %", rf"^\s*{_AMOUNT}(\s*%|\s+per\s+{_AMOUNT})?\s*$"
-)
-ROUNDING: Final = choice_of("a rounding", Rounding)
-LAYER: Final = Choice("the holder", {"partner": Layer.PARTNER, "person": Layer.PERSON})
-_DAYS_OFF: Final = {f"end_of_{period.value}": period for period in Period if period is not Period.DAY}
-_PERIODS: Final = {period.value: period for period in Period}
-_CALENDARS: Final = {f"calendar_{period.value}": period for period in list(Period)[2:]}
-
-KEY_PART: Final = Name(
-    "partner, person, event.FIELD or a period",
-    rf"partner|person|event|event\.{_IDENTIFIER}|{'|'.join(_PERIODS)}",
-)
-PLAIN_PART: Final = Name("partner, person or the name of a field", _IDENTIFIER)
-FIELD_PATH: Final = Name("event.FIELD", rf"event\.{_IDENTIFIER}")
-
-VALID: Final = Fields(
-    "valid",
-    {"from": Key(DAY, "The first day."), "through": Key(DAY, "The last day, included.")},
-)
-
-_RATE: Final = Fields(
-    "an award with bounds",
-    {
-        "rate": Key(AWARD_TEXT, "So much for each so much: 1 per 100 EUR, or 3 %.", required=True),
-        "at_least": Key(AMOUNT, "Not less than this, where the measure is above 0; before multiplying."),
-        "at_most": Key(AMOUNT, "Not more than this; before multiplying."),
-    },
-)
-SIMPLE_AWARD: Final = ByNode("an award", AWARD_TEXT, _RATE)
-BY_TIER: Final = Fields(
-    "an award by tier",
-    {"by_tier": Key(MapOf("by_tier", TIER, SIMPLE_AWARD), "The award of each tier, `base` included.", required=True)},
-)
-BY_FIELD: Final = Fields(
-    "an award by field",
-    {
-        "by": Key(FIELD_PATH, "A one_of or bool field of the event.", required=True),
-        "else": Key(SIMPLE_AWARD, "The award for values not named."),
-    },
-    others=SIMPLE_AWARD,
-    other_names=VALUE,
-)
-AWARD: Final = ByNode(
-    "an award",
-    AWARD_TEXT,
-    Tagged(
-        "an award",
-        {
-            "rate": _RATE,
-            "bands": Fields(
-                "a table of bands",
-                {
-                    "bands": Key(choice_of("the mode of bands", BandMode), "Whole slab or marginal.", required=True),
-                    "steps": Key(
-                        ListOf(
-                            "steps",
-                            Fields(
-                                "a band",
-                                {
-                                    "from": Key(AMOUNT, "Where the band starts, included.", required=True),
-                                    "give": Key(SIMPLE_AWARD, "What it gives.", required=True),
-                                },
-                            ),
-                        ),
-                        "The bands, lowest first; the first starts at 0.",
-                        required=True,
-                    ),
-                },
-            ),
-            "by_tier": BY_TIER,
-            "by": BY_FIELD,
-        },
-    ),
-)
-
-_FACTOR: Final = Number("a factor such as 1.25")
-MULTIPLIER: Final = ByNode(
-    "a multiplier",
-    Text("a factor such as 1.25, or tier.multiplier", rf"^\s*({_DECIMAL}|tier\.multiplier)\s*$"),
-    Fields(
-        "a multiplier by field",
-        {
-            "by": Key(FIELD_PATH, "A one_of or bool field of the event.", required=True),
-            "else": Key(_FACTOR, "The factor for values not named, 1 where left out."),
-        },
-        others=_FACTOR,
-        other_names=VALUE,
-    ),
-)
-
-KEY_PARTS: Final = ListOf("a key", KEY_PART, or_one=True)
-CAP: Final = Fields(
-    "a cap",
-    {"per": Key(KEY_PARTS, "For each of these, and at most one period, or `event` for each award alone.")},
-    others=AMOUNT,
-    other_names=CURRENCY,
-)
-CAPS: Final = ListOf("caps", CAP, or_one=True)
 
 PROGRAMME: Final = Fields(
     "programme",
@@ -214,7 +101,7 @@ CURRENCY_FIELDS: Final = Fields(
                 {
                     "after": Key(LENGTH, "From earning, not from maturity.", required=True),
                     "at": Key(
-                        Choice("the day of expiry", {"exact": None, **_DAYS_OFF}), "Moved to the end of a period."
+                        Choice("the day of expiry", {"exact": None, **DAYS_OF_EXPIRY}), "Moved to the end of a period."
                     ),
                 },
             ),
@@ -260,7 +147,7 @@ EVENT_KIND: Final = Fields(
 
 WINDOW: Final = ByNode(
     "a window",
-    Choice("a window", {w: w for w in ("lifetime", "now", *_CALENDARS, "anniversary_year")}),
+    Choice("a window", {w: w for w in ("lifetime", "now", *CALENDARS, "anniversary_year")}),
     Fields("a window", {"trailing": Key(LENGTH, "So long, up to the day that is looked at.", required=True)}),
 )
 
@@ -281,104 +168,6 @@ METRIC_FIELDS: Final = Fields(
     one_of=("earned", "count", "sum", "distinct", "balance"),
 )
 
-CAMPAIGN: Final = Fields(
-    "a campaign",
-    {"valid": Key(VALID, "The campaign's days."), "cap": Key(CAPS, "Caps that its rules share.")},
-)
-
-TAKE: Final = choice_of("which rules of a group pay", Take)
-GROUP: Final = ByNode(
-    "a group",
-    TAKE,
-    Fields(
-        "a group",
-        {
-            "take": Key(TAKE, "all, first or best.", required=True),
-            "by": Key(CURRENCY, "The currency that `best` compares."),
-        },
-    ),
-)
-
-RULE: Final = Fields(
-    "a rule",
-    {
-        "rule": Key(LABEL, "Its name.", required=True),
-        "on": Key(KIND, "The kind of event that it looks at.", required=True),
-        "when": Key(EXPRESSION, "Pays only where this holds."),
-        "of": Key(EXPRESSION, "The measure that rates and bands are of."),
-        "give": Key(
-            Fields(
-                "give",
-                {
-                    "partner": Key(MapOf("what the partner gets", CURRENCY, AWARD), "To the partner."),
-                    "person": Key(MapOf("what the person gets", CURRENCY, AWARD), "To the event's person."),
-                },
-            ),
-            "What is paid, by holder and currency.",
-            required=True,
-        ),
-        "multiply": Key(
-            MapOf("multiply", CURRENCY, ListOf("multipliers", MULTIPLIER, or_one=True)),
-            "Factors on the rounded award.",
-        ),
-        "round": Key(
-            ByNode(
-                "a rounding",
-                ROUNDING,
-                Fields("round", {"rate": Key(ROUNDING, "Of the rate."), "multiply": Key(ROUNDING, "Of multiplying.")}),
-            ),
-            "The roundings; down unless written.",
-        ),
-        "cap": Key(CAPS, "Bounds for each paid holder."),
-        "once_per": Key(ListOf("once_per", KEY_PART, or_one=True, at_least=0), "Once for each of these; [] is once."),
-        "cooldown": Key(
-            ByNode(
-                "a cooldown",
-                ANY_LENGTH,
-                Fields(
-                    "a cooldown",
-                    {
-                        "for": Key(ANY_LENGTH, "Its length.", required=True),
-                        "per": Key(KEY_PARTS, "For each of these on its own."),
-                    },
-                ),
-            ),
-            "No second award within this time.",
-        ),
-        "valid": Key(VALID, "The rule's days."),
-        "campaign": Key(LABEL, "The campaign that it belongs to."),
-        "group": Key(LABEL, "The stacking group that it belongs to."),
-        "phase": Key(Whole("a phase", -1000, 1000), "Rules are looked at by phase, priority, name; 0 unless written."),
-        "priority": Key(Whole("a priority", -1_000_000, 1_000_000), "Lower first; 0 unless written."),
-        "pending": Key(
-            MapOf(
-                "pending",
-                CURRENCY,
-                ByNode(
-                    "a pending time",
-                    LENGTH,
-                    Fields("pending", {"until": Key(KIND, "A kind that follows the rule's kind.", required=True)}),
-                ),
-            ),
-            "How long, or until what, an award stays pending.",
-        ),
-        "streak": Key(
-            Fields(
-                "a streak",
-                {
-                    "every": Key(
-                        Choice("a period", _PERIODS), "The periods that must follow each other.", required=True
-                    ),
-                    "length": Key(Whole("the number of periods", 2, 10_000), "How many.", required=True),
-                    "repeat": Key(FLAG, "Whether a streak that runs on pays again after as many."),
-                },
-            ),
-            "Pays only when periods in a row had a qualifying event.",
-        ),
-        "on_end": Key(choice_of("on_end", OnEnd), "What happens when the certification ends; keep unless written."),
-    },
-)
-
 
 def _joined_fields() -> Shape:
     return DEFINITIONS["conditions"]
@@ -388,6 +177,7 @@ _JOINED: Final = Named("conditions", _joined_fields)
 _PARTS: Final = ListOf(
     "conditions", ByNode("a condition", EXPRESSION, Tagged("a condition", {"all": _JOINED, "any": _JOINED}, EXPRESSION))
 )
+
 #: Shapes that contain themselves, by the name under which the schema has them.
 DEFINITIONS: Final[dict[str, Shape]] = {}
 DEFINITIONS["conditions"] = Fields(
@@ -401,7 +191,7 @@ TIERS: Final = Fields(
     "tiers",
     {
         "base": Key(
-            Fields("base", {"multiplier": Key(_FACTOR, "What tier.multiplier stands for; 1 unless written.")}),
+            Fields("base", {"multiplier": Key(FACTOR, "What tier.multiplier stands for; 1 unless written.")}),
             "Everybody below the ladder.",
         ),
         "ladder": Key(
@@ -411,7 +201,7 @@ TIERS: Final = Fields(
                     "a tier",
                     {
                         "tier": Key(NEW_TIER, "Its name.", required=True),
-                        "multiplier": Key(_FACTOR, "What tier.multiplier stands for; 1 unless written."),
+                        "multiplier": Key(FACTOR, "What tier.multiplier stands for; 1 unless written."),
                         "needs": Key(NEEDS, "Conditions over the partner's metrics.", required=True),
                     },
                 ),
@@ -425,7 +215,7 @@ TIERS: Final = Fields(
                 "review",
                 {
                     "every": Key(
-                        Choice("a review's period", {**_CALENDARS, "anniversary_year": None}),
+                        Choice("a review's period", {**CALENDARS, "anniversary_year": None}),
                         "When standing is looked at.",
                         required=True,
                     ),
@@ -519,7 +309,7 @@ GIVEN: Final = Tagged(
                 "of": Key(Text("an id"), "The event that it speaks of."),
             },
             others=Text("the value of a field"),
-            other_names=Name("the name of a field", _IDENTIFIER),
+            other_names=Name("the name of a field", IDENTIFIER),
         ),
     },
 )

@@ -8,6 +8,7 @@ are written where the order has no meaning.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from enum import Enum
 from fractions import Fraction
@@ -21,6 +22,9 @@ from loyalty.programme.model import Programme
 from loyalty.rules.expressions import Expression
 
 _DIGITS: Final = 16
+
+#: Spaces between the parts of an expression; those inside its strings are kept.
+_SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 
 #: Names of attributes that change no posting, wherever they stand.
 _IRRELEVANT: Final = frozenset(
@@ -45,7 +49,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Calendar):
         return value.timezone
     if isinstance(value, Expression):
-        return " ".join(value.source.split())
+        return _SPACES.sub(lambda match: match[1] or " ", value.source.strip())
     if isinstance(value, Mapping):
         return {str(_plain(key)): _plain(part) for key, part in value.items()}
     if isinstance(value, (tuple, list)):

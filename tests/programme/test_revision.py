@@ -56,9 +56,16 @@ def test_words_for_people_do_not_change_it(old: str, new: str) -> None:
         ("grace: 90 days", "grace: 91 days"),
         ("within: 180 days", "within: 181 days"),
         ("stack:  all", "stack:  first"),
+        ('["north", "south"]', '["no rth", "south"]'),
     ],
 )
 def test_what_changes_a_posting_changes_it(old: str, new: str) -> None:
     """Amounts, conditions, dates, roundings and policies are all part of it."""
     assert FULL.count(old) == 1
     assert loads(FULL.replace(old, new)).revision != REVISION
+
+
+def test_spaces_inside_strings_are_part_of_it() -> None:
+    """Only the spaces between the parts of an expression are without meaning."""
+    one, two = (loads(FULL.replace('"north"', text)).revision for text in ('"the north"', '"the  north"'))
+    assert one != two

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from attrs import evolve, field, mutable
 
-from loyalty.core.calendar import Period
 from loyalty.core.holders import Layer
 from loyalty.errors import Place
-from loyalty.programme.building.awards import AwardReader, Measure, read_multiplier
+from loyalty.programme.building.awards import AwardReader, Measure
 from loyalty.programme.building.bounds import TooLarge, largest_award, largest_of_rule, largest_product
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.frame import build_validity
+from loyalty.programme.building.keys import is_given, read_caps, read_cooldown, read_key
 from loyalty.programme.building.scopes import Bounds, event_symbols, foreign_names, metric_symbols, tier_symbols
+from loyalty.programme.building.tables import read_multiplier
 from loyalty.programme.model import EventKind, Role
-from loyalty.programme.notes import did_you_mean, join_words
 from loyalty.programme.shapes import Item, Section
 from loyalty.rules.declaration import (
     Award,
     Campaign,
-    Cap,
-    Cooldown,
     Group,
-    KeyPart,
     Multiplier,
     OnEnd,
     Pending,
     Roundings,
     Rule,
     Streak,
-    Subject,
     Take,
 )
 from loyalty.rules.expressions import BOOL
-
-_SUBJECTS = {subject.value: subject for subject in Subject}
-_PERIODS = {period.value: period for period in Period}
 
 
 @mutable
@@ -62,7 +54,7 @@ def build_campaigns(draft: Draft) -> dict[str, Campaign]:
     campaigns = {}
     for key, section in draft.root.get("campaigns") or ():
         if section is not None:
-            caps = tuple(cap for part in section.get("cap") or () for cap in _caps(part, None, draft))
+            caps = tuple(cap for part in section.get("cap") or () for cap in read_caps(part, None, draft))
             valid = build_validity(section.get("valid"), draft)
             campaigns[key.text] = Campaign(name=key.text, valid=valid, caps=caps, place=key.place)
     return campaigns
@@ -139,9 +131,11 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
         of=measure[0],
         multiply=_multiply(section, kind, named, draft),
         round=_roundings(section.get("round")),
-        caps=tuple(cap for part in section.get("cap") or () for cap in _caps(part, (kind, named), draft)),
-        once_per=_key(section.get("once_per"), kind, draft, event_allowed=False) if section.has("once_per") else None,
-        cooldown=_cooldown(length, kind, draft) if length is not None else None,
+        caps=tuple(cap for part in section.get("cap") or () for cap in read_caps(part, (kind, named), draft)),
+        once_per=read_key(section.get("once_per"), kind, draft, event_allowed=False)
+        if section.has("once_per")
+        else None,
+        cooldown=read_cooldown(length, kind, draft) if length is not None else None,
         valid=build_validity(section.get("valid"), draft),
         campaign=campaign,
         group=group,
@@ -225,23 +219,10 @@ def _give(
 def _multiply(section: Section, kind: EventKind, named: set[str], draft: Draft) -> dict[str, tuple[Multiplier, ...]]:
     multiply = {}
     for key, reads in section.get("multiply") or ():
-        _is_given(key, named, draft, "multiplied")
+        is_given(key, named, draft, "multiplied")
         factors = [read_multiplier(read, kind, draft) for read in reads or ()]
         multiply[key.text] = tuple(factor for factor in factors if factor is not None)
     return multiply
-
-
-def _is_given(key: Any, named: Iterable[str], draft: Draft, what: str) -> bool:
-    """Whether the rule gives the currency that it says something about."""
-    if draft.currency(key) is None:
-        return False
-    if key.text not in named:
-        draft.notes.add(
-            "not-given", key, f"the rule does not give {key.text}, so that nothing is {what}",
-            did_you_mean(key.text, named, "currencies given"),
-        )  # fmt: skip
-        return False
-    return True
 
 
 def _roundings(read: Any) -> Roundings:
@@ -253,80 +234,10 @@ def _roundings(read: Any) -> Roundings:
     return Roundings(rate=read.value("rate", defaults.rate), multiply=read.value("multiply", defaults.multiply))
 
 
-def _caps(section: Section, of: tuple[EventKind, set[str]] | None, draft: Draft) -> list[Cap]:
-    """Read one cap, or as many as it names currencies; *of* is the rule's kind and what it gives."""
-    parts: list[Item[str]] = section.get("per") or []
-    per_event = any(item.value == "event" for item in parts)
-    if per_event and len(parts) > 1:
-        draft.notes.add(
-            "bad-key", section.at("per"), "`event` bounds each award alone and goes with nothing else",
-            "write two caps", got=join_words(item.value for item in parts),
-        )  # fmt: skip
-    per = _key([item for item in parts if item.value != "event"], of[0] if of else None, draft)
-    if not section.others:
-        draft.notes.add(
-            "missing-key", section.node, "a cap names a currency and an amount", "write for example {points: 20000}"
-        )
-    caps = []
-    for name, item in section.others.items():
-        key = section.names[name]
-        if not (draft.currency(key) if of is None else _is_given(key, of[1], draft, "capped")) or item is None:
-            continue
-        amount = draft.amount(item, draft.currencies[name])
-        if amount is not None and amount < 0:
-            draft.notes.add("out-of-range", item.node, "a cap is not below 0", "write the most that is paid")
-        elif amount is not None:
-            caps.append(Cap(currency=name, amount=amount, per=per, per_event=per_event, place=key.place))
-    return caps
-
-
-def _key(
-    items: list[Item[str]] | None, kind: EventKind | None, draft: Draft, *, event_allowed: bool = True
-) -> tuple[KeyPart, ...]:
-    parts: list[KeyPart] = []
-    for item in items or ():
-        part: KeyPart
-        if item.value in _SUBJECTS:
-            part = _SUBJECTS[item.value]
-        elif item.value in _PERIODS:
-            part = _PERIODS[item.value]
-            if any(isinstance(other, Period) for other in parts):
-                draft.notes.add("bad-key", item.node, "a key has at most one period", "keep the one that is meant")
-        elif item.value == "event":
-            if not event_allowed:
-                draft.notes.add(
-                    "bad-key",
-                    item.node,
-                    "each event is new, so that this key never repeats",
-                    "name what makes it the same, such as event.FIELD or a period",
-                )
-            continue
-        else:
-            part = item.value.removeprefix("event.")
-            if kind is not None and part not in kind.fields:
-                fix = did_you_mean(item.value, [f"event.{name}" for name in kind.fields], "fields")
-                draft.notes.add("unknown-field", item.node, f"{kind.name} has no such field", fix)
-        if part in parts:
-            draft.notes.add("duplicate-name", item.node, "the key has this part already", "keep it once")
-        parts.append(part)
-    return tuple(parts)
-
-
-def _cooldown(read: Any, kind: EventKind, draft: Draft) -> Cooldown | None:
-    if isinstance(read, Item):
-        return Cooldown(length=read.value)
-    length = read.get("for")
-    for item in read.get("per") or ():
-        if item.value in _PERIODS:
-            draft.notes.add("bad-key", item.node, "a cooldown runs on across periods", "leave the period out")
-    per = _key(read.get("per"), kind, draft, event_allowed=False)
-    return Cooldown(length=length.value, per=per) if length is not None else None
-
-
 def _pending(section: Section, kind: EventKind, named: set[str], draft: Draft) -> dict[str, Pending]:
     pending = {}
     for key, read in section.get("pending") or ():
-        if not _is_given(key, named, draft, "pending") or read is None:
+        if not is_given(key, named, draft, "pending") or read is None:
             continue
         if isinstance(read, Item):
             pending[key.text] = Pending(duration=read.value)
