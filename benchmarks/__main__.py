@@ -1,0 +1,82 @@
+"""
+``python -m benchmarks [NAME] [--json]``: take one benchmark's figures, or all.
+
+Without a name each benchmark runs in a process of its own, so that its peak memory is its own. Targets only inform:
+the exit code is 0 whether they are met or not, and 2 for wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.harness import Figure
+
+#: Benchmarks by name, in the order in which all of them run; each module offers ``run() -> list[Figure]``.
+BENCHMARKS = {
+    "step": "benchmarks.step",
+    "engine": "benchmarks.engine",
+    "settle": "benchmarks.settle",
+    "import_cost": "benchmarks.import_cost",
+}
+
+_WRONG_USE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for, and give the exit code."""
+    known = {name: module for name, module in BENCHMARKS.items() if importlib.util.find_spec(module)}
+    parser = argparse.ArgumentParser("python -m benchmarks", description="Ratios of two things timed in one run.")
+    parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of {', '.join(known)}; all by default")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON a figure")
+    asked = parser.parse_args(arguments)
+    if asked.name is None:
+        return max(_run_apart(name, as_json=asked.json) for name in known)
+    if asked.name not in known:
+        print(f"there is no benchmark {asked.name!r}; write one of {', '.join(known)}", file=sys.stderr)
+        return _WRONG_USE
+    figures: list[Figure] = importlib.import_module(known[asked.name]).run()
+    if asked.json:
+        for figure in figures:
+            print(figure.line())
+    else:
+        console = Console()
+        console.print(table_of(figures))
+        for figure in figures:
+            if figure.of:
+                console.print(f"{figure.name}: {figure.of}, against {figure.against}.")
+    return 0
+
+
+def table_of(figures: Sequence[Figure]) -> Table:
+    """Give the figures as a table, with the targets and whether they were met."""
+    table = Table("name", "ratio", "rate", "baseline rate", "peak", "target", "met")
+    for figure in figures:
+        target = [f"ratio >= {figure.least_ratio:g}"] if figure.least_ratio is not None else []
+        target += [f"rate >= {figure.least_rate:,.0f}"] if figure.least_rate is not None else []
+        table.add_row(
+            figure.name,
+            f"{figure.ratio:.3f}",
+            f"{figure.rate:,.0f} {figure.unit}",
+            f"{figure.baseline_rate:,.0f}",
+            f"{figure.peak_mib:.0f} MiB",
+            "\n".join(target),
+            {None: "", True: "yes", False: "no"}[figure.met],
+        )
+    return table
+
+
+def _run_apart(name: str, *, as_json: bool) -> int:
+    flags = ["--json"] if as_json else []
+    return subprocess.run([sys.executable, "-m", "benchmarks", name, *flags], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""
+Two things timed in turn: what a figure is, and how it is taken.
+
+Absolute rates move by half from one machine or minute to the next, ratios much less. So each figure is the median,
+over several rounds, of the ratio of two rates that were measured directly after one another; who goes first
+alternates. Time is the process's own processor time, so that other programs on the machine hardly count, and the
+collector of cyclic garbage rests while the clock runs.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from attrs import frozen
+
+#: Bytes in a unit of ``ru_maxrss``, which counts KiB on Linux and bytes on macOS.
+_RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+
+
+@frozen
+class Figure:
+    """
+    One ratio, with the rates on both sides of it.
+
+    Attributes:
+        name: Under which it is known.
+        ratio: The rate over the baseline's rate, the median over the rounds.
+        rate: What was measured, units a second, the median.
+        baseline_rate: What it is compared with, units a second, the median.
+        unit: What is counted, for example ``events/s``.
+        peak_mib: The most memory that the process held by then, MiB.
+        of: What was measured, in words.
+        against: What it is compared with, in words.
+        least_ratio: The ratio to reach, or None where the figure only informs.
+        least_rate: The rate to reach, or None.
+    """
+
+    name: str
+    ratio: float
+    rate: float
+    baseline_rate: float
+    unit: str
+    peak_mib: float
+    of: str = ""
+    against: str = ""
+    least_ratio: float | None = None
+    least_rate: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the targets are met; None where there is none."""
+        if self.least_ratio is None and self.least_rate is None:
+            return None
+        return self.ratio >= (self.least_ratio or 0) and self.rate >= (self.least_rate or 0)
+
+    def record(self) -> dict[str, Any]:
+        """Give what ``--json`` prints."""
+        return {
+            "name": self.name,
+            "ratio": round(self.ratio, 3),
+            "rate": round(self.rate, 1),
+            "baseline_rate": round(self.baseline_rate, 1),
+            "unit": self.unit,
+            "peak_mib": round(self.peak_mib, 1),
+        }
+
+    def line(self) -> str:
+        """Give the figure as one line of JSON."""
+        return json.dumps(self.record())
+
+
+def compare(
+    name: str,
+    count: int,
+    measured: Callable[[], Callable[[], object]],
+    baseline: Callable[[], Callable[[], object]],
+    *,
+    unit: str = "events/s",
+    rounds: int = 9,
+    of: str = "",
+    against: str = "",
+    least_ratio: float | None = None,
+    least_rate: float | None = None,
+) -> Figure:
+    """
+    Time two things in turn.
+
+    Args:
+        name: The figure's name.
+        count: How many units one call settles; the same on both sides.
+        measured: Prepares one call and gives it; only the call it gives is timed.
+        baseline: The same for what it is compared with.
+        unit: What is counted.
+        rounds: How often both are timed, after one round that is not counted.
+        of: What is measured, in words.
+        against: What it is compared with, in words.
+        least_ratio: The ratio to reach.
+        least_rate: The rate to reach.
+    """
+    pairs = []
+    for number in range(rounds + 1):
+        if number % 2:
+            seconds, baseline_seconds = _seconds(measured), _seconds(baseline)
+        else:
+            baseline_seconds, seconds = _seconds(baseline), _seconds(measured)
+        if number:
+            pairs.append((seconds, baseline_seconds))
+    return Figure(
+        name=name,
+        ratio=median(baseline_seconds / seconds for seconds, baseline_seconds in pairs),
+        rate=median(count / seconds for seconds, _ in pairs),
+        baseline_rate=median(count / baseline_seconds for _, baseline_seconds in pairs),
+        unit=unit,
+        peak_mib=peak_mib(),
+        of=of,
+        against=against,
+        least_ratio=least_ratio,
+        least_rate=least_rate,
+    )
+
+
+def peak_mib() -> float:
+    """Give the most memory that this process has held so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT_BYTES / 2**20
+
+
+def _seconds(prepare: Callable[[], Callable[[], object]]) -> float:
+    call = prepare()
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.process_time()
+        kept = call()
+        seconds = time.process_time() - start
+    finally:
+        gc.enable()
+    # What the call made lives until the clock has stopped: freeing it is no part of the work.
+    del kept
+    return seconds
