@@ -8,7 +8,6 @@ The same source serves the event that earns (``e`` is the event) and the refund 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from math import lcm
 
 from loyalty.core.amounts import Rounding
@@ -147,12 +146,17 @@ def _factors(
             continue
         top, bottom = f"{name}_n{index}", f"{name}_d{index}"
         if factor.by_tier:
-            cases = [(i, tier.multiplier) for i, tier in enumerate(layout.programme.ladder.tiers)]
-            subject, otherwise = "tier", Fraction(1)
-        else:
-            field = str(factor.field)
-            cases = [(value_code(kind, field, value), share) for value, share in factor.table.items()]
-            subject, otherwise = f"e.f_{field}", factor.otherwise
+            # The tiers' factors stand side by side in the vector, so that the tier finds its own.
+            start = len(layout.parameters)
+            for tier in layout.programme.ladder.tiers:
+                layout.parameter(f"{rule.name}: {tier.name} factor", tier.multiplier.numerator)
+                layout.parameter(f"{rule.name}: {tier.name} factor per", tier.multiplier.denominator)
+            numerators.append(f"p[{start} + 2 * tier]")
+            denominators.append(f"p[{start + 1} + 2 * tier]")
+            continue
+        field = str(factor.field)
+        cases = [(value_code(kind, field, value), share) for value, share in factor.table.items()]
+        subject, otherwise = f"e.f_{field}", factor.otherwise
         head = "if"
         for code, share in cases:
             with w.block(f"{head} {subject} == {code}"):

@@ -7,9 +7,10 @@ allotments. Reviews and graces read metrics as of the end of the day before.
 
 from __future__ import annotations
 
-from loyalty.core.calendar import NEVER
+from loyalty.core.calendar import NEVER, Duration
 from loyalty.core.holders import Layer
 from loyalty.gamification.declaration import Badge
+from loyalty.programme.model import Role
 from loyalty.rules.expressions import Expression
 from loyalty.settlement.earning import Texts
 from loyalty.settlement.layout import (
@@ -21,32 +22,67 @@ from loyalty.settlement.layout import (
     REVIEW,
     Layout,
 )
-from loyalty.settlement.windows import count_now, period_source, period_start_source, reading
+from loyalty.settlement.windows import (
+    count_now,
+    month_of_day,
+    period_source,
+    period_start_source,
+    read_into_locals,
+)
 from loyalty.settlement.writer import Writer
 from loyalty.tiers.declaration import Landing, Needs, Promote, Review
 
 
 def write_boundary(w: Writer, layout: Layout, texts: Texts) -> None:
-    """Write ``enrol``, ``boundary`` and ``after_event``, and for partners what moves their standing."""
+    """Write ``enrol`` and ``boundary``, and for partners what moves their standing."""
     partner = layout.layer is Layer.PARTNER
     if partner:
-        _write_qualified(w, layout, texts)
-        _write_standing(w, layout)
+        _write_standing(w, layout, texts)
     _write_enrol(w, layout)
-    _write_next_due(w, layout)
     with w.block("def boundary(s, m, o, through)"):
         w.line("p = m.p")
         with w.block("while s.next_due <= through"):
             w.line("day = s.next_due")
-            if partner:
-                _write_override_end(w, layout)
-                _write_review(w, layout)
-            _write_wallets(w, layout)
-            if partner:
-                _write_allotments(w, layout)
-            w.line("s.next_due = next_due(s, m)")
+            with month_of_day(w):
+                if partner:
+                    _write_override_end(w, layout)
+                    _write_review(w, layout)
+                _write_wallets(w, layout)
+                if partner:
+                    _write_allotments(w, layout)
+            _write_next_due(w, layout)
     w.line("")
-    _write_after_event(w, layout, texts)
+
+
+def write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
+    """Write what is looked at after each event, as part of the step: promotion, then badges."""
+    kinds: dict[Role, list[int]] = {role: [] for role in Role}
+    for code, kind in enumerate(layout.programme.events.values()):
+        kinds[kind.role].append(code)
+    looked_at = [*kinds[Role.NONE], *kinds[Role.FOLLOWS]]
+    if layout.layer is Layer.PARTNER and _promotes_at_once(layout):
+        condition = _kind_is_one_of(layout, [*looked_at, *kinds[Role.ENDS]])
+        with w.block(f"if s.tier < {len(layout.programme.ladder.tiers) - 1} and {condition}"):
+            _write_qualified(w, layout, texts, "day")
+            with w.block("if level > s.tier"):
+                w.trace("promoted", "s.tier", "level")
+                w.line("s.tier = level")
+                w.line("s.grace_end = NEVER")
+                w.line(f"restand(s, o, {_label(layout, PROMOTION)}, -1)")
+    badges = [(i, badge) for i, badge in enumerate(layout.programme.badges) if badge.layer is layout.layer]
+    if badges:
+        with w.block(f"if {_kind_is_one_of(layout, looked_at)}"):
+            _write_badges(w, layout, badges, texts)
+
+
+def _promotes_at_once(layout: Layout) -> bool:
+    return layout.programme.ladder.promote is Promote.AT_ONCE and len(layout.programme.ladder.tiers) > 1
+
+
+def _kind_is_one_of(layout: Layout, codes: list[int]) -> str:
+    if len(codes) == len(layout.programme.events):
+        return "e.kind >= 0"
+    return "(" + (" or ".join(f"e.kind == {code}" for code in sorted(codes)) or "False") + ")"
 
 
 def _label(layout: Layout, name: str) -> int:
@@ -70,33 +106,34 @@ def _names(needs: Needs) -> set[str]:
     return names
 
 
-def _metric_values(w: Writer, layout: Layout, names: set[str], day: str) -> dict[str, str]:
-    return {
-        metric.name: reading(w, layout, index, metric, day)
-        for index, metric in enumerate(layout.metrics)
-        if metric.name in names
-    }
-
-
-def _write_qualified(w: Writer, layout: Layout, texts: Texts) -> None:
+def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> None:
+    """Write the highest tier whose needs are met as of the end of *day* into ``level``."""
     tiers = layout.programme.ladder.tiers
-    with w.block("def qualified(s, m, day)"):
-        w.line("p = m.p")
-        names = {name for tier in tiers if tier.needs for name in _names(tier.needs)}
-        values = _metric_values(w, layout, names, "day")
-        for level in range(len(tiers) - 1, 0, -1):
-            needs = tiers[level].needs
-            if needs is None:
-                continue
-            with w.block(f"if {_needs_source(needs, values, texts)}"):
-                w.line(f"return {level}")
-        w.line("return 0")
-    w.line("")
+    names = {name for tier in tiers if tier.needs for name in _names(tier.needs)}
+    values = read_into_locals(w, layout, names, day)
+    head = "if"
+    for level in range(len(tiers) - 1, 0, -1):
+        needs = tiers[level].needs
+        if needs is not None:
+            with w.block(f"{head} {_needs_source(needs, values, texts)}"):
+                w.line(f"level = {level}")
+            head = "elif"
+    if head == "if":
+        w.line("level = 0")
+    else:
+        with w.block("else"):
+            w.line("level = 0")
 
 
-def _write_standing(w: Writer, layout: Layout) -> None:
-    """Write how a changed tier is posted: one unit of the new tier in, one of the old out."""
+def _write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
+    """Write how standing moves; a change of the tier in force is one unit of the new tier in, one of the old out."""
     base = layout.names.tier_asset
+    with w.block("def qualified(s, m, day)"):
+        with month_of_day(w):
+            w.line("p = m.p")
+            _write_qualified(w, layout, texts, "day")
+        w.line("return level")
+    w.line("")
     with w.block("def restand(s, o, label, at)"):
         w.line("new = s.manual if s.manual >= 0 else s.tier")
         w.line("old = s.effective")
@@ -106,18 +143,6 @@ def _write_standing(w: Writer, layout: Layout) -> None:
                 w.line(f"put(o, (label, {base} + old, STANDING, PROGRAMME_STANDING, 1, NEVER, at))")
             with w.block("if new > 0"):
                 w.line(f"put(o, (label, {base} + new, PROGRAMME_STANDING, STANDING, 1, NEVER, at))")
-    w.line("")
-    with w.block("def promote(s, m, o, day)"):
-        if layout.programme.ladder.promote is Promote.AT_ONCE and len(layout.programme.ladder.tiers) > 1:
-            with w.block(f"if s.tier < {len(layout.programme.ladder.tiers) - 1}"):
-                w.line("level = qualified(s, m, day)")
-                with w.block("if level > s.tier"):
-                    w.trace("promoted", "s.tier", "level")
-                    w.line("s.tier = level")
-                    w.line("s.grace_end = NEVER")
-                    w.line(f"restand(s, o, {_label(layout, PROMOTION)}, -1)")
-        else:
-            w.line("return")
     w.line("")
     with w.block("def re_evaluate(s, m, o, day)"):
         w.line("level = qualified(s, m, day)")
@@ -149,7 +174,7 @@ def _next_review_source(layout: Layout, review: Review, day: str) -> str:
 
 
 def _write_enrol(w: Writer, layout: Layout) -> None:
-    with w.block("def enrol(s, m, day)"):
+    with w.block("def enrol(s, m, day)"), month_of_day(w):
         w.line("s.anchor = day")
         if layout.layer is Layer.PARTNER:
             review = layout.programme.ladder.review
@@ -157,36 +182,36 @@ def _write_enrol(w: Writer, layout: Layout) -> None:
                 w.line(f"s.next_review = {_next_review_source(layout, review, 'day')}")
                 w.line("s.next_due = min(s.next_due, s.next_review)")
             for index, allotment in enumerate(layout.programme.allotments):
-                start = period_start_source(
-                    layout, allotment.every, f"{period_source(layout, allotment.every, 'day')} + 1"
-                )
-                w.line(f"m.badges[{len(layout.programme.badges) + index}].held = {start}")
-                w.line(f"s.next_due = min(s.next_due, {start})")
+                number = f"{period_source(layout, allotment.every, 'day')} + 1"
+                w.line(f"s.n{index} = {period_start_source(layout, allotment.every, number)}")
+                w.line(f"s.next_due = min(s.next_due, s.n{index})")
     w.line("")
 
 
 def _write_next_due(w: Writer, layout: Layout) -> None:
-    with w.block("def next_due(s, m)"):
-        w.line("due = NEVER")
-        if layout.layer is Layer.PARTNER:
-            w.line("due = min(due, s.manual_end)")
-            w.line("due = min(due, s.grace_end)")
-            w.line("due = min(due, s.next_review)")
-            for index in range(len(layout.programme.allotments)):
-                w.line(f"due = min(due, m.badges[{len(layout.programme.badges) + index}].held)")
-        for currency in layout.programme.currencies.values():
-            if currency.expires:
-                w.line(f"due = min(due, first_day(m, {layout.currency[currency.name]}))")
-        for index, (c, pending) in enumerate(layout.pending):
-            bucket = len(layout.currency) + index
-            w.line(f"earned = first_day(m, {bucket})")
-            with w.block("if earned < NEVER"):
-                if pending.duration:
-                    length = pending.duration
-                    w.line(f"due = min(due, maturity(m, earned, {length.days}, {length.months}))")
+    """Write the next day on which anything is due into ``s.next_due``."""
+    sources = []
+    if layout.layer is Layer.PARTNER:
+        sources += ["s.manual_end", "s.grace_end", "s.next_review"]
+        sources += [f"s.n{index}" for index in range(len(layout.programme.allotments))]
+    sources += [f"m.days[{layout.currency[c.name]}][0]" for c in layout.programme.currencies.values() if c.expires]
+    w.line("due = NEVER")
+    for source in sources:
+        w.line(f"other = {source}")
+        with w.block("if other < due"):
+            w.line("due = other")
+    for index, (c, pending) in enumerate(layout.pending):
+        w.line(f"earned = m.days[{len(layout.currency) + index}][0]")
+        with w.block("if earned < END"):
+            if pending.duration:
+                w.line(f"due = min(due, {_maturity_source(pending.duration, 'earned')})")
+            if not layout.matures_first(c, pending):
                 w.line(f"due = min(due, lot_day(m, {c}, earned))")
-        w.line("return due")
-    w.line("")
+    w.line("s.next_due = due")
+
+
+def _maturity_source(length: Duration, day: str) -> str:
+    return f"{day} + {length.days}" if length.days else f"add_months(m, {day}, {length.months})"
 
 
 def _write_override_end(w: Writer, layout: Layout) -> None:
@@ -226,20 +251,24 @@ def _write_wallets(w: Writer, layout: Layout) -> None:
     expiry, activation = _label(layout, EXPIRY), _label(layout, ACTIVATION)
     for currency in layout.programme.currencies.values():
         if currency.expires:
-            w.line(f"expire_available(m, o, {expiry}, {layout.currency[currency.name]}, day)")
-    for index, (c, _) in enumerate(layout.pending):
-        w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, day)")
+            c = layout.currency[currency.name]
+            with w.block(f"if m.days[{c}][0] <= day"):
+                w.line(f"expire_available(m, o, {expiry}, {c}, day)")
+    for index, (c, pending) in enumerate(layout.pending):
+        if not layout.matures_first(c, pending):
+            w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, day)")
     for index, (c, pending) in enumerate(layout.pending):
         if pending.duration:
-            length = pending.duration
-            bucket = len(layout.currency) + index
-            w.line(f"activate(m, o, {activation}, {c}, {bucket}, {length.days}, {length.months}, day)")
+            length, bucket = pending.duration, len(layout.currency) + index
+            # Nothing of a day can mature within the length, so most days need no look at the bucket.
+            with w.block(f"if m.days[{bucket}][0] + {length.days or 28 * length.months} <= day"):
+                w.line(f"activate(m, o, {activation}, {c}, {bucket}, {length.days}, {length.months}, day)")
 
 
 def _write_allotments(w: Writer, layout: Layout) -> None:
     names = [tier.name for tier in layout.programme.ladder.tiers]
     for index, allotment in enumerate(layout.programme.allotments):
-        cell = f"m.badges[{len(layout.programme.badges) + index}].held"
+        cell = f"s.n{index}"
         c = layout.currency[allotment.currency]
         with w.block(f"if {cell} <= day"):
             number = f"{period_source(layout, allotment.every, 'day')} + 1"
@@ -260,34 +289,25 @@ def _write_allotments(w: Writer, layout: Layout) -> None:
                 w.line(f"earn_available(m, o, {label}, {c}, amount, lot_day(m, {c}, day), day, ISSUED)")
 
 
-def _write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
-    badges = [(i, badge) for i, badge in enumerate(layout.programme.badges) if badge.layer is layout.layer]
-    with w.block("def after_event(s, m, o, day)"):
-        w.line("p = m.p")
-        if layout.layer is Layer.PARTNER:
-            w.line("promote(s, m, o, day)")
-        if badges:
-            values = _metric_values(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "day")
-            gifts = sorted({layout.currency[c] for _, badge in badges for c in badge.give})
-            for c in gifts:
-                w.line(f"gift_{c} = 0")
-            for index, badge in badges:
-                needs = _needs_source(badge.needs, values, texts)
-                w.line(f"deserved_{index} = m.badges[{index}].held == 0 and ({needs})")
-            for index, badge in badges:
-                with w.block(f"if deserved_{index}"):
-                    _write_badge(w, layout, index, badge)
-            for currency, c in layout.currency.items():
-                if c in gifts:
-                    for metric_index, metric in layout.earned_metrics(currency):
-                        with w.block(f"if gift_{c} > 0"):
-                            count_now(w, layout, metric_index, metric, f"gift_{c}")
-    w.line("")
+def _write_badges(w: Writer, layout: Layout, badges: list[tuple[int, Badge]], texts: Texts) -> None:
+    values = read_into_locals(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "day")
+    gifts = [c for c in layout.programme.currencies if any(c in badge.give for _, badge in badges)]
+    for name in gifts:
+        w.line(f"gift_{layout.currency[name]} = 0")
+    for index, badge in badges:
+        w.line(f"deserved_{index} = s.b{index} == 0 and ({_needs_source(badge.needs, values, texts)})")
+    for index, badge in badges:
+        with w.block(f"if deserved_{index}"):
+            _write_badge(w, layout, index, badge)
+    for name in gifts:
+        for metric_index, metric in layout.earned_metrics(name):
+            with w.block(f"if gift_{layout.currency[name]} > 0"):
+                count_now(w, layout, metric_index, metric, f"gift_{layout.currency[name]}")
 
 
 def _write_badge(w: Writer, layout: Layout, index: int, badge: Badge) -> None:
     label = _label(layout, f"@badge.{badge.name}")
-    w.line(f"m.badges[{index}].held = 1")
+    w.line(f"s.b{index} = 1")
     w.line(f"put(o, ({label}, {layout.names.badge_asset + index}, PROGRAMME_STANDING, STANDING, 1, NEVER, -1))")
     w.trace("badge", index)
     for currency, amount in badge.give.items():

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from loyalty.core.calendar import FIRST_DAY
+from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
-from loyalty.rules.declaration import Group, OnEnd, Rule, Take
+from loyalty.rules.declaration import Cap, Group, OnEnd, Rule, Take
 from loyalty.rules.expressions import Expression, emit
 from loyalty.settlement.awards import award_uses_measure, write_award
 from loyalty.settlement.layout import Key, Layout
@@ -64,35 +64,69 @@ class Texts:
 
 
 def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
-    """Write ``on_KIND(e, s, m, o)``."""
+    """Write what an event ``e`` of the kind earns and counts, as part of the step."""
     rules = layout.rules.get(kind, [])
     counted = layout.metrics_of(kind)
-    with w.block(f"def on_{mangle(kind)}(e, s, m, o)"):
-        w.line("p = m.p")
-        w.line("day = e.day")
-        w.line(f"tier = {'s.before' if layout.layer is Layer.PARTNER else 'e.tier'}")
-        read_into_locals(w, layout, _metrics_read(layout, rules), "day")
-        w.line("row = s.row_count")
-        if layout.tracked(kind):
-            _write_row(w, layout, kind, rules)
-        first = layout.parameter("programme starts", layout.programme.first_day)
-        last = layout.parameter("programme ends", layout.programme.last_day or 2**31 - 2)
-        with w.block(f"if day < {first} or day > {last}"):
-            w.trace("outside", "day")
-            w.line("return")
-        for currency in sorted({c for rule in rules for c in rule.give[layout.layer]}, key=layout.currency.__getitem__):
-            c = layout.currency[currency]
-            w.line(f"earned_{c} = 0")
-            w.line(f"lot_{c} = m.expiry[{c}][day - {FIRST_DAY}]")
-        for unit in _stacked(layout, rules):
-            _write_unit(w, layout, unit, texts)
-        for currency in {c for rule in rules for c in rule.give[layout.layer]}:
-            for index, metric in layout.earned_metrics(currency):
-                with w.block(f"if earned_{layout.currency[currency]} > 0"):
-                    count_now(w, layout, index, metric, f"earned_{layout.currency[currency]}")
+    w.line(f"tier = {'s.before' if layout.layer is Layer.PARTNER else 'e.tier'}")
+    read_into_locals(w, layout, metric_names(layout, *(part for r in rules for part in (r.when, r.of))), "day")
+    if layout.tracked(kind):
+        _write_row(w, layout, kind, rules)
+    if not rules and not counted:
+        return
+    first = layout.parameter("programme starts", layout.programme.first_day)
+    last = layout.parameter("programme ends", layout.programme.last_day or NEVER - 1)
+    with w.block(f"if {first} <= day <= {last}"):
+        _write_paying(w, layout, rules, texts)
         for index, metric in counted:
             _write_count(w, layout, kind, index, metric, texts)
-    w.line("")
+    if w.traced:
+        with w.block("else"):
+            w.trace("outside", "day")
+
+
+def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) -> None:
+    """Write all rules, then what they add up to in wallets, pending and metrics."""
+    currencies = sorted({c for rule in rules for c in rule.give[layout.layer]}, key=layout.currency.__getitem__)
+    pendings = [
+        (index, c, pending)
+        for index, (c, pending) in enumerate(layout.pending)
+        if any(
+            layout.currency[name] == c and waiting == pending
+            for rule in rules
+            for name, waiting in rule.pending.items()
+        )
+    ]
+    for currency in currencies:
+        c = layout.currency[currency]
+        w.line(f"earned_{c} = credit_{c} = 0")
+        w.line(f"lot_{c} = {layout.lot_source(currency, 'day')}")
+    for index, _, pending in pendings:
+        w.line(f"wait_{index} = 0")
+        if pending.duration:
+            length = pending.duration
+            matures = f"day + {length.days}" if length.days else f"add_months(m, day, {length.months})"
+            w.line(f"matures_{index} = {matures}")
+    for unit in _stacked(layout, rules):
+        _write_unit(w, layout, unit, texts)
+    for index, _, pending in pendings:
+        with w.block(f"if wait_{index} > 0"):
+            w.line(f"add_bucket(m, {len(layout.currency) + index}, day, wait_{index})")
+            if pending.duration:
+                with w.block(f"if matures_{index} < s.next_due"):
+                    w.line(f"s.next_due = matures_{index}")
+    for currency in currencies:
+        c = layout.currency[currency]
+        with w.block(f"if credit_{c} > 0"):
+            w.line(f"add_bucket(m, {c}, lot_{c}, credit_{c})")
+        metrics = layout.earned_metrics(currency)
+        if not metrics and layout.programme.currencies[currency].expires is None:
+            continue
+        with w.block(f"if earned_{c} > 0"):
+            if layout.programme.currencies[currency].expires:
+                with w.block(f"if lot_{c} < s.next_due"):
+                    w.line(f"s.next_due = lot_{c}")
+            for index, metric in metrics:
+                count_now(w, layout, index, metric, f"earned_{c}")
 
 
 def mangle(kind: str) -> str:
@@ -111,12 +145,9 @@ def rule_code(layout: Layout, rule: Rule) -> int:
     return layout.names.label_code[rule.name]
 
 
-def _metrics_read(layout: Layout, rules: list[Rule]) -> set[str]:
-    return metric_names(layout, *(part for rule in rules for part in (rule.when, rule.of)))
-
-
 def _write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
     """Record what a refund, an end or a follow-up of this event will need."""
+    w.line("row = s.row_count")
     w.line("room(m.rows, row)")
     w.line("s.row_count = row + 1")
     w.line("r = m.rows[row]")
@@ -136,9 +167,8 @@ def _write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
         w.line(f"r.k{key.index} = e.k{key.index}")
     if any(rule.on_end is OnEnd.REVERSE for rule in rules):
         key = chain_key(layout, kind)
-        w.line(f"chain = m.keys[{key.index}][{key.slot}]")
-        w.line("r.previous = chain.a - 1")
-        w.line("chain.a = row + 1")
+        w.line(f"r.previous = {key.at('a')} - 1")
+        w.line(f"{key.at('a')} = row + 1")
 
 
 def row_attributes(layout: Layout, kind: str) -> list[str]:
@@ -229,14 +259,14 @@ def _applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[N
         require(texts.source(rule.when, rule.on), "'when'")
     if rule.once_per is not None:
         once = layout.key(("once", rule.name), [rule.on], rule.once_per)
-        require(f"m.keys[{once.index}][{once.slot}].a == 0", "'once_per'")
+        require(f"{once.at('a')} == 0", "'once_per'")
     if rule.cooldown is not None:
         rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
-        over = f"m.keys[{rest.index}][{rest.slot}].a"
+        over = rest.at("a")
         require(f"{'e.instant' if rule.cooldown.length.hours else 'day'} >= {over}", "'cooldown'", over)
     if rule.streak is not None:
         _write_streak(w, layout, rule)
-        require(f"complete_{code}", "'streak'", f"m.keys[{_streak_key(layout, rule)}][0].b")
+        require(f"complete_{code}", "'streak'", _streak_key(layout, rule).at("b"))
     if w.traced:
         w.line(f"tried_{code} = True")
     yield
@@ -247,22 +277,22 @@ def _applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[N
                 w.trace("skip", code, *reason)
 
 
-def _streak_key(layout: Layout, rule: Rule) -> int:
-    return layout.key(("streak", rule.name), [rule.on], ()).index
+def _streak_key(layout: Layout, rule: Rule) -> Key:
+    return layout.key(("streak", rule.name), [rule.on], ())
 
 
 def _write_streak(w: Writer, layout: Layout, rule: Rule) -> None:
     if rule.streak is None:
         return
     code = rule_code(layout, rule)
-    w.line(f"run = m.keys[{_streak_key(layout, rule)}][0]")
-    w.line(f"now = {period_source(layout, rule.streak.every, 'day')}")
+    period, run = (_streak_key(layout, rule).at(column) for column in "ab")
+    now = period_source(layout, rule.streak.every, "day")
     w.line(f"complete_{code} = False")
-    with w.block("if run.a != now + 1"):
-        w.line("run.b = run.b + 1 if run.a == now else 1")
-        w.line("run.a = now + 1")
+    with w.block(f"if {period} != {now} + 1"):
+        w.line(f"{run} = {run} + 1 if {period} == {now} else 1")
+        w.line(f"{period} = {now} + 1")
         length = layout.parameter(f"{rule.name}: streak length", rule.streak.length)
-        w.line(f"complete_{code} = run.b {f'% {length} == 0' if rule.streak.repeat else f'== {length}'}")
+        w.line(f"complete_{code} = {run} {f'% {length} == 0' if rule.streak.repeat else f'== {length}'}")
 
 
 def _award_name(layout: Layout, rule: Rule, currency: str) -> str:
@@ -282,21 +312,24 @@ def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
         write_award(w, layout, rule, currency, name, code)
         for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
             limit = layout.parameter(f"{rule.name}: cap", cap.amount)
+            if key is None:
+                head = limit
+            else:
+                head = f"left_{name}_{place}"
+                w.line(f"{head} = {limit} - {_used(layout, cap, key)}")
             if w.traced:
                 w.line(f"before = {name}")
-            if key is None:
-                w.line(f"used_{name}_{place} = 0")
-            else:
-                cell = f"m.keys[{key.index}][{key.slot}]"
-                if cap.period:
-                    w.line(f"cap_{name}_{place} = {period_source(layout, cap.period, 'day')}")
-                    w.line(f"used_{name}_{place} = {cell}.b if {cell}.a == cap_{name}_{place} else 0")
-                else:
-                    w.line(f"used_{name}_{place} = {cell}.b")
-            with w.block(f"if {name} > {limit} - used_{name}_{place}"):
+            with w.block(f"if {name} > {head}"):
                 # Headroom can be below zero only after a cap was lowered; such a cap gives nothing.
-                w.line(f"{name} = max(0, {limit} - used_{name}_{place})")
-            w.trace("cap", code, c, place, limit, f"used_{name}_{place}", "before", name)
+                w.line(f"{name} = {head} if {head} > 0 else 0")
+            w.trace("cap", code, c, place, limit, f"{limit} - {head}", "before", name)
+
+
+def _used(layout: Layout, cap: Cap, key: Key) -> str:
+    """Give the source of what the cap's key used in the period of ``day``."""
+    if cap.period is None:
+        return key.at("b")
+    return f"({key.at('b')} if {key.at('a')} == {period_source(layout, cap.period, 'day')} else 0)"
 
 
 def _write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
@@ -311,7 +344,7 @@ def _write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
     marks: list[str] = []
     if rule.once_per is not None:
         once = layout.key(("once", rule.name), [rule.on], rule.once_per)
-        marks.append(f"m.keys[{once.index}][{once.slot}].a = 1")
+        marks.append(f"{once.at('a')} = 1")
     if rule.cooldown is not None:
         rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
         length = rule.cooldown.length
@@ -321,7 +354,7 @@ def _write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
             after = f"add_months(m, day, {layout.parameter(f'{rule.name}: cooldown months', length.months)})"
         else:
             after = f"day + {layout.parameter(f'{rule.name}: cooldown days', length.days)}"
-        marks.append(f"m.keys[{rest.index}][{rest.slot}].a = {after}")
+        marks.append(f"{rest.at('a')} = {after}")
     if marks:
         with w.block("if " + " or ".join(f"{name} > 0" for name in names)):
             for mark in marks:
@@ -332,30 +365,30 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
     """Write the payment of one award: caps used, credit, and the row that a reversal will read."""
     code = rule_code(layout, rule)
     c = layout.currency[currency]
-    for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
+    for cap, key in layout.caps_of(rule, currency):
         if key is None:
             continue
-        w.line(f"cell = m.keys[{key.index}][{key.slot}]")
         if cap.period:
-            w.line(f"cell.a = cap_{name}_{place}")
-        w.line(f"cell.b = used_{name}_{place} + {name}")
+            now = period_source(layout, cap.period, "day")
+            with w.block(f"if {key.at('a')} != {now}"):
+                w.line(f"{key.at('a')} = {now}")
+                w.line(f"{key.at('b')} = 0")
+        w.line(f"{key.at('b')} += {name}")
     w.line(f"earned_{c} += {name}")
     pending = rule.pending.get(currency)
     bucket, matures = -1, "0"
     if pending is None:
-        w.line(f"earn_available(m, o, {code}, {c}, {name}, lot_{c}, -1, ISSUED)")
+        w.line(f"put(o, ({code}, {c}, ISSUED, AVAILABLE, {name}, lot_{c}, -1))")
+        with w.block(f"if m.arrears[{c}] > 0"):
+            w.line(f"credit_{c} += repay(m, o, {code}, {c}, {name}, lot_{c}, -1)")
+        with w.block("else"):
+            w.line(f"credit_{c} += {name}")
     else:
         bucket = layout.pending_bucket(currency, pending)
-        w.line(f"m.wallets[{c}].pending += {name}")
-        w.line(f"add_bucket(m, {bucket}, day, {name})")
+        index = bucket - len(layout.currency)
+        matures = f"matures_{index}" if pending.duration else "NEVER"
         w.line(f"put(o, ({code}, {c}, ISSUED, PENDING, {name}, lot_{c}, -1))")
-        if pending.duration:
-            w.line(f"matures = maturity(m, day, {pending.duration.days}, {pending.duration.months})")
-            matures = "matures"
-            w.line("s.next_due = min(s.next_due, matures)")
-        else:
-            matures = "NEVER"
-    w.line(f"s.next_due = min(s.next_due, lot_{c})")
+        w.line(f"wait_{index} += {name}")
     w.trace("paid", code, c, name, "ISSUED", bucket, f"lot_{c}", matures)
     if layout.tracked(rule.on):
         leg = next(leg for leg in layout.legs if leg.rule is rule and leg.currency == currency)
@@ -386,30 +419,33 @@ def _write_count(w: Writer, layout: Layout, kind: str, index: int, metric: Metri
             count_now(w, layout, index, metric, "amount")
         elif metric.measure is Measure.DISTINCT and metric.by:
             key = layout.key(("distinct", metric.name), [kind], [metric.by])
-            count_distinct(w, layout, index, metric, key.slot, key.index)
+            count_distinct(w, layout, index, metric, key)
 
 
 def write_in_force(w: Writer, layout: Layout, kind: str, index: int, metric: Metric) -> None:
     """Write how a certification comes into force for a metric that counts while it is not ended."""
     key = force_key(layout, kind, metric)
-    w.line(f"cell = m.keys[{key.index}][{key.slot}]")
-    with w.block("if cell.a == 0"):
-        w.line("cell.a = 1")
-        if metric.measure is Measure.DISTINCT and metric.by:
-            value = layout.key(("value", metric.name), [kind], [metric.by])
-            w.line(f"cell.b = {value.slot}")
-            w.line(f"holds = m.keys[{value.index}][{value.slot}]")
-            w.line("holds.a += 1")
-            with w.block("if holds.a == 1"):
-                w.line(f"m.metrics[{index}].total += 1")
+    with w.block(f"if {key.at('a')} == 0"):
+        w.line(f"{key.at('a')} = 1")
+        if metric.measure is Measure.DISTINCT:
+            holds = value_key(layout, kind, metric).at("a")
+            w.line(f"{holds} += 1")
+            with w.block(f"if {holds} == 1"):
+                w.line(f"s.t{index} += 1")
         else:
-            w.line(f"m.metrics[{index}].total += 1")
+            w.line(f"s.t{index} += 1")
 
 
 def force_key(layout: Layout, kind: str, metric: Metric) -> Key:
     """Give the key table of what is in force for a metric; all kinds that end the same kind share its key."""
     endings = layout.kinds_about(kind, Role.ENDS)
     return layout.key(("force", metric.name), [kind, *(k.name for k in endings)], endings[0].by)
+
+
+def value_key(layout: Layout, kind: str, metric: Metric) -> Key:
+    """Give the key table that counts, for each value of a metric of what is in force, the keys with that value."""
+    endings = layout.kinds_about(kind, Role.ENDS)
+    return layout.key(("value", metric.name), [kind, *(k.name for k in endings)], [metric.by] if metric.by else [])
 
 
 def chain_key(layout: Layout, kind: str) -> Key:

@@ -17,11 +17,12 @@ from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
 from loyalty.rules.expressions import helpers
 from loyalty.settlement import runtime
-from loyalty.settlement.boundary import write_boundary
+from loyalty.settlement.boundary import write_after_event, write_boundary
 from loyalty.settlement.earning import Texts, mangle, write_earning
 from loyalty.settlement.encode import Encoder
 from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
+from loyalty.settlement.windows import month_of_day
 from loyalty.settlement.writer import Writer
 
 #: The helpers of expressions that generated source may call.
@@ -96,20 +97,19 @@ def step_source(layout: Layout, texts: Texts, *, traced: bool) -> str:
     write_boundary(w, layout, texts)
     kinds = list(layout.programme.events.values())
     for kind in kinds:
-        write_earning(w, layout, kind.name, texts)
         if kind.role is Role.REFUNDS:
             write_refund(w, layout, kind, texts)
         elif kind.role is Role.ENDS:
             write_end(w, layout, kind)
         elif kind.role is Role.FOLLOWS:
             write_follow(w, layout, kind)
-    _write_step(w, layout)
+    _write_step(w, layout, texts)
     legend = [f"# p[{index}] is {name}: {layout.parameters[index]}" for index, name in enumerate(layout.legend)]
     return "\n".join([*legend, "", w.text])
 
 
 def namespace(primitives: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the names that generated source runs among: constants, runtime functions, and the two primitives."""
+    """Give the names that generated source runs among: constants, runtime functions, and the primitives."""
     return {
         **runtime.CONSTANTS,
         **runtime.FUNCTIONS,
@@ -119,41 +119,38 @@ def namespace(primitives: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _compile(source: str, name: str) -> dict[str, Any]:
-    functions = namespace({"put": runtime.put, "room": runtime.room})
+    functions = namespace(runtime.PRIMITIVES)
     exec(compile(source, name, "exec"), functions)
     return functions
 
 
-def _write_step(w: Writer, layout: Layout) -> None:
+def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
     """Write the dispatch over kinds; effects on earlier events come before what the event itself earns."""
     partner = layout.layer is Layer.PARTNER
     with w.block("def step(e, s, m, o)"):
-        with w.block("if e.day >= s.next_due"):
-            w.line("boundary(s, m, o, e.day)")
+        w.line("day = e.day")
+        with w.block("if day >= s.next_due"):
+            w.line("boundary(s, m, o, day)")
         with w.block(f"if s.anchor < 0 and e.kind != {REDEEM_ITEM}"):
-            w.line("enrol(s, m, e.day)")
+            w.line("enrol(s, m, day)")
         if partner:
             # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
             with w.block("if e.instant != s.instant"):
                 w.line("s.instant = e.instant")
                 w.line("s.before = s.effective")
-        head = "if"
-        for code, kind in enumerate(layout.programme.events.values()):
-            name = mangle(kind.name)
-            with w.block(f"{head} e.kind == {code}"):
-                earns = bool(layout.rules.get(kind.name) or layout.metrics_of(kind.name))
-                if kind.role in (Role.REFUNDS, Role.ENDS, Role.FOLLOWS):
-                    verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}[kind.role]
-                    w.line(f"{verb}_{name}(e, s, m, o)")
-                if earns or kind.role is Role.NONE or layout.tracked(kind.name):
-                    w.line(f"on_{name}(e, s, m, o)")
-                if kind.role in (Role.NONE, Role.FOLLOWS):
-                    w.line("after_event(s, m, o, e.day)")
-                elif kind.role is Role.ENDS and partner:
-                    w.line("promote(s, m, o, e.day)")
-            head = "elif"
-        with w.block(f"{head} e.kind == {REDEEM_ITEM}"):
-            w.line(f"redeem(m, o, {layout.names.label_code[REDEEM]}, e.currency, e.amount)")
-        if partner:
-            with w.block(f"elif e.kind == {OVERRIDE_ITEM}"):
-                w.line("override(e, s, o)")
+        w.line("p = m.p")
+        with month_of_day(w):
+            head = "if"
+            for code, kind in enumerate(layout.programme.events.values()):
+                with w.block(f"{head} e.kind == {code}"):
+                    verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}.get(kind.role)
+                    if verb:
+                        w.line(f"{verb}_{mangle(kind.name)}(e, s, m, o)")
+                    write_earning(w, layout, kind.name, texts)
+                head = "elif"
+            with w.block(f"{head} e.kind == {REDEEM_ITEM}"):
+                w.line(f"redeem(m, o, {layout.names.label_code[REDEEM]}, e.currency, e.amount)")
+            if partner:
+                with w.block(f"elif e.kind == {OVERRIDE_ITEM}"):
+                    w.line("override(e, s, o)")
+            write_after_event(w, layout, texts)

@@ -30,7 +30,7 @@ class HolderRun:
         self.holder = holder
         self._step = steps.layers[holder.layer]
         layout = self._step.layout
-        self.scalars: Any = scalars()
+        self.scalars: Any = scalars(layout)
         self.memory = Memory(layout)
         self.events = 0
         self.last_key: OrderKey = ()
@@ -93,8 +93,7 @@ class HolderRun:
 
     def available(self, currency: int) -> int:
         """Give what is available of a currency, minor units."""
-        amount: int = self.memory.wallets[currency].available
-        return amount
+        return sum(self.memory.amounts[currency])
 
     @property
     def tier(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import Factory, define, field, frozen
 
-from loyalty.core.calendar import Period
+from loyalty.core.calendar import NEVER, Period
 from loyalty.core.holders import Layer
 from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.rules.declaration import ByField, Cap, KeyPart, OnEnd, Pending, Rule, Subject
@@ -59,15 +59,14 @@ class Names:
 
 @frozen
 class Key:
-    """One keyed table of a holder: the parts that make its key; an empty key has the slot 0 alone."""
+    """One keyed table of a holder: the parts that make its key; what has none is a pair of the holder's scalars."""
 
     index: int
     parts: tuple[KeyPart, ...]
 
-    @property
-    def slot(self) -> str:
-        """Python source of the slot in the step."""
-        return f"e.k{self.index}" if self.parts else "0"
+    def at(self, column: str) -> str:
+        """Give the source that reads column ``a`` or ``b`` at the key of the event or row ``e``."""
+        return f"m.keys[{self.index}][e.k{self.index}].{column}" if self.parts else f"s.c{self.index}_{column}"
 
 
 @frozen
@@ -160,6 +159,36 @@ class Layout:
             or (bool(self.kinds_about(kind, Role.ENDS)) and any(rule.on_end is OnEnd.REVERSE for rule in rules))
             or any(pending.until_kind for rule in rules for pending in rule.pending.values())
         )
+
+    def scalars(self) -> dict[str, int]:
+        """Give the scalars that this layer adds to a holder's, with what they are before the first event."""
+        return {
+            **{f"t{i}": 0 for i in range(len(self.metrics))},
+            **{f"q{i}": -1 for i in range(len(self.metrics))},
+            **{f"b{i}": 0 for i in range(len(self.programme.badges))},
+            **{f"n{i}": NEVER for i in range(len(self.programme.allotments))},
+            **{f"c{key.index}_{column}": 0 for key in self.keys if not key.parts for column in "ab"},
+        }
+
+    def lot_source(self, currency: str, day: str) -> str:
+        """Give the source of the expiry day of what is earned on *day*."""
+        expires = self.programme.currencies[currency].expires
+        if expires is None:
+            return "NEVER"
+        if expires.after.days and expires.at_end_of is None:
+            return f"{day} + {self.parameter(f'{currency}: usable days', expires.after.days + 1)}"
+        return f"lot_day(m, {self.currency[currency]}, {day})"
+
+    def matures_first(self, c: int, pending: Pending) -> bool:
+        """Tell whether what is pending in this way always matures before it can expire."""
+        expires = self.programme.currencies[list(self.programme.currencies)[c]].expires
+        if expires is None:
+            return True
+        if pending.duration is None:
+            return False
+        shortest = expires.after.days or 28 * expires.after.months
+        longest = pending.duration.days or 31 * pending.duration.months
+        return longest <= shortest
 
     def part_field(self, kind: str) -> str | None:
         """Give the field of the kind that refunds take parts of, or None."""

@@ -18,6 +18,7 @@ from loyalty.settlement.earning import (
     mangle,
     row_attributes,
     rule_code,
+    value_key,
     write_measure,
 )
 from loyalty.settlement.layout import Layout, Leg
@@ -90,23 +91,20 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
             if not metric.while_not_ended:
                 continue
             key = force_key(layout, origin, metric)
-            w.line(f"cell = m.keys[{key.index}][{key.slot}]")
-            with w.block("if cell.a != 0"):
-                w.line("cell.a = 0")
-                if metric.measure is Measure.DISTINCT and metric.by:
-                    value = layout.key(("value", metric.name), [origin], [metric.by])
-                    w.line(f"holds = m.keys[{value.index}][cell.b]")
-                    w.line("holds.a -= 1")
-                    with w.block("if holds.a == 0"):
-                        w.line(f"m.metrics[{index}].total -= 1")
+            with w.block(f"if {key.at('a')} != 0"):
+                w.line(f"{key.at('a')} = 0")
+                if metric.measure is Measure.DISTINCT:
+                    holds = value_key(layout, origin, metric).at("a")
+                    w.line(f"{holds} -= 1")
+                    with w.block(f"if {holds} == 0"):
+                        w.line(f"s.t{index} -= 1")
                 else:
-                    w.line(f"m.metrics[{index}].total -= 1")
+                    w.line(f"s.t{index} -= 1")
         if reversing:
             key = chain_key(layout, origin)
             legs = [leg for leg in layout.legs if leg.rule in reversing]
-            w.line(f"chain = m.keys[{key.index}][{key.slot}]")
-            w.line("row = chain.a - 1")
-            w.line("chain.a = 0")
+            w.line(f"row = {key.at('a')} - 1")
+            w.line(f"{key.at('a')} = 0")
             # The chain runs from the newest to the oldest; awards are taken back in the order they were paid.
             w.line("newer = -1")
             with w.block("while row >= 0"):
@@ -153,7 +151,6 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
                         w.line("g.matures = x.day")
                         w.line("kept = take_bucket(m, g.bucket, e.day, g.waiting)")
                         with w.block("if kept > 0"):
-                            w.line(f"m.wallets[{c}].pending -= kept")
                             code = rule_code(layout, leg.rule)
                             w.line(f"earn_available(m, o, {code}, {c}, kept, g.lot, -1, PENDING)")
                             w.trace("matured", code, c, "kept")
@@ -202,10 +199,9 @@ def _write_headroom(w: Writer, layout: Layout, rule: Rule, currency: str) -> Non
     for cap, key in layout.caps_of(rule, currency):
         if key is None:
             continue
-        cell = f"m.keys[{key.index}][{key.slot}]"
-        same = f"{cell}.a == {period_source(layout, cap.period, 'e.day')}" if cap.period else None
+        same = f"{key.at('a')} == {period_source(layout, cap.period, 'e.day')}" if cap.period else None
         with w.when(same):
-            w.line(f"{cell}.b -= undo")
+            w.line(f"{key.at('b')} -= undo")
 
 
 def _write_metrics(

@@ -16,7 +16,7 @@ from loyalty.settlement import runtime
 from loyalty.settlement.earning import row_attributes
 from loyalty.settlement.layout import Layout
 
-#: A holder's scalars, with what they are before the first event.
+#: The scalars of each holder, with what they are before the first event; a layout adds its own.
 SCALARS: Final = {
     "anchor": -1,
     "next_due": NEVER,
@@ -32,12 +32,7 @@ SCALARS: Final = {
     "leg_count": 0,
 }
 
-WALLET: Final = ("available", "pending", "arrears")
-SPAN: Final = ("lo", "hi")
-BUCKET: Final = ("day", "amount")
-METRIC: Final = ("period", "total")
 CELL: Final = ("a", "b")
-BADGE: Final = ("held",)
 LEG: Final = ("code", "granted", "reversed", "lot", "bucket", "matures", "waiting")
 ROW: Final = (
     "day", "tier", "first_leg", "end_leg", "refunded", "voided", "counted", "previous", "part",
@@ -78,34 +73,28 @@ class Memory:
     """The tables that the step works on; ``trace`` collects why, when the traced step runs."""
 
     __slots__ = (
-        "badges", "buckets", "expiry", "keys", "legs", "metrics", "month_first", "month_of", "p", "rows", "spans",
-        "trace", "wallets",
+        "amounts", "arrears", "days", "expiry", "keys", "legs", "month_first", "month_of", "p", "rows", "trace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
         programme = layout.programme
-        month_of, month_first = month_tables()
+        self.month_of, self.month_first = month_tables()
         self.p = tuple(layout.parameters)
-        self.month_of = month_of
-        self.month_first = month_first
         self.expiry = [expiry_table(programme, name) for name in programme.currencies]
-        self.wallets = [record("Wallet", WALLET)() for _ in programme.currencies]
-        self.spans = [record("Span", SPAN)() for _ in range(layout.bucket_count)]
-        self.buckets = [[record("Bucket", BUCKET)()] for _ in range(layout.bucket_count)]
-        self.metrics = [record("Metric", METRIC)() for _ in layout.metrics]
+        self.days = [[runtime.END] for _ in range(layout.bucket_count)]
+        self.amounts = [[0] for _ in range(layout.bucket_count)]
+        self.arrears = [0 for _ in programme.currencies]
         self.keys = [[record("Cell", CELL)()] for _ in layout.keys]
         self.rows = [record("Row", row_fields(layout))()]
         self.legs = [record("Leg", LEG)()]
-        self.badges = [record("Badge", BADGE)() for _ in range(len(programme.badges) + len(programme.allotments))]
-        for metric in self.metrics:
-            metric.period = -1
         self.trace: list[tuple[Any, ...]] = []
 
 
-def scalars() -> Any:
+def scalars(layout: Layout) -> Any:
     """Give the scalars of a holder before its first event."""
-    s = record("Scalars", tuple(SCALARS))()
-    for name, value in SCALARS.items():
+    first = {**SCALARS, **layout.scalars()}
+    s = record("Scalars", tuple(first))()
+    for name, value in first.items():
         setattr(s, name, value)
     return s
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from loyalty.core.calendar import FIRST_DAY, PERIOD_MONTHS, Period
-from loyalty.settlement.layout import Layout
+from loyalty.settlement.layout import Key, Layout
 from loyalty.settlement.writer import Writer
 from loyalty.tiers.declaration import Measure, Metric, Window, WindowKind
+
+#: The local variable that holds the month of ``day`` while an event is settled.
+MONTH = "month"
+
+
+def month_source(day: str) -> str:
+    """Give the source of the month, counted since year 0, that *day* lies in; that of ``day`` itself is a local."""
+    return MONTH if day == "day" else f"m.month_of[{day} - {FIRST_DAY}]"
+
+
+def month_of_day(w: Writer) -> AbstractContextManager[None]:
+    """Have the month of ``day`` in its local variable for what is written inside, if that asks for it."""
+    return w.hoisting(MONTH, f"m.month_of[day - {FIRST_DAY}]")
 
 
 def period_source(layout: Layout, period: Period, day: str) -> str:
@@ -16,7 +30,7 @@ def period_source(layout: Layout, period: Period, day: str) -> str:
         return day
     if period is Period.WEEK:
         return f"({day} + 3) // 7"
-    month = f"m.month_of[{day} - {FIRST_DAY}]"
+    month = month_source(day)
     months = PERIOD_MONTHS[period]
     if months == 1:
         return month
@@ -33,66 +47,67 @@ def period_start_source(layout: Layout, period: Period, number: str) -> str:
 
 def reading(w: Writer, layout: Layout, index: int, metric: Metric, day: str) -> str:
     """Write what must happen first, and give the source of the metric's value as of the end of *day*."""
-    total = f"m.metrics[{index}].total"
     if metric.measure is Measure.BALANCE:
-        return f"m.wallets[{layout.currency[str(metric.currency)]}].available"
+        return f"sum(m.amounts[{layout.currency[str(metric.currency)]}])"
     if metric.window.kind is WindowKind.TRAILING:
-        w.line(f"roll_window(m, {index}, {layout.trailing[metric.name]}, {_window_start(layout, metric.window, day)})")
-        return total
+        start = _window_start(layout, metric.window, day)
+        w.line(f"s.t{index} -= roll_window(m, {layout.trailing[metric.name]}, {start})")
+        return f"s.t{index}"
     number = _period_number(layout, metric.window, day)
-    return total if number is None else f"({total} if m.metrics[{index}].period == {number} else 0)"
+    return f"s.t{index}" if number is None else f"(s.t{index} if s.q{index} == {number} else 0)"
 
 
-def read_into_locals(w: Writer, layout: Layout, names: set[str], day: str) -> None:
-    """Write one local variable ``metric_NAME`` for each metric of *names*."""
+def read_into_locals(w: Writer, layout: Layout, names: set[str], day: str) -> dict[str, str]:
+    """Write one local variable ``metric_NAME`` for each metric of *names*, and give them by name."""
+    local = {}
     for index, metric in enumerate(layout.metrics):
         if metric.name in names:
+            local[metric.name] = f"metric_{metric.name}"
             source = reading(w, layout, index, metric, day)
-            w.line(f"metric_{metric.name} = {source}")
+            w.line(f"{local[metric.name]} = {source}")
+    return local
 
 
 def count_now(w: Writer, layout: Layout, index: int, metric: Metric, amount: str) -> None:
     """Write the lines that count *amount* on ``day`` in the metric."""
     if metric.window.kind is WindowKind.TRAILING:
-        # The pointer moves before the sum is read again, so a day is never counted out of its window.
-        w.line(f"add_trailing(m, {index}, {layout.trailing[metric.name]}, day, {amount})")
+        w.line(f"s.t{index} += {amount}")
+        w.line(f"add_bucket(m, {layout.trailing[metric.name]}, day, {amount})")
         return
     number = _period_number(layout, metric.window, "day")
-    row = f"m.metrics[{index}]"
     if number is not None:
         w.line(f"now = {number}")
-        with w.block(f"if {row}.period != now"):
-            w.line(f"{row}.period = now")
-            w.line(f"{row}.total = 0")
-    w.line(f"{row}.total += {amount}")
+        with w.block(f"if s.q{index} != now"):
+            w.line(f"s.q{index} = now")
+            w.line(f"s.t{index} = 0")
+    w.line(f"s.t{index} += {amount}")
 
 
 def correct_at(w: Writer, layout: Layout, index: int, metric: Metric, day: str, amount: str) -> None:
     """Write the lines that add *amount* (mostly below 0) to what the metric counted on an earlier *day*."""
     if metric.window.kind is WindowKind.TRAILING:
-        w.line(f"adjust_trailing(m, {index}, {layout.trailing[metric.name]}, {day}, {amount})")
+        w.line(f"s.t{index} += adjust_bucket(m, {layout.trailing[metric.name]}, {day}, {amount})")
         return
     number = _period_number(layout, metric.window, day)
-    with w.when(None if number is None else f"m.metrics[{index}].period == {number}"):
-        w.line(f"m.metrics[{index}].total += {amount}")
+    with w.when(None if number is None else f"s.q{index} == {number}"):
+        w.line(f"s.t{index} += {amount}")
 
 
-def count_distinct(w: Writer, layout: Layout, index: int, metric: Metric, slot: str, key: int) -> None:
-    """Write the lines that count the value in *slot* once in the metric's window."""
-    seen = f"m.keys[{key}][{slot}]"
+def count_distinct(w: Writer, layout: Layout, index: int, metric: Metric, key: Key) -> None:
+    """Write the lines that count the value of the key once in the metric's window."""
+    seen = key.at("a")
     if metric.window.kind is WindowKind.TRAILING:
         bucket = layout.trailing[metric.name]
         # A value seen again moves to its newest day; the day that it leaves may have left the window before.
-        w.line(f"roll_window(m, {index}, {bucket}, {_window_start(layout, metric.window, 'day')})")
-        with w.block(f"if {seen}.a != 0"):
-            w.line(f"adjust_trailing(m, {index}, {bucket}, {seen}.a - 1, -1)")
-        w.line(f"{seen}.a = day + 1")
-        w.line(f"add_trailing(m, {index}, {bucket}, day, 1)")
+        w.line(f"s.t{index} -= roll_window(m, {bucket}, {_window_start(layout, metric.window, 'day')})")
+        with w.block(f"if {seen} != 0"):
+            w.line(f"s.t{index} += adjust_bucket(m, {bucket}, {seen} - 1, -1)")
+        w.line(f"{seen} = day + 1")
+        count_now(w, layout, index, metric, "1")
         return
     number = _period_number(layout, metric.window, "day") or "0"
-    w.line(f"now = {number}")
-    with w.block(f"if {seen}.a != now + 1"):
-        w.line(f"{seen}.a = now + 1")
+    with w.block(f"if {seen} != {number} + 1"):
+        w.line(f"{seen} = {number} + 1")
         count_now(w, layout, index, metric, "1")
 
 

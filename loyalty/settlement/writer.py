@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,6 +58,14 @@ class Writer:
         else:
             with self.block(f"if {condition}"):
                 yield
+
+    @contextmanager
+    def hoisting(self, name: str, source: str) -> Iterator[None]:
+        """Write ``name = source`` before what follows, if that reads the name at all."""
+        start = len(self.lines)
+        yield
+        if any(re.search(rf"\b{name}\b", line) for line in self.lines[start:]):
+            self.lines.insert(start, "    " * self._depth + f"{name} = {source}")
 
     @property
     def text(self) -> str:

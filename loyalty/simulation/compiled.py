@@ -16,17 +16,12 @@ from typing import Any
 import numba
 import numpy as np
 
-
+from loyalty.settlement import runtime
 from loyalty.settlement.generate import LayerStep, namespace
 from loyalty.settlement.state import (
-    BADGE,
-    BUCKET,
     CELL,
     LEG,
-    METRIC,
     SCALARS,
-    SPAN,
-    WALLET,
     Memory,
     item_fields,
     row_fields,
@@ -35,7 +30,7 @@ from loyalty.settlement.state import (
 #: The tables under the names that the step uses.
 Tables = namedtuple(
     "Tables",
-    "badges buckets expiry keys legs metrics month_first month_of p rows spans wallets",
+    "amounts arrears days expiry keys legs month_first month_of p rows",
 )
 
 #: How many numbers a movement has.
@@ -49,7 +44,7 @@ def compile_step(layer_step: LayerStep) -> Mapping[str, Any]:
     Returns:
         ``step(e, s, m, o)`` and ``boundary(s, m, o, through)`` among the compiled functions, by name.
     """
-    scope = namespace({"put": numba.njit(_put), "room": numba.njit(_room)})
+    scope = namespace({name: numba.njit(primitive) for name, primitive in _PRIMITIVES.items()})
     for name, function in [*scope.items()]:
         if isinstance(function, FunctionType):
             scope[name] = numba.njit(FunctionType(function.__code__, scope, name, function.__defaults__))
@@ -65,10 +60,11 @@ def items_array(layer_step: LayerStep, count: int) -> Any:
     return np.zeros(count, _records(item_fields(layer_step.layout)))
 
 
-def scalars_array() -> Any:
+def scalars_array(layer_step: LayerStep) -> Any:
     """Give one holder's scalars before its first event, as an array of one record."""
-    array = np.zeros(1, _records(tuple(SCALARS)))
-    for name, value in SCALARS.items():
+    first = {**SCALARS, **layer_step.layout.scalars()}
+    array = np.zeros(1, _records(tuple(first)))
+    for name, value in first.items():
         array[name] = value
     return array
 
@@ -77,21 +73,17 @@ def tables(layer_step: LayerStep, capacity: int) -> Tables:
     """Give one holder's tables before its first event; each growing table has room for *capacity* rows."""
     layout = layer_step.layout
     memory = Memory(layout)
-    metrics = np.zeros(len(memory.metrics), _records(METRIC))
-    metrics["period"] = -1
     return Tables(
-        badges=np.zeros(len(memory.badges), _records(BADGE)),
-        buckets=np.zeros((layout.bucket_count, capacity), _records(BUCKET)),
+        amounts=np.zeros((layout.bucket_count, capacity), np.int64),
+        arrears=np.zeros(len(memory.arrears), np.int64),
+        days=np.full((layout.bucket_count, capacity), runtime.END),
         expiry=np.array(memory.expiry, dtype=np.int64),
         keys=np.zeros((len(layout.keys), capacity), _records(CELL)),
         legs=np.zeros(capacity, _records(LEG)),
-        metrics=metrics,
         month_first=np.array(memory.month_first, dtype=np.int64),
         month_of=np.array(memory.month_of, dtype=np.int64),
         p=np.array(memory.p, dtype=np.int64),
         rows=np.zeros(capacity, _records(row_fields(layout))),
-        spans=np.zeros(layout.bucket_count, _records(SPAN)),
-        wallets=np.zeros(len(memory.wallets), _records(WALLET)),
     )
 
 
@@ -125,3 +117,31 @@ def _room(rows: Any, count: int) -> None:
         raise IndexError("a table is full; give it more capacity")
 
 
+def _find(days: Any, day: int) -> int:
+    low, high = 0, len(days)
+    while low < high:
+        middle = (low + high) // 2
+        if days[middle] < day:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _insert_at(values: Any, index: int, value: int) -> None:
+    last = len(values) - 1
+    # The last place always closes the table: a day that never comes, or the 0 beside it.
+    if values[last - 1] != values[last] and values[last] == runtime.END:
+        raise IndexError("a bucket table is full; give it more capacity")
+    for place in range(last, index, -1):
+        values[place] = values[place - 1]
+    values[index] = value
+
+
+def _remove_at(values: Any, index: int) -> None:
+    last = len(values) - 1
+    for place in range(index, last):
+        values[place] = values[place + 1]
+
+
+_PRIMITIVES = {"put": _put, "room": _room, "find": _find, "insert_at": _insert_at, "remove_at": _remove_at}

@@ -56,7 +56,7 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
                 if holder.layer is not layer:
                     continue
                 if holder not in runs:
-                    runs[holder] = (HolderRun(steps, holder), scalars_array(), tables(layer_step, CAPACITY))
+                    runs[holder] = (HolderRun(steps, holder), scalars_array(layer_step), tables(layer_step, CAPACITY))
                 run, scalars, memory = runs[holder]
                 expected, _ = run.apply(placed, tier=compared % 2)
                 movements = _compiled_movements(compiled, run, item, scalars, memory, output)
