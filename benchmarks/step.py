@@ -52,7 +52,7 @@ class Workload:
         """Prepare fresh states, and give the call that puts every item through the step."""
         layer_step = steps().layers[Layer.PARTNER]
         step = layer_step.step
-        states = [(one.items, scalars(), one.memory(layer_step)) for one in self.encoded]
+        states = [(one.items, scalars(layer_step.layout), one.memory(layer_step)) for one in self.encoded]
 
         def settle() -> Outputs:
             outputs = []

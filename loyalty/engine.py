@@ -25,10 +25,10 @@ from datetime import date
 
 from attrs import frozen
 
-from loyalty.core.calendar import FIRST_DAY, format_day, parse_day
+from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day, parse_day
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
-from loyalty.errors import EventConflict, InsufficientPoints, LedgerError
+from loyalty.errors import EventConflict, EventRejected, InsufficientPoints, LedgerError
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.admission import admit
@@ -151,6 +151,9 @@ class Engine:
 
         Returns:
             The entries that were posted.
+
+        Raises:
+            ValueError: not a day of the years that the calendar knows.
         """
         day = _day_number(until)
         with self._transaction() as tx:
@@ -247,7 +250,8 @@ class Engine:
         """
         Say why an accepted event was settled as it was.
 
-        What its entry recorded is read back; an event that moved nothing is settled again for the answer.
+        What its entry recorded is read back; an event that moved nothing, or that a late event corrected, is settled
+        again for the answer, so that the steps always add up to what is posted for it.
 
         Raises:
             KeyError: no such event was accepted.
@@ -257,8 +261,9 @@ class Engine:
             if known is None:
                 raise KeyError(identity)
             entry = tx.find_entry(f"event:{identity}")
-            stored = entry.explanation if entry and entry.explanation else self._trace_again(tx, identity)
-            return explain(self.programme, identity, self.programme.revision, stored)
+            if entry is None or not entry.explanation or self._is_corrected(tx, identity):
+                return explain(self.programme, identity, self.programme.revision, self._trace_again(tx, identity))
+            return explain(self.programme, identity, entry.revision, entry.explanation)
 
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
@@ -272,7 +277,7 @@ class Engine:
 
     def _receipt(self, tx: Transaction, event: Event) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))
-        waiting = not tx.recipients(event.identity) and waits_for_origin(self.programme, event)
+        waiting = event.of is not None and not tx.recipients(event.identity)
         return Receipt(event.identity, entries, waiting, lambda: self.explain(event.identity))
 
     def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
@@ -295,20 +300,32 @@ class Engine:
             # What waited for this event, or voids it, becomes part of the same histories with it.
             for item in (event, *self._waiting(tx, about)):
                 tx.deliver(item.identity, holder, {})
-        self._replay(tx, set(holders), event, recorded_at)
+        try:
+            self._replay(tx, set(holders), event, recorded_at)
+        except EventRejected as error:
+            # The one event too many of a replay is the last in the order, but it is this one that is refused.
+            raise EventRejected(event.identity, error.reasons) from error
 
     def _origins(self, tx: Transaction, event: Event) -> Iterator[Event]:
         """Give the event that this one speaks of, what voids it, and so on to the first."""
-        known = tx.find_event(event.origin or "") if waits_for_origin(self.programme, event) else None
-        if known is not None:
+        while waits_for_origin(self.programme, event):
+            known = tx.find_event(event.origin or "")
+            if known is None:
+                return
             yield known.event
             yield from (about.event for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
-            yield from self._origins(tx, known.event)
+            if known.event.kind != self.programme.events[event.kind].origin_kind:
+                # What speaks of an event of another kind has no origin, however long the chain behind it is.
+                return
+            event = known.event
 
     def _waiting(self, tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
-        for event in about:
+        """Give the events of *about*, what speaks of them, and so on to the last."""
+        left = list(about)
+        while left:
+            event = left.pop()
             yield event
-            yield from self._waiting(tx, [recorded.event for recorded in tx.events_about(event.identity)])
+            left.extend(recorded.event for recorded in tx.events_about(event.identity))
 
     def _settle_in_place(self, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int) -> bool:
         """Settle an event that comes after everything settled for its holders; give False where one does not."""
@@ -394,6 +411,7 @@ class Engine:
         """Settle the holders' histories again and post the difference as entries that name the late event."""
         traces: dict[str, object] = {}
         difference: Counter[Transfer] = Counter()
+        told: dict[Holder, dict[str, Mapping[str, int]]] = {}
         for layer in Layer:
             for holder in sorted(holder for holder in holders if holder.layer is layer):
                 outcomes: list[Outcome] = []
@@ -404,7 +422,7 @@ class Engine:
                     if own:
                         traces[str(holder)] = stored_trace(run.trace, tier)
                     if layer is Layer.PARTNER and isinstance(item.what, Placed):
-                        holders = holders | self._pass_on(tx, item.what, tier)
+                        holders = holders | self._pass_on(tx, item.what, tier, told)
                 outcomes.extend(clock_outcomes(self._steps, holder, run.advance(self._passed_day(tx, holder))))
                 self._keep(tx, run)
                 for entry in entries_of(self._steps, outcomes, recorded_at=recorded_at):
@@ -413,12 +431,15 @@ class Engine:
                     difference.subtract(dict(_summed(transfers_in(entry, holder))))
         tx.post(self._corrections(difference, late, recorded_at, traces))
 
-    def _pass_on(self, tx: Transaction, placed: Placed, tier: int) -> set[Holder]:
-        """Tell the event's persons the partner's tier, and give those to whom it is news."""
+    def _pass_on(
+        self, tx: Transaction, placed: Placed, tier: int, told: dict[Holder, dict[str, Mapping[str, int]]]
+    ) -> set[Holder]:
+        """Tell the event's persons the partner's tier, and give those to whom it is news; *told* is what they knew."""
         changed = set()
         for person in placed.holders[1:]:
-            known = {item.recorded.event.identity: item.inputs for item in tx.received(person)}
-            if known.get(placed.event.identity) != {"tier": tier}:
+            if person not in told:
+                told[person] = {item.recorded.event.identity: item.inputs for item in tx.received(person)}
+            if told[person].get(placed.event.identity) != {"tier": tier}:
                 tx.deliver(placed.event.identity, person, {"tier": tier})
                 changed.add(person)
         return changed
@@ -446,6 +467,16 @@ class Engine:
                 )
             )
         return entries
+
+    def _is_corrected(self, tx: Transaction, identity: str) -> bool:
+        """Tell whether a late event changed what was posted for this one."""
+        return any(
+            posting.cause == identity
+            for holder in tx.recipients(identity)
+            for entry in tx.entries(holder=holder)
+            if entry.kind is EntryKind.CORRECTION and entry.cause != identity
+            for posting in entry.postings
+        )
 
     def _trace_again(self, tx: Transaction, identity: str) -> Mapping[str, dict[str, object]]:
         traces: dict[str, dict[str, object]] = {}
@@ -488,4 +519,8 @@ def _count_lots(lots: Counter[tuple[str, int]], holder: Holder, postings: Iterab
 
 
 def _day_number(day: int | str | date) -> int:
-    return day if isinstance(day, int) else parse_day(day if isinstance(day, str) else day.isoformat()[:10])
+    if not isinstance(day, int):
+        return parse_day(day if isinstance(day, str) else day.isoformat()[:10])
+    if not FIRST_DAY <= day < LAST_DAY:
+        raise ValueError(f"day {day} lies outside the years that the calendar knows; a day is counted from 1970-01-01")
+    return day

@@ -147,9 +147,7 @@ def _document(programme: Programme, findings: list[Finding], results: list[LawRe
                 "reason": result.reason,
                 "histories": result.histories,
                 "story": result.story,
-                "events": [to_record(event) for event in result.counterexample.events]
-                if result.counterexample
-                else [],
+                "events": [to_record(event) for event in result.counterexample.events] if result.counterexample else [],
             }
             for result in results
         ]

@@ -52,7 +52,7 @@ def print_table(console: Console, columns: Sequence[tuple[str, bool]], rows: Ite
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(heading for heading, _ in columns))
     for heading, is_number in columns:
-        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(heading, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

@@ -118,5 +118,3 @@ def _fail_with(ctx: click.Context, code: str, message: str, exit_code: int) -> N
     else:
         print_line(stderr(), f"Error: {message}", style="red")
     ctx.exit(exit_code)
-
-

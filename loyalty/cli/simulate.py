@@ -62,7 +62,9 @@ def command(
         events = list(_counted(drawn, meter.stage("drawing events")))
         grants = redemptions(programme, scenario, events, months, start_day)
         deliveries = sum(1 + (event.person is not None) for event in events) + len(grants)
-        settlement = settle(programme, events, grants, until_day=until_day, progress=meter.stage("settling", deliveries))
+        settlement = settle(
+            programme, events, grants, until_day=until_day, progress=meter.stage("settling", deliveries)
+        )
     run = Run(
         title=f"{programme.title or programme.id}: simulation",
         notes=[f"{partners:,} drawn partners did {len(events):,} things from {format_day(start_day)} "

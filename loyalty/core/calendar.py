@@ -29,6 +29,7 @@ LAST_YEAR: Final = 2100
 _EPOCH = date(1970, 1, 1)
 _EPOCH_US = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 #: The first and the day after the last day that the tables hold.
 FIRST_DAY: Final = (date(FIRST_YEAR, 1, 1) - _EPOCH).days
@@ -163,13 +164,13 @@ class Calendar:
         A local time that daylight saving skips is moved forward; one that comes twice is the first.
 
         Raises:
-            ValueError: not ISO 8601.
+            ValueError: not ISO 8601, or so far away that UTC has no date for it.
 
         >>> Calendar.of("Europe/Berlin").parse_instant_us("2026-01-01")
         1767222000000000
         """
         cleaned = text.strip()
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned):
+        if _DATE.fullmatch(cleaned):
             return self.day_start_us(parse_day(cleaned))
         try:
             moment = datetime.fromisoformat(cleaned)
@@ -179,7 +180,10 @@ class Calendar:
             ) from None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=pendulum.timezone(self.timezone))
-        return instant_us(moment)
+        try:
+            return instant_us(moment)
+        except OverflowError:
+            raise ValueError(f"{text!r} lies outside the years {FIRST_YEAR} to {LAST_YEAR - 1}") from None
 
 
 def instant_us(moment: datetime) -> int:
@@ -194,8 +198,12 @@ def parse_day(text: str) -> int:
     Raises:
         ValueError: not a date of the form 2026-02-03, or outside the years that the calendar knows.
     """
+    cleaned = text.strip()
     try:
-        day = (date.fromisoformat(text.strip()) - _EPOCH).days
+        # Python also reads 20260203 and 2026-W06-2; people who mistype a number do not mean a date.
+        if not _DATE.fullmatch(cleaned):
+            raise ValueError
+        day = (date.fromisoformat(cleaned) - _EPOCH).days
     except ValueError:
         raise ValueError(f"{text!r} is no date; write year-month-day: 2026-02-03") from None
     if not FIRST_DAY <= day < LAST_DAY:

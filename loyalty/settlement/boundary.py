@@ -253,10 +253,11 @@ def _write_wallets(w: Writer, layout: Layout) -> None:
         if currency.expires:
             c = layout.currency[currency.name]
             with w.block(f"if m.days[{c}][0] <= day"):
-                w.line(f"expire_available(m, o, {expiry}, {c}, day)")
+                w.line(f"expire_available(m, o, {expiry}, {c}, {layout.expired.get(currency.name, -1)}, day)")
     for index, (c, pending) in enumerate(layout.pending):
         if not layout.matures_first(c, pending):
-            w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, day)")
+            expired = layout.expired.get(list(layout.currency)[c], -1)
+            w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, {expired}, day)")
     for index, (c, pending) in enumerate(layout.pending):
         if pending.duration:
             length, bucket = pending.duration, len(layout.currency) + index

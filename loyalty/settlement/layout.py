@@ -91,6 +91,7 @@ class Layout:
     pending: list[tuple[int, Pending]] = Factory(list)
     bucket_count: int = 0
     trailing: dict[str, int] = Factory(dict)
+    expired: dict[str, int] = Factory(dict)
     keys: list[Key] = Factory(list)
     keys_of_kind: dict[str, list[Key]] = Factory(dict)
     legs: list[Leg] = Factory(list)
@@ -232,6 +233,11 @@ def layout_of(programme: Programme, layer: Layer, names: Names) -> Layout:
     for metric in layout.metrics:
         if metric.window.kind is WindowKind.TRAILING:
             layout.trailing[metric.name] = layout.bucket_count
+            layout.bucket_count += 1
+    for name, currency in programme.currencies.items():
+        # What expired is remembered only where a refund or an end can still ask for it.
+        if currency.expires and any(leg.currency == name and layout.tracked(leg.rule.on) for leg in layout.legs):
+            layout.expired[name] = layout.bucket_count
             layout.bucket_count += 1
     for kind in programme.events:
         layout.row_fields[kind] = _fields_read_again(layout, kind, rules.get(kind, []))

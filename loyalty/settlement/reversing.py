@@ -188,7 +188,9 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
             w.trace("reverse", code, c, "undo", "g.granted", "g.reversed", repr(policy.value))
             if policy is not Clawback.KEEP:
                 w.line("g.waiting = max(0, g.waiting - undo)")
-                w.line(f"take_back(m, o, {code}, {c}, undo, g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]})")
+                expired = layout.expired.get(leg.currency, -1)
+                lot = f"g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]}, {expired}"
+                w.line(f"take_back(m, o, {code}, {c}, undo, {lot})")
                 _write_headroom(w, layout, leg.rule, leg.currency)
                 for index, metric in layout.earned_metrics(leg.currency):
                     correct_at(w, layout, index, metric, "e.day", "-undo")

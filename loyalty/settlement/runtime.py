@@ -135,22 +135,27 @@ def take_back(
     earned_day: int,
     today: int,
     policy: int,
+    expired_bucket: int,
 ) -> None:
     """
     Reverse *amount* of one award by its currency's policy.
 
-    ``pending_bucket`` is the bucket table in which the award is still pending, or -1 once it matured. An expired award
-    is reversed against what expired: it passes through the wallet, so that the journal still says whose it was.
+    ``pending_bucket`` is the bucket table in which the award is still pending, or -1 once it matured. What expired of
+    the award's lot is reversed against what expired (``expired_bucket``): it passes through the wallet, so that the
+    journal still says whose it was. What was spent before the lot expired is taken like any other.
     """
     if policy == KEEP or amount <= 0:
         return
-    if lot_day <= today:
-        if policy != PENDING_ONLY:
-            put(o, (label, c, EXPIRED, AVAILABLE, amount, lot_day, -1))
-            put(o, (label, c, AVAILABLE, ISSUED, amount, lot_day, -1))
-        return
     left = amount
-    if pending_bucket >= 0:
+    if lot_day <= today:
+        if policy == PENDING_ONLY:
+            return
+        taken = take_bucket(m, expired_bucket, lot_day, left)
+        if taken > 0:
+            put(o, (label, c, EXPIRED, AVAILABLE, taken, lot_day, -1))
+            put(o, (label, c, AVAILABLE, ISSUED, taken, lot_day, -1))
+            left -= taken
+    elif pending_bucket >= 0:
         taken = take_bucket(m, pending_bucket, earned_day, left)
         if taken > 0:
             put(o, (label, c, PENDING, ISSUED, taken, lot_day, -1))
@@ -166,22 +171,26 @@ def take_back(
         owe(m, o, label, c, left, ISSUED, -1)
 
 
-def expire_available(m: Any, o: Any, label: int, c: int, day: int) -> None:
-    """Expire the lots of currency *c* whose expiry day is *day* or earlier."""
+def expire_available(m: Any, o: Any, label: int, c: int, expired_bucket: int, day: int) -> None:
+    """Expire the lots of currency *c* whose expiry day is *day* or earlier, and remember what did, if need be."""
     days = m.days[c]
     amounts = m.amounts[c]
     while days[0] <= day:
         put(o, (label, c, AVAILABLE, EXPIRED, amounts[0], days[0], day))
+        if expired_bucket >= 0:
+            add_bucket(m, expired_bucket, days[0], amounts[0])
         remove_at(days, 0)
         remove_at(amounts, 0)
 
 
-def expire_pending(m: Any, o: Any, label: int, c: int, b: int, day: int) -> None:
+def expire_pending(m: Any, o: Any, label: int, c: int, b: int, expired_bucket: int, day: int) -> None:
     """Expire what is pending in bucket table *b* (rows by the day of earning) and reached its expiry day."""
     days = m.days[b]
     amounts = m.amounts[b]
     while days[0] < END and lot_day(m, c, days[0]) <= day:
         put(o, (label, c, PENDING, EXPIRED, amounts[0], lot_day(m, c, days[0]), day))
+        if expired_bucket >= 0:
+            add_bucket(m, expired_bucket, lot_day(m, c, days[0]), amounts[0])
         remove_at(days, 0)
         remove_at(amounts, 0)
 
