@@ -17,7 +17,9 @@ HEAVY = (
 def loaded_after(statement: str) -> set[str]:
     """Give those of HEAVY that are loaded in an interpreter that ran *statement*."""
     script = f"import sys; {statement}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
-    return set(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split())
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    )
 
 
 def test_importing_the_package_pulls_in_nothing_heavy() -> None:

@@ -73,8 +73,8 @@ def _find(events: Sequence[Event], wanted: str, path: str) -> Event:
     if found:
         names = join_words((event.identity for event in found), "or")
         raise WrongUseError(f"{path} has {len(found)} events of id {wanted!r}; write {names}")
-    names = {name: event.identity for event in events for name in (event.identity, event.id, event.id.lower())}
-    near = dict.fromkeys(names[name] for name in get_close_matches(wanted, names, n=5, cutoff=0.6))
+    known = {name: event.identity for event in events for name in (event.identity, event.id, event.id.lower())}
+    near = dict.fromkeys(known[name] for name in get_close_matches(wanted, known, n=5, cutoff=0.6))
     hint = f"did you mean {join_words(list(near)[:3], 'or')}?" if near else "ids stand in its column or key `id`"
     raise WrongUseError(f"{path} has no event {wanted!r}; {hint}")
 

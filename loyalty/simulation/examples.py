@@ -71,7 +71,7 @@ class _Run:
             read_event(self.programme, given.raw) for given in self.example.given if "redeem" not in given.raw
         ]
         try:
-            for given in sorted(redemptions, key=lambda given: self.instant(given)):
+            for given in sorted(redemptions, key=self.instant):
                 yield from self.redeem(given)
             for expected in self.example.expect:
                 yield from self.compare(expected)

@@ -1,0 +1,141 @@
+"""What holds for every command: help, exit codes, JSON, no traceback, no colours where nobody sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from rich.console import Console
+
+from loyalty.cli.main import COMMANDS
+from loyalty.cli.progress import Meter
+from loyalty.programme.loading import load
+from loyalty.programme.schema import json_schema
+from tests.cli.conftest import ACME, ROOT, Call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(call: Call, command: str) -> None:
+    """One line of purpose in the list, an example in its own help."""
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example:\n    loyalty {command}" in result.stdout
+    assert f"  {command} " in call("--help").stdout
+
+
+def test_wrong_use_is_2(call: Call, tmp_path: Path) -> None:
+    """Unknown commands and options, missing arguments and files."""
+    for arguments in (("chekc",), ("check",), ("check", tmp_path / "none.yaml"), ("check", tmp_path), ("check", "--x"),
+                      ("explain", ACME / "programme.yaml", ACME / "history.jsonl"),
+                      ("simulate", ACME / "programme.yaml", "--partners", "0", "--out", tmp_path)):  # fmt: skip
+        assert call(*arguments).exit_code == 2, arguments
+
+
+def test_files_that_cannot_be_used_are_told_without_a_traceback(call: Call, tmp_path: Path) -> None:
+    """Bytes that are no text, an unknown format, a folder where a file stands."""
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert "not-utf-8" in call("check", binary).stderr
+    strange = tmp_path / "events.pdf"
+    strange.write_text("x")
+    result = call("backtest", ACME / "programme.yaml", strange, "--out", tmp_path / "out")
+    assert (result.exit_code, "unknown-format" in result.stderr) == (1, True)
+    blocked = call("backtest", ACME / "programme.yaml", ACME / "history.jsonl", "--out", binary / "sub")
+    assert (blocked.exit_code, blocked.stdout) == (2, "")
+    assert blocked.stderr.startswith("Error: ")
+    as_json = call("backtest", ACME / "programme.yaml", ACME / "history.jsonl", "--out", binary / "sub", "--json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["error"]["code"]) == (2, "file")
+
+
+def test_a_subprocess_writes_no_colours(tmp_path: Path) -> None:
+    """``python -m loyalty`` works, and what is not a terminal gets plain text that is not cut."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")}
+    out = tmp_path / ("a-long-name-" * 12)
+    arguments = [sys.executable, "-m", "loyalty", "backtest", str(ACME / "programme.yaml"),
+                 str(ACME / "history.jsonl"), "--out", str(out)]  # fmt: skip
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert done.stdout.splitlines()[-1] == f"Report: {out / 'report.html'}"
+
+
+def test_no_color_is_heeded_where_colours_are_forced() -> None:
+    """NO_COLOR wins over FORCE_COLOR: no colour codes in the findings."""
+    arguments = [sys.executable, "-m", "loyalty", "check", str(ACME / "scenario.yaml")]
+    environment = {**os.environ, "FORCE_COLOR": "1", "NO_COLOR": "1"}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    assert done.returncode == 1
+    assert "\x1b[31m" not in done.stderr
+    assert "unknown-key" in done.stderr
+
+
+def test_schema_is_json_schema_and_takes_the_examples(call: Call) -> None:
+    """Both schemas are valid, and the committed one is what the command prints."""
+    document = json.loads(call("schema").stdout)
+    Draft202012Validator.check_schema(document)
+    Draft202012Validator.check_schema(json.loads(call("schema", "--mapping").stdout))
+    assert document == json_schema()
+    assert (ROOT / "examples" / "programme.schema.json").read_text(encoding="utf-8") == call("schema").stdout
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/programme.yaml")), ids=lambda path: path.parent.name)
+def test_examples_point_editors_at_the_schema(path: Path) -> None:
+    """Their first line does."""
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../programme.schema.json"
+
+
+def test_init_writes_what_runs(call: Call, starter: Path) -> None:
+    """Every command of its README passes, and no file is overwritten."""
+    lines = [line for line in (starter / "README.md").read_text().splitlines() if line.startswith("loyalty ")]
+    assert len(lines) == 6
+    for line in lines:
+        words = line.partition("#")[0].split()[1:]
+        if "--fairness" in words:
+            continue
+        paths = [str(starter / word) if "." in word or "/" in word else word for word in words]
+        result = call(*paths)
+        assert result.exit_code == 0, result.output
+    again = call("init", starter)
+    assert again.exit_code == 2
+    assert "nothing is overwritten" in again.stderr
+    assert load(starter / "programme.yaml").id == "my-partners"
+
+
+def test_simulate_draws_the_same_for_the_same_seed(call: Call, tmp_path: Path) -> None:
+    """Two runs have the same bytes, another seed has others; the report says what was assumed."""
+    for name, seed in (("one", 7), ("two", 7), ("other", 8)):
+        result = call("simulate", ACME / "programme.yaml", "--scenario", ACME / "scenario.yaml", "--partners", 6,
+                      "--months", 5, "--seed", seed, "--out", tmp_path / name)  # fmt: skip
+        assert result.exit_code == 0
+        assert result.stdout.rstrip().endswith(f"Report: {tmp_path / name / 'report.html'}")
+    one, two, other = ((tmp_path / name / "journal.csv").read_bytes() for name in ("one", "two", "other"))
+    assert one == two != other
+    report = (tmp_path / "one" / "report.html").read_bytes()
+    assert report == (tmp_path / "two" / "report.html").read_bytes()
+    assert b"Seven partners in ten are small" in report
+
+
+def test_simulate_without_a_scenario_and_in_json(call: Call, tmp_path: Path) -> None:
+    """The plain assumptions do, and a start may be given."""
+    result = call("simulate", ACME / "programme.yaml", "--partners", 3, "--months", 2, "--start", "2026-01-15",
+                  "--out", tmp_path, "--json")  # fmt: skip
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["until"] == "2026-02-28"
+    beyond = call("simulate", ACME / "programme.yaml", "--months", 1200, "--out", tmp_path)
+    assert (beyond.exit_code, "take fewer" in beyond.stderr) == (2, True)
+
+
+def test_progress_is_shown_late_and_on_terminals_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing within the patience, nothing without a terminal."""
+    for is_terminal, patience_seconds, shows in ((True, 0.0, True), (True, 60.0, False), (False, 0.0, False)):
+        console = Console(stderr=True, force_terminal=is_terminal)
+        with Meter(console, patience_seconds) as meter:
+            report = meter.stage("settling", 10)
+            report(5)
+        assert ("settling" in capsys.readouterr().err) is shows
