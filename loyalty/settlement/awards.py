@@ -101,13 +101,18 @@ def _write_plain(w: Writer, layout: Layout, award: Fixed | Rate, rule: Rule, nam
         return
     amount = layout.parameter(f"{rule.name}: rate", award.amount)
     per = layout.parameter(f"{rule.name}: per", award.per)
-    w.line(f"{name} = {_division(f'of * {amount}', per, rule.round.rate)} if of > 0 else 0")
+    nothing_below_0 = "" if _measure_is_never_negative(rule) else " if of > 0 else 0"
+    w.line(f"{name} = {_division(f'of * {amount}', per, rule.round.rate)}{nothing_below_0}")
     if award.at_least is not None or award.at_most is not None:
         with w.block("if of > 0"):
             if award.at_least is not None:
                 w.line(f"{name} = max({name}, {layout.parameter(f'{rule.name}: at least', award.at_least)})")
             if award.at_most is not None:
                 w.line(f"{name} = min({name}, {layout.parameter(f'{rule.name}: at most', award.at_most)})")
+
+
+def _measure_is_never_negative(rule: Rule) -> bool:
+    return rule.of is not None and rule.of.interval is not None and rule.of.interval.lo >= 0
 
 
 def _write_bands(w: Writer, layout: Layout, bands: Bands, rule: Rule, name: str) -> None:

@@ -81,8 +81,8 @@ def _promotes_at_once(layout: Layout) -> bool:
 
 def _kind_is_one_of(layout: Layout, codes: list[int]) -> str:
     if len(codes) == len(layout.programme.events):
-        return "e.kind >= 0"
-    return "(" + (" or ".join(f"e.kind == {code}" for code in sorted(codes)) or "False") + ")"
+        return "kind >= 0"
+    return "(" + (" or ".join(f"kind == {code}" for code in sorted(codes)) or "False") + ")"
 
 
 def _label(layout: Layout, name: str) -> int:
@@ -192,7 +192,9 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
     """Write the next day on which anything is due into ``s.next_due``."""
     sources = []
     if layout.layer is Layer.PARTNER:
-        sources += ["s.manual_end", "s.grace_end", "s.next_review"]
+        sources.append("s.manual_end")
+        if layout.programme.ladder.review:
+            sources += ["s.grace_end", "s.next_review"]
         sources += [f"s.n{index}" for index in range(len(layout.programme.allotments))]
     sources += [f"m.days[{layout.currency[c.name]}][0]" for c in layout.programme.currencies.values() if c.expires]
     w.line("due = NEVER")

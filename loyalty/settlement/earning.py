@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from loyalty.core.calendar import NEVER
+from loyalty.core.calendar import Duration
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
 from loyalty.rules.declaration import Cap, Group, OnEnd, Rule, Take
@@ -67,21 +67,22 @@ def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
     """Write what an event ``e`` of the kind earns and counts, as part of the step."""
     rules = layout.rules.get(kind, [])
     counted = layout.metrics_of(kind)
-    w.line(f"tier = {'s.before' if layout.layer is Layer.PARTNER else 'e.tier'}")
-    read_into_locals(w, layout, metric_names(layout, *(part for r in rules for part in (r.when, r.of))), "day")
-    if layout.tracked(kind):
-        _write_row(w, layout, kind, rules)
-    if not rules and not counted:
-        return
-    first = layout.parameter("programme starts", layout.programme.first_day)
-    last = layout.parameter("programme ends", layout.programme.last_day or NEVER - 1)
-    with w.block(f"if {first} <= day <= {last}"):
-        _write_paying(w, layout, rules, texts)
-        for index, metric in counted:
-            _write_count(w, layout, kind, index, metric, texts)
-    if w.traced:
-        with w.block("else"):
-            w.trace("outside", "day")
+    with w.hoisting("tier", "s.before" if layout.layer is Layer.PARTNER else "e.tier"):
+        read_into_locals(w, layout, metric_names(layout, *(part for r in rules for part in (r.when, r.of))), "day")
+        if layout.tracked(kind):
+            _write_row(w, layout, kind, rules)
+        if not rules and not counted:
+            return
+        within = f"day >= {layout.parameter('programme starts', layout.programme.first_day)}"
+        if layout.programme.last_day is not None:
+            within += f" and day <= {layout.parameter('programme ends', layout.programme.last_day)}"
+        with w.block(f"if {within}"):
+            _write_paying(w, layout, rules, texts)
+            for index, metric in counted:
+                _write_count(w, layout, kind, index, metric, texts)
+        if w.traced:
+            with w.block("else"):
+                w.trace("outside", "day")
 
 
 def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) -> None:
@@ -102,16 +103,18 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
         w.line(f"lot_{c} = {layout.lot_source(currency, 'day')}")
     for index, _, pending in pendings:
         w.line(f"wait_{index} = 0")
-        if pending.duration:
-            length = pending.duration
-            matures = f"day + {length.days}" if length.days else f"add_months(m, day, {length.months})"
-            w.line(f"matures_{index} = {matures}")
+        if pending.duration and (w.traced or layout.tracked(rules[0].on)):
+            w.line(f"matures_{index} = {_maturity(pending.duration)}")
+    shared = _shared_measure(rules)
+    if shared is not None:
+        write_measure(w, layout, shared, texts)
     for unit in _stacked(layout, rules):
-        _write_unit(w, layout, unit, texts)
+        _write_unit(w, layout, unit, texts, measured=shared is not None)
     for index, _, pending in pendings:
         with w.block(f"if wait_{index} > 0"):
             w.line(f"add_bucket(m, {len(layout.currency) + index}, day, wait_{index})")
             if pending.duration:
+                w.line(f"matures_{index} = {_maturity(pending.duration)}")
                 with w.block(f"if matures_{index} < s.next_due"):
                     w.line(f"s.next_due = matures_{index}")
     for currency in currencies:
@@ -129,6 +132,10 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
                 count_now(w, layout, index, metric, f"earned_{c}")
 
 
+def _maturity(length: Duration) -> str:
+    return f"day + {length.days}" if length.days else f"add_months(m, day, {length.months})"
+
+
 def mangle(kind: str) -> str:
     """Give the kind as part of a Python name; kinds that differ stay different."""
     return "".join(c if c.isalnum() else "_" if c == "." else f"_{ord(c):x}_" for c in kind)
@@ -138,6 +145,12 @@ def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: M
     """Write the measure of the rule into ``of``, where an award of this layer needs it."""
     if rule.of is not None and (award_uses_measure(rule, layout) or w.traced):
         w.line(f"of = {texts.source(rule.of, rule.on, rename)}")
+
+
+def _shared_measure(rules: list[Rule]) -> Rule | None:
+    """Give a rule whose measure is that of all rules that have one, so that it is computed once an event."""
+    measured = [rule for rule in rules if rule.of is not None]
+    return measured[0] if measured and len({str(rule.of and rule.of.source) for rule in measured}) == 1 else None
 
 
 def rule_code(layout: Layout, rule: Rule) -> int:
@@ -203,11 +216,13 @@ def _stacked(layout: Layout, rules: list[Rule]) -> list[tuple[Group | None, list
     return units
 
 
-def _write_unit(w: Writer, layout: Layout, unit: tuple[Group | None, list[Rule]], texts: Texts) -> None:
+def _write_unit(
+    w: Writer, layout: Layout, unit: tuple[Group | None, list[Rule]], texts: Texts, *, measured: bool
+) -> None:
     group, rules = unit
     if group is None:
         with _applying(w, layout, rules[0], texts):
-            _write_awards(w, layout, rules[0], texts)
+            _write_awards(w, layout, rules[0], texts, measured=measured)
             _write_payment(w, layout, rules[0])
         return
     w.line("winner = -1")
@@ -215,7 +230,7 @@ def _write_unit(w: Writer, layout: Layout, unit: tuple[Group | None, list[Rule]]
         w.line("most = -1")
     for place, rule in enumerate(rules):
         with _applying(w, layout, rule, texts):
-            _write_awards(w, layout, rule, texts)
+            _write_awards(w, layout, rule, texts, measured=measured)
             if group.take is Take.FIRST:
                 paid = " or ".join(f"{variable} > 0" for variable in _award_names(layout, rule))
                 with w.block(f"if winner < 0 and ({paid})"):
@@ -303,9 +318,10 @@ def _award_names(layout: Layout, rule: Rule) -> list[str]:
     return [_award_name(layout, rule, currency) for currency in rule.give[layout.layer]]
 
 
-def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
+def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts, *, measured: bool) -> None:
     code = rule_code(layout, rule)
-    write_measure(w, layout, rule, texts)
+    if not measured:
+        write_measure(w, layout, rule, texts)
     for currency in rule.give[layout.layer]:
         name = _award_name(layout, rule, currency)
         c = layout.currency[currency]
@@ -316,7 +332,8 @@ def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
                 head = limit
             else:
                 head = f"left_{name}_{place}"
-                w.line(f"{head} = {limit} - {_used(layout, cap, key)}")
+                _write_new_period(w, layout, cap, key)
+                w.line(f"{head} = {limit} - {key.at('b')}")
             if w.traced:
                 w.line(f"before = {name}")
             with w.block(f"if {name} > {head}"):
@@ -325,11 +342,13 @@ def _write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> None:
             w.trace("cap", code, c, place, limit, f"{limit} - {head}", "before", name)
 
 
-def _used(layout: Layout, cap: Cap, key: Key) -> str:
-    """Give the source of what the cap's key used in the period of ``day``."""
-    if cap.period is None:
-        return key.at("b")
-    return f"({key.at('b')} if {key.at('a')} == {period_source(layout, cap.period, 'day')} else 0)"
+def _write_new_period(w: Writer, layout: Layout, cap: Cap, key: Key) -> None:
+    """Write how what the cap's key used is forgotten when ``day`` lies in a new period."""
+    if cap.period is not None:
+        now = period_source(layout, cap.period, "day")
+        with w.block(f"if {key.at('a')} != {now}"):
+            w.line(f"{key.at('a')} = {now}")
+            w.line(f"{key.at('b')} = 0")
 
 
 def _write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
@@ -365,14 +384,9 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
     """Write the payment of one award: caps used, credit, and the row that a reversal will read."""
     code = rule_code(layout, rule)
     c = layout.currency[currency]
-    for cap, key in layout.caps_of(rule, currency):
+    for _, key in layout.caps_of(rule, currency):
         if key is None:
             continue
-        if cap.period:
-            now = period_source(layout, cap.period, "day")
-            with w.block(f"if {key.at('a')} != {now}"):
-                w.line(f"{key.at('a')} = {now}")
-                w.line(f"{key.at('b')} = 0")
         w.line(f"{key.at('b')} += {name}")
     w.line(f"earned_{c} += {name}")
     pending = rule.pending.get(currency)

@@ -131,7 +131,8 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
         w.line("day = e.day")
         with w.block("if day >= s.next_due"):
             w.line("boundary(s, m, o, day)")
-        with w.block(f"if s.anchor < 0 and e.kind != {REDEEM_ITEM}"):
+        w.line("kind = e.kind")
+        with w.block(f"if s.anchor < 0 and kind != {REDEEM_ITEM}"):
             w.line("enrol(s, m, day)")
         if partner:
             # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
@@ -142,15 +143,15 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
         with month_of_day(w):
             head = "if"
             for code, kind in enumerate(layout.programme.events.values()):
-                with w.block(f"{head} e.kind == {code}"):
+                with w.block(f"{head} kind == {code}"):
                     verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}.get(kind.role)
                     if verb:
                         w.line(f"{verb}_{mangle(kind.name)}(e, s, m, o)")
                     write_earning(w, layout, kind.name, texts)
                 head = "elif"
-            with w.block(f"{head} e.kind == {REDEEM_ITEM}"):
+            with w.block(f"{head} kind == {REDEEM_ITEM}"):
                 w.line(f"redeem(m, o, {layout.names.label_code[REDEEM]}, e.currency, e.amount)")
             if partner:
-                with w.block(f"elif e.kind == {OVERRIDE_ITEM}"):
+                with w.block(f"elif kind == {OVERRIDE_ITEM}"):
                     w.line("override(e, s, o)")
             write_after_event(w, layout, texts)

@@ -199,11 +199,16 @@ def activate(m: Any, o: Any, label: int, c: int, b: int, length_days: int, lengt
     """Make available what is pending in bucket table *b* and whose days (or months) are over."""
     days = m.days[b]
     amounts = m.amounts[b]
-    while days[0] < END and maturity(m, days[0], length_days, length_months) <= day:
-        earned, amount = days[0], amounts[0]
+    while days[0] < END and (add_months(m, days[0], length_months) if length_months else days[0] + length_days) <= day:
+        lot = m.expiry[c][days[0] - FIRST_DAY]
+        kept = amounts[0]
         remove_at(days, 0)
         remove_at(amounts, 0)
-        earn_available(m, o, label, c, amount, lot_day(m, c, earned), day, PENDING)
+        put(o, (label, c, PENDING, AVAILABLE, kept, lot, day))
+        if m.arrears[c] > 0:
+            kept = repay(m, o, label, c, kept, lot, day)
+        if kept > 0:
+            add_bucket(m, c, lot, kept)
 
 
 def lot_day(m: Any, c: int, day: int) -> int:
