@@ -364,6 +364,34 @@ def test_a_refund_of_an_expired_lot_leaves_the_wallet():
     assert result.balance(ACME, "expired", "points", day("2026-02-01")) == 0
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (Clawback.PENDING_ONLY, ((0, 5, 0), -6)),
+        (Clawback.WITHIN_BALANCE, ((0, 1, 0), 0)),
+        (Clawback.ARREARS, ((0, 1, 0), 0)),
+    ],
+)
+def test_what_was_spent_before_its_lot_expired_is_taken_from_other_lots(
+    policy: Clawback, expected: tuple[tuple[int, int, int], int]
+):
+    """Of 10 points 4 were spent and 6 expired: the refund takes the 6 from what expired, and 4 of the other 5."""
+    terms = programme(rule(), currencies=points("30 days"), refunds=refunds(points=policy))
+    deals = [won("A", "2026-01-01", 1000), won("B", "2026-01-20", 500), refunded("R", "2026-02-01", "A")]
+    result = audit(terms, deals, [redeem("K", "2026-01-02", 4)], until_day=day("2026-02-01"))
+    assert wallet(result, "2026-02-01") == expected[0]
+    assert -result.balance(ACME, "expired", "points", day("2026-02-01")) == expected[1]
+
+
+def test_what_expired_on_one_day_is_one_pool():
+    """20 expired but for 15 that were spent: two refunds of 10 take the 5 once, and the rest is owed."""
+    terms = programme(rule(), currencies=points("30 days"))
+    deals = [won("A", "2026-01-01", 1000), won("B", "2026-01-01", 1000)]
+    backs = [refunded("R", "2026-02-01", "A"), refunded("S", "2026-02-02", "B")]
+    result = audit(terms, [*deals, *backs], [redeem("K", "2026-01-02", 15)], until_day=day("2026-02-02"))
+    assert [wallet(result, at)[2] for at in ("2026-01-31", "2026-02-01", "2026-02-02")] == [0, -5, -15]
+
+
 def test_a_refund_takes_its_own_pending_points():
     """4 of 10 pending points are taken back, and 6 mature."""
     terms = programme(rule(pending={"points": Pending(duration=Duration.parse("30 days"))}))

@@ -62,6 +62,15 @@ class Wallet:
         self.move(cause, lot.account, "expired", lot.currency, lot.remaining, lot.expiry_day)
         lot.remaining = 0
 
+    def expired_of_bucket(self, lot: Lot) -> int:
+        """Add up what expired of all lots of an expiry day, as far as no reversal has taken it yet (28)."""
+        bucket = [
+            transfer
+            for transfer in self.transfers
+            if (transfer.holder, transfer.asset, transfer.lot_day) == (self.state.holder, lot.currency, lot.expiry_day)
+        ]
+        return sum(t.amount * ((t.to == "expired") - (t.frm == "expired")) for t in bucket)
+
     def take_available(self, cause: Cause, to: str, currency: str, wanted: int, first: int | None = None) -> int:
         """Take from available lots, those of expiry day *first* first, then soonest expiry first; give what lacks."""
         lots = [lot for lot in self.state.lots if lot.account == "available" and lot.currency == currency]
@@ -94,8 +103,10 @@ class Wallet:
         if policy is Clawback.PENDING_ONLY:
             return
         if lot.expiry_day <= today:
-            self.move(cause, "expired", "issued", lot.currency, amount, lot.expiry_day)
-            return
+            gone = min(self.expired_of_bucket(lot), amount)
+            self.move(cause, "expired", "available", lot.currency, gone, lot.expiry_day)
+            self.move(cause, "available", "issued", lot.currency, gone, lot.expiry_day)
+            amount -= gone
         lacking = self.take_available(cause, "issued", lot.currency, amount, first=lot.expiry_day)
         if policy is Clawback.WITHIN_BALANCE:
             return
