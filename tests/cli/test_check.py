@@ -75,26 +75,34 @@ def test_json_is_one_document(call: Call, starter: Path) -> None:
     assert bad.stderr == ""
 
 
+def plant_a_pump(path: Path, opt_out: str = "") -> None:
+    """Let refunded deals keep their points."""
+    path.write_text(
+        path.read_text().replace("deal.refunded: {points: arrears", "deal.refunded: {points: keep") + opt_out
+    )
+
+
 def test_fairness_tells_a_counterexample_as_a_story(call: Call, starter: Path) -> None:
-    """Without its opt-out the starter is refused, by a dated story that names the rule and where it stands."""
+    """A pump is refused by a dated story that names the rule, and where it stands."""
     path = starter / "programme.yaml"
-    text = path.read_text()
-    path.write_text(text[: text.index("fairness:")] + text[text.index("examples:") :])
+    plant_a_pump(path)
     result = call("check", path, "--fairness", "--budget", "60")
     assert result.exit_code == 1
     assert "no_refund_gain: violated" in result.stdout
-    assert "because of rule registered-deal" in result.stdout
-    assert f"stands at {path}:" in result.stdout
+    assert "because of rule deal:" in result.stdout
+    assert f"rule deal stands at {path}:" in result.stdout
     assert 'no_refund_gain: {except: "why this is meant"}' in result.stdout
 
 
 def test_fairness_lists_what_the_file_opts_out_of(call: Call, starter: Path) -> None:
-    """The starter passes, and its reasons are shown, in JSON as well."""
-    result = call("check", starter / "programme.yaml", "--fairness", "--budget", "60", "--json")
+    """With a reason the pump passes, and the reason is shown, in JSON as well."""
+    path = starter / "programme.yaml"
+    plant_a_pump(path, 'fairness: {no_refund_gain: {except: "points are for the effort"}}\n')
+    result = call("check", path, "--fairness", "--budget", "60", "--json")
     laws = {law["law"]: law for law in json.loads(result.stdout)["fairness"]}
     assert result.exit_code == 0
     assert laws["no_refund_gain"]["verdict"] == "opted_out"
-    assert "finds them gone" in laws["no_refund_gain"]["reason"]
+    assert laws["no_refund_gain"]["reason"] == "points are for the effort"
     assert {law["verdict"] for law in laws.values()} == {"holds", "opted_out"}
 
 
