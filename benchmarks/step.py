@@ -19,7 +19,6 @@ from benchmarks.ten_rules_twin import Item, Twin, twin_items
 from loyalty.core.holders import Layer
 from loyalty.ledger.store import Grant
 from loyalty.settlement.holder_run import HolderRun, Movement
-from loyalty.settlement.state import scalars
 
 PARTNERS = 1_200
 LEAST_RATIO = 0.7
@@ -50,9 +49,8 @@ class Workload:
 
     def by_step(self) -> Callable[[], Outputs]:
         """Prepare fresh states, and give the call that puts every item through the step."""
-        layer_step = steps().layers[Layer.PARTNER]
-        step = layer_step.step
-        states = [(one.items, scalars(layer_step.layout), one.memory(layer_step)) for one in self.encoded]
+        step = steps().layers[Layer.PARTNER].step
+        states = [(one.items, *one.fresh_state()) for one in self.encoded]
 
         def settle() -> Outputs:
             outputs = []

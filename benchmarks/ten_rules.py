@@ -21,7 +21,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.store import Grant
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
-from loyalty.settlement.generate import LayerStep, Steps, steps_of
+from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.layout import REDEEM_ITEM
@@ -68,19 +68,21 @@ class Encoded:
     A partner's items as the step reads them.
 
     Attributes:
+        holder: The partner.
         items: One record an event or redemption.
         key_counts: How many rows each key table of the partner's memory needs.
     """
 
+    holder: Holder
     items: list[Any]
     key_counts: list[int]
 
-    def memory(self, step: LayerStep) -> Memory:
-        """Give a fresh memory with room for the keys of these items."""
-        memory = Memory(step.layout)
-        for rows, count in zip(memory.keys, self.key_counts, strict=True):
+    def fresh_state(self) -> tuple[Any, Memory]:
+        """Give the scalars and the memory of a holder before its first event, with room for the keys of these items."""
+        run = HolderRun(steps(), self.holder)
+        for rows, count in zip(run.memory.keys, self.key_counts, strict=True):
             room(rows, count - 1)
-        return memory
+        return run.scalars, run.memory
 
 
 @cache
@@ -112,7 +114,7 @@ def encode(history: PartnerHistory) -> Encoded:
     layout = step.layout
     make = record("Item", item_fields(layout))
     slots: list[dict[Any, int]] = [{} for _ in layout.keys]
-    tables = Memory(layout).keys
+    tables = HolderRun(steps(), history.holder).memory.keys
     items = []
     for what in history.items():
         item: Any = make()
@@ -125,7 +127,7 @@ def encode(history: PartnerHistory) -> Encoded:
         else:
             step.encoder.encode(item, what, slots, tables, row=-1, tier=0)
         items.append(item)
-    return Encoded(items, [len(rows) for rows in tables])
+    return Encoded(history.holder, items, [len(rows) for rows in tables])
 
 
 def _history(partner: str, events_each: int, seed: int) -> PartnerHistory:
