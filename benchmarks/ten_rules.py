@@ -181,5 +181,5 @@ def _redeem(draw: random.Random, history: PartnerHistory) -> None:
                 amount=amount,
                 at=placed.instant,
             )
-            run.redeem(0, amount, grant.at, grant.key)
+            run.redeem(0, amount, grant.at)
             history.redeemed[position] = grant

@@ -34,7 +34,7 @@ from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
-from loyalty.settlement.history import Placed, command_key, place_events, waits_for_origin
+from loyalty.settlement.history import Placed, place_events, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Transfer, accounts_of, postings_of, transfer_postings, transfers_in
 from loyalty.settlement.settle import Item, Outcome, Settlement, apply_item, clock_outcomes, entries_of, settle
@@ -262,8 +262,19 @@ class Engine:
                 raise KeyError(identity)
             entry = tx.find_entry(f"event:{identity}")
             if entry is None or not entry.explanation or self._is_corrected(tx, identity):
-                return explain(self.programme, identity, self.programme.revision, self._trace_again(tx, identity))
+                stored = self._trace_again(tx, identity) or self._why_nothing(known.event)
+                return explain(self.programme, identity, self.programme.revision, stored)
             return explain(self.programme, identity, entry.revision, entry.explanation)
+
+    def _why_nothing(self, event: Event) -> Mapping[str, dict[str, object]]:
+        """Give the trace of an event that is in nobody's settled history."""
+        if event.kind == VOID:
+            steps: list[object] = [["voids", event.origin]]
+        elif waits_for_origin(self.programme, event):
+            steps = [["waits", event.origin]]
+        else:
+            steps = [["voided"]]
+        return {str(Holder.partner(event.partner)): {"tier": 0, "steps": steps}}
 
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
@@ -353,7 +364,8 @@ class Engine:
     def _grant(self, tx: Transaction, grant: Grant) -> None:
         run = self._run(tx, grant.holder)
         day = self.programme.calendar.day_of(grant.at)
-        if command_key(grant.at, grant.key) <= run.last_key or day < run.through_day:
+        item = Item.of_grant(grant, len(tx.grants(grant.holder)))
+        if item.key <= run.last_key or day < run.through_day:
             raise LedgerError(
                 f"command {grant.key} of {format_day(day)} lies before what was settled for {grant.holder}; "
                 "commands are never back-dated: give the instant at which it is decided"
@@ -363,7 +375,7 @@ class Engine:
         if available < grant.amount:
             raise InsufficientPoints(str(grant.holder), grant.currency, grant.amount, available)
         tx.add_grant(grant)
-        apply_item(self._steps, run, Item.of_grant(grant), outcomes)
+        apply_item(self._steps, run, item, outcomes)
         self._keep(tx, run)
         tx.post(entries_of(self._steps, outcomes, recorded_at=grant.at))
 
@@ -373,7 +385,7 @@ class Engine:
         tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
         placed = place_events(self.programme, [item.recorded.event for item in received])
         items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
-        items.extend(Item.of_grant(grant) for grant in tx.grants(holder))
+        items.extend(Item.of_grant(grant, number) for number, grant in enumerate(tx.grants(holder)))
         return sorted(items, key=lambda item: item.key)
 
     def _run(self, tx: Transaction, holder: Holder) -> HolderRun:

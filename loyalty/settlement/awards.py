@@ -23,7 +23,7 @@ def write_award(w: Writer, layout: Layout, rule: Rule, currency: str, name: str,
     c = layout.currency[currency]
     kind = layout.programme.events[rule.on]
     _write_base(w, layout, award, rule, kind, name)
-    w.trace("base", rule_code, c, "of" if rule.of else 0, name)
+    w.trace("base", rule_code, c, "of" if award_uses_measure(rule, layout) else 0, name)
     factors = rule.multiply.get(currency, ())
     if factors:
         numerator, denominator = _factors(w, layout, factors, rule, kind, name)

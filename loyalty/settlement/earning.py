@@ -105,7 +105,7 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
         w.line(f"wait_{index} = 0")
         if pending.duration and (w.traced or layout.tracked(rules[0].on)):
             w.line(f"matures_{index} = {_maturity(pending.duration)}")
-    shared = _shared_measure(rules)
+    shared = _shared_measure(layout, rules)
     if shared is not None:
         write_measure(w, layout, shared, texts)
     for unit in _stacked(layout, rules):
@@ -143,13 +143,13 @@ def mangle(kind: str) -> str:
 
 def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: Mapping[str, str] | None = None) -> None:
     """Write the measure of the rule into ``of``, where an award of this layer needs it."""
-    if rule.of is not None and (award_uses_measure(rule, layout) or w.traced):
+    if rule.of is not None and award_uses_measure(rule, layout):
         w.line(f"of = {texts.source(rule.of, rule.on, rename)}")
 
 
-def _shared_measure(rules: list[Rule]) -> Rule | None:
-    """Give a rule whose measure is that of all rules that have one, so that it is computed once an event."""
-    measured = [rule for rule in rules if rule.of is not None]
+def _shared_measure(layout: Layout, rules: list[Rule]) -> Rule | None:
+    """Give a rule whose measure is that of all rules that need one, so that it is computed once an event."""
+    measured = [rule for rule in rules if award_uses_measure(rule, layout)]
     return measured[0] if measured and len({str(rule.of and rule.of.source) for rule in measured}) == 1 else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
-from loyalty.core.events import VOID, Event
+from loyalty.core.events import TIER_OVERRIDE, VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.programme.model import Programme, Role
 
@@ -52,9 +52,9 @@ def place_events(programme: Programme, events: Iterable[Event]) -> list[Placed]:
     return sorted((item for item in placed.values() if item is not None), key=lambda item: item.key)
 
 
-def command_key(at: int, key: str) -> OrderKey:
-    """Give the place of a command: after the events of its instant."""
-    return (at, 1, key)
+def command_key(at: int, number: int) -> OrderKey:
+    """Give the place of a holder's command *number*: after the events of its instant, in the order of recording."""
+    return (at, 1, number)
 
 
 def _place(
@@ -87,7 +87,7 @@ def _place(
         )
     else:
         holders = [Holder.partner(event.partner)]
-        if event.person is not None:
+        if event.person is not None and event.kind != TIER_OVERRIDE:
             holders.append(Holder.person(event.person))
         item = Placed(event, key, event.occurred_at, tuple(holders))
     placed[event.identity] = item

@@ -24,7 +24,19 @@ class HolderRun:
         holder: Whose history is settled.
     """
 
-    __slots__ = ("_rows", "_slots", "_step", "events", "holder", "item", "last_key", "memory", "scalars", "through_day")
+    __slots__ = (
+        "_rows",
+        "_slots",
+        "_step",
+        "commands",
+        "events",
+        "holder",
+        "item",
+        "last_key",
+        "memory",
+        "scalars",
+        "through_day",
+    )
 
     def __init__(self, steps: Steps, holder: Holder) -> None:
         self.holder = holder
@@ -33,6 +45,7 @@ class HolderRun:
         self.scalars: Any = scalars(layout)
         self.memory = Memory(layout)
         self.events = 0
+        self.commands = 0
         self.last_key: OrderKey = ()
         #: Everything due through this day has happened; what occurred before it comes late.
         self.through_day = FIRST_DAY
@@ -70,8 +83,8 @@ class HolderRun:
         self.last_key = placed.key
         return movements, s.before if self.holder.layer is Layer.PARTNER else tier
 
-    def redeem(self, currency: int, amount: int, at: int, key: str) -> list[Movement]:
-        """Settle a granted redemption of *amount* minor units at UTC microseconds *at*."""
+    def redeem(self, currency: int, amount: int, at: int) -> list[Movement]:
+        """Settle a granted redemption of *amount* minor units at UTC microseconds *at*; grants come in order."""
         item = self.item
         item.kind = REDEEM_ITEM
         item.day = self._step.encoder.calendar.day_of(at)
@@ -79,7 +92,8 @@ class HolderRun:
         item.amount = amount
         movements: list[Movement] = []
         self._step.step(item, self.scalars, self.memory, movements)
-        self.last_key = command_key(at, key)
+        self.last_key = command_key(at, self.commands)
+        self.commands += 1
         self.through_day = max(self.through_day, item.day)
         return movements
 

@@ -36,9 +36,9 @@ class Item:
     tier: int = 0
 
     @classmethod
-    def of_grant(cls, grant: Grant) -> Item:
-        """Put a grant at its place."""
-        return cls(command_key(grant.at, grant.key), grant)
+    def of_grant(cls, grant: Grant, number: int) -> Item:
+        """Put the holder's grant *number*, in the order of recording, at its place."""
+        return cls(command_key(grant.at, number), grant)
 
 
 @frozen
@@ -104,7 +104,7 @@ def settle(
     Args:
         programme: A checked programme.
         events: Facts in any order; equal ones count once.
-        grants: Decisions that are replayed as they were taken.
+        grants: Decisions that are replayed as they were taken, in the order of recording.
         until_day: The day through which everything due is to happen after the last item, or None.
         progress: Called now and then with how many items are settled.
         revision_recorded_at: What the entries say of when they were recorded, UTC microseconds.
@@ -125,8 +125,8 @@ def settle(
     items: dict[Holder, list[Item]] = defaultdict(list)
     for place in placed:
         items[place.holders[0]].append(Item(place.key, place))
-    for grant in grants:
-        items[grant.holder].append(Item.of_grant(grant))
+    for number, grant in enumerate(grants):
+        items[grant.holder].append(Item.of_grant(grant, number))
     outcomes: list[Outcome] = []
     settled = 0
     for layer in Layer:
@@ -162,7 +162,7 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
         cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
     else:
         currency = list(steps.programme.currencies).index(what.currency)
-        movements, tier = run.redeem(currency, what.amount, what.at, what.key), 0
+        movements, tier = run.redeem(currency, what.amount, what.at), 0
         cause, kind, at, key = what.key, EntryKind.COMMAND, what.at, f"command:{what.key}"
     for day, moved in split_by_day(movements):
         if day >= 0:

@@ -238,6 +238,12 @@ class _Settled:
             return "the day lies outside the programme's dates: nothing is earned or counted"
         if name == "no_origin":
             return "the event that it speaks of is unknown or earned nothing here"
+        if name == "waits":
+            return f"waits for {numbers[0]}, which is not known, is voided, or is of another kind: nothing happens"
+        if name == "voids":
+            return f"takes {numbers[0]} out of history; what changed stands in the entries that name this event"
+        if name == "voided":
+            return "was taken out of history by a void: nothing happens"
         if name == "too_late":
             return f"the refund comes after its horizon {format_day(numbers[0])}: nothing is taken back"
         if name == "nothing_left":

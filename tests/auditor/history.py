@@ -99,8 +99,8 @@ def happenings(programme: Programme, events: Iterable[Event]) -> list[Happening]
 
 
 def timeline(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]) -> Iterator[Happening | Grant]:
-    """Give events and decisions in order; a decision stands after the events of its instant (4)."""
-    decisions = sorted(grants, key=lambda grant: (grant.at, grant.key))
+    """Give events and decisions in order; a decision stands after the events of its instant, in the order given (4)."""
+    decisions = sorted(grants, key=lambda grant: grant.at)
     for happening in happenings(programme, events):
         while decisions and decisions[0].at < happening.at:
             yield decisions.pop(0)

@@ -64,7 +64,7 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
                 compared += 1
                 if compared % 20 == 0:
                     # More than there is: what is lacking becomes arrears, which later credits repay.
-                    expected = run.redeem(0, run.available(0) + 1, placed.instant, f"redemption-{compared}")
+                    expected = run.redeem(0, run.available(0) + 1, placed.instant)
                     movements = _compiled_movements(compiled, run, item, scalars, memory, output)
                     assert movements == expected, placed.event
         for run, scalars, memory in runs.values():
