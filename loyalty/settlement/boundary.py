@@ -159,10 +159,14 @@ def _write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
         w.line(f"s.tier = min(s.tier, max(down, {floor}))")
         w.line("s.grace_end = NEVER")
     w.line("")
-    with w.block("def override(e, s, o)"), w.block("if e.until >= e.day"):
-        w.line("s.manual = e.tier_to")
-        w.line("s.manual_end = e.until + 1")
-        w.line("s.next_due = min(s.next_due, s.manual_end)")
+    with w.block("def override(e, s, o)"):
+        with w.block("if e.until >= e.day"):
+            w.line("s.manual = e.tier_to")
+            w.line("s.manual_end = e.until + 1")
+            w.line("s.next_due = min(s.next_due, s.manual_end)")
+        with w.block("else"):
+            w.line("s.manual = -1")
+            w.line("s.manual_end = NEVER")
         w.line(f"restand(s, o, {_label(layout, OVERRIDE)}, -1)")
     w.line("")
 
