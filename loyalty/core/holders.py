@@ -19,7 +19,7 @@ class Layer(IntEnum):
     PERSON = 1
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class Holder:
     """A partner or a person, named by the layer and its id."""
 

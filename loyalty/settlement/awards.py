@@ -7,7 +7,7 @@ The same source serves the event that earns (``e`` is the event) and the refund 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import lcm
 
 from loyalty.core.amounts import Rounding
@@ -60,10 +60,10 @@ def _write_base(w: Writer, layout: Layout, award: Award, rule: Rule, kind: Event
     elif isinstance(award, Bands):
         _write_bands(w, layout, award, rule, name)
     elif isinstance(award, ByTier):
-        _write_choice(w, "tier", enumerate(_by_tier(layout, award.awards)), None, plain, name)
+        _write_choice(w, "tier", enumerate(_by_tier(layout, award.awards)), None, plain)
     else:
         codes = [(value_code(kind, award.field, value), part) for value, part in award.awards.items()]
-        _write_choice(w, f"e.f_{award.field}", codes, award.otherwise, plain, name)
+        _write_choice(w, f"e.f_{award.field}", codes, award.otherwise, plain)
 
 
 def _by_tier(layout: Layout, awards: Mapping[str, Fixed | Rate]) -> list[Fixed | Rate]:
@@ -78,21 +78,21 @@ def _by_tier(layout: Layout, awards: Mapping[str, Fixed | Rate]) -> list[Fixed |
 def _write_choice(
     w: Writer,
     subject: str,
-    codes: object,
+    codes: Iterable[tuple[int, Fixed | Rate]],
     otherwise: Fixed | Rate | None,
     plain: Callable[[Fixed | Rate], None],
-    name: str,
 ) -> None:
+    default = Fixed(amount=0) if otherwise is None else otherwise
     head = "if"
-    for code, part in codes:  # type: ignore[attr-defined]
+    for code, part in codes:
         with w.block(f"{head} {subject} == {code}"):
             plain(part)
         head = "elif"
+    if head == "if":
+        plain(default)
+        return
     with w.block("else"):
-        if otherwise is None:
-            w.line(f"{name} = 0")
-        else:
-            plain(otherwise)
+        plain(default)
 
 
 def _write_plain(w: Writer, layout: Layout, award: Fixed | Rate, rule: Rule, name: str) -> None:

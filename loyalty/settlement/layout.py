@@ -234,9 +234,9 @@ def layout_of(programme: Programme, layer: Layer, names: Names) -> Layout:
         if metric.window.kind is WindowKind.TRAILING:
             layout.trailing[metric.name] = layout.bucket_count
             layout.bucket_count += 1
-    for name, currency in programme.currencies.items():
+    for name, declared in programme.currencies.items():
         # What expired is remembered only where a refund or an end can still ask for it.
-        if currency.expires and any(leg.currency == name and layout.tracked(leg.rule.on) for leg in layout.legs):
+        if declared.expires and any(leg.currency == name and layout.tracked(leg.rule.on) for leg in layout.legs):
             layout.expired[name] = layout.bucket_count
             layout.bucket_count += 1
     for kind in programme.events:
