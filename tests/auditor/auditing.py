@@ -69,7 +69,7 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
     Args:
         programme: A checked programme.
         events: Admitted events in any order: money in minor units, defaults filled in.
-        grants: Decided redemptions.
+        grants: Decided redemptions, in the order of recording.
         until_day: Everything due through this day happens, after the last event if that is earlier.
     """
     transfers: list[Transfer] = []

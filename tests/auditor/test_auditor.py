@@ -121,6 +121,17 @@ def test_a_redemption_takes_the_soonest_expiry_first():
     assert result.balance(ACME, "redeemed", "points", day("2026-02-10")) == 12
 
 
+def test_redemptions_of_one_instant_stand_in_the_order_of_recording():
+    """Of 10 points the one recorded first takes 7, and the other owes the rest, whatever their keys."""
+    grants = [redeem("Z", "2026-01-02", 7), redeem("A", "2026-01-02", 7)]
+    result = audit(programme(rule()), [won("D", "2026-01-01", 1000)], grants, until_day=day("2026-01-02"))
+    assert [(t.cause, t.frm, t.amount) for t in result.transfers if t.to == "redeemed"] == [
+        ("Z", "available", 7),
+        ("A", "available", 3),
+        ("A", "arrears", 4),
+    ]
+
+
 def test_pending_points_mature_at_the_start_of_date_plus_duration():
     """Points of 3 February pending for 30 days are available on 5 March; expiry counts from earning."""
     terms = programme(

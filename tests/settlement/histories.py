@@ -86,7 +86,10 @@ class Drawing:
         for number in range(rng.randint(1, size)):
             self.events.append(self.event(f"{rng.choice('abz')}{number}"))
         spendable = [name for name, currency in self.programme.currencies.items() if currency.spendable]
-        grants = [self.grant(f"g{number}", spendable) for number in range(rng.choice((0, 0, 1, 3)) if spendable else 0)]
+        grants = [
+            self.grant(f"{rng.choice('abz')}{number}", spendable)
+            for number in range(rng.choice((0, 0, 1, 3)) if spendable else 0)
+        ]
         latest = max(self.programme.calendar.day_of(event.occurred_at) for event in self.events)
         until_day = rng.choice((latest, latest + rng.randrange(400), self.day(), self.first + self.days))
         events = list(self.events)
@@ -231,7 +234,7 @@ class Drawing:
         event = rng.choice(self.events)
         of_person = event.person is not None and rng.random() < 0.3
         holder = Holder.person(str(event.person)) if of_person else Holder.partner(event.partner)
-        at = event.occurred_at if rng.random() < 0.2 else self.instant()
+        at = event.occurred_at if rng.random() < 0.4 else self.instant()
         return Grant(
             key=key,
             kind="redeem",
