@@ -86,7 +86,7 @@ def to_minor_units(text: str, scale: int) -> int:
     Raises:
         ValueError: not a decimal, or more digits than the unit has.
     """
-    value: Fraction = parse_decimal(text) * Fraction(10**scale)
+    value = parse_decimal(text) * Fraction(10) ** scale
     if value.denominator != 1:
         raise ValueError(f"{text} has more than the {scale} decimal places that its unit has")
     return value.numerator

@@ -86,9 +86,7 @@ class Duration:
         """
         match = re.fullmatch(r"(\d+)\s+(hour|day|week|month|year)s?", text.strip())
         if not match or int(match[1]) == 0:
-            raise ValueError(
-                f"{text!r} is no duration; write a count and hours, days, weeks, months or years: 30 days"
-            )
+            raise ValueError(f"{text!r} is no duration; write a count and hours, days, weeks, months or years: 30 days")
         return cls(int(match[1]), Unit(match[2] + "s"))
 
     @property

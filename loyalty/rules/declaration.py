@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from enum import Enum
 from fractions import Fraction
 
-from attrs import field, frozen
+import attrs
+from attrs import frozen
 
 from loyalty.core.amounts import Rounding
 from loyalty.core.calendar import Duration, Period
@@ -41,12 +42,15 @@ class OnEnd(Enum):
     REVERSE = "reverse"
 
 
+# `attrs.field` is written out: two classes have an attribute of the name `field`, as the programme file has.
+
+
 @frozen(kw_only=True)
 class Fixed:
     """A fixed amount, minor units, >= 0."""
 
     amount: int
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 @frozen(kw_only=True)
@@ -61,7 +65,7 @@ class Rate:
     per: int
     at_least: int | None = None
     at_most: int | None = None
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 @frozen(kw_only=True)
@@ -83,7 +87,7 @@ class Bands:
 
     mode: BandMode
     bands: tuple[Band, ...]
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 @frozen(kw_only=True)
@@ -91,7 +95,7 @@ class ByTier:
     """One award for each tier by name, ``base`` included; tiers that are not named get the next lower one's."""
 
     awards: Mapping[str, Fixed | Rate]
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 @frozen(kw_only=True)
@@ -101,7 +105,7 @@ class ByField:
     field: str
     awards: Mapping[str | bool, Fixed | Rate]
     otherwise: Fixed | Rate
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 Award = Fixed | Rate | Bands | ByTier | ByField
@@ -119,7 +123,7 @@ class Multiplier:
     constant: Fraction | None = None
     by_tier: bool = False
     field: str | None = None
-    table: Mapping[str | bool, Fraction] = {}  # noqa: RUF012 (attrs makes it an attribute of each instance)
+    table: Mapping[str | bool, Fraction] = {}
     otherwise: Fraction = Fraction(1)
 
 
@@ -147,7 +151,7 @@ class Cap:
     amount: int
     per: tuple[KeyPart, ...] = ()
     per_event: bool = False
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
     @property
     def period(self) -> Period | None:
@@ -207,7 +211,7 @@ class Campaign:
     name: str
     valid: Validity
     caps: tuple[Cap, ...]
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 @frozen(kw_only=True)
@@ -217,7 +221,7 @@ class Group:
     name: str
     take: Take
     by: str | None = None
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
 
 
 @frozen(kw_only=True)
@@ -241,7 +245,7 @@ class Rule:
     give: Mapping[Layer, Mapping[str, Award]]
     when: Expression | None = None
     of: Expression | None = None
-    multiply: Mapping[str, tuple[Multiplier, ...]] = {}  # noqa: RUF012
+    multiply: Mapping[str, tuple[Multiplier, ...]] = {}
     round: Roundings = Roundings()
     caps: tuple[Cap, ...] = ()
     once_per: tuple[KeyPart, ...] | None = None
@@ -251,7 +255,7 @@ class Rule:
     group: str | None = None
     phase: int = 0
     priority: int = 0
-    pending: Mapping[str, Pending] = {}  # noqa: RUF012
+    pending: Mapping[str, Pending] = {}
     streak: Streak | None = None
     on_end: OnEnd = OnEnd.KEEP
-    place: Place = field(eq=False, factory=Place)
+    place: Place = attrs.field(eq=False, factory=Place)
