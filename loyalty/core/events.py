@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -55,6 +55,10 @@ class Event:
     person: str | None = None
     of: str | None = None
     fields: Mapping[str, FieldValue] = field(factory=dict, converter=_freeze, hash=False)
+
+    def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Event], tuple[dict[str, Any]]]:
+        # The read-only view of the fields cannot be pickled or copied itself, and so the event is built again.
+        return from_record, (to_record(self),)
 
     @property
     def identity(self) -> str:
