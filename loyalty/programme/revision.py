@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 from attrs import fields, has
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from loyalty.core.calendar import Calendar
 from loyalty.core.events import canonical_json
@@ -38,29 +41,28 @@ def revision_of(programme: Programme) -> str:
 
     Two files that differ only in words for people have the same one.
     """
-    return hashlib.sha256(canonical_json(_plain(programme)).encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(canonical_json(_converter().unstructure(programme)).encode()).hexdigest()[:_DIGITS]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Fraction):
-        return f"{value.numerator}/{value.denominator}"
-    if isinstance(value, Calendar):
-        return value.timezone
-    if isinstance(value, Expression):
-        return _SPACES.sub(lambda match: match[1] or " ", value.source.strip())
-    if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(part) for key, part in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(part) for part in value]
-    if has(type(value)):
-        return {
-            "type": type(value).__name__,
-            **{
-                attribute.name: _plain(getattr(value, attribute.name))
-                for attribute in fields(type(value))
-                if attribute.name not in _IRRELEVANT
-            },
-        }
-    return value
+@cache
+def _converter() -> Converter:
+    """Make the converter from declarations to plain JSON types; it is made at the first use."""
+    converter = Converter()
+    converter.register_unstructure_hook(Fraction, str)
+    converter.register_unstructure_hook(Calendar, lambda calendar: calendar.timezone)
+    converter.register_unstructure_hook(Expression, _source)
+    # The class is named as well: a key may have the period `month`, or a field of that name.
+    converter.register_unstructure_hook(Enum, lambda member: f"{type(member).__name__}.{member.name}")
+    converter.register_unstructure_hook_factory(has, _without_words)
+    return converter
+
+
+def _without_words(cls: type[Any], converter: Converter) -> Callable[[Any], Mapping[str, Any]]:
+    """Make what unstructures a class, without the attributes that change no posting."""
+    left_out: dict[str, Any] = {field.name: override(omit=True) for field in fields(cls) if field.name in _IRRELEVANT}
+    return make_dict_unstructure_fn(cls, converter, **left_out)
+
+
+def _source(expression: Expression) -> str:
+    """Give an expression as it is written, on one line."""
+    return _SPACES.sub(lambda match: match[1] or " ", expression.source.strip())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,27 @@ def test_spaces_inside_strings_are_part_of_it() -> None:
     """Only the spaces between the parts of an expression are without meaning."""
     one, two = (loads(FULL.replace('"north"', text)).revision for text in ('"the north"', '"the  north"'))
     assert one != two
+
+
+def test_a_period_and_a_field_of_its_name_are_told_apart() -> None:
+    """A cap for each month is another than a cap for each value of a field that is called month."""
+    text = """\
+language: 1
+programme: {id: small, starts: 2026-01-01, timezone: UTC}
+currencies: {points: {}}
+events: {deal.won: {month: text}}
+earn: [{rule: deal, on: deal.won, give: {partner: {points: 1}}, cap: {points: 5, per: [PART]}}]
+"""
+    assert loads(text.replace("PART", "month")).revision != loads(text.replace("PART", "event.month")).revision
+
+
+def test_it_is_the_same_in_every_process() -> None:
+    """Neither the order of sets nor anything else of one process is part of it."""
+    code = f"from loyalty.programme.loading import loads; print(loads({FULL!r}).revision)"
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True, text=True
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert seen == {REVISION}
