@@ -208,11 +208,16 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
             w.line("due = other")
     for index, (c, pending) in enumerate(layout.pending):
         w.line(f"earned = m.days[{len(layout.currency) + index}][0]")
+        waits = []
+        if pending.duration:
+            waits.append(_maturity_source(pending.duration, "earned"))
+        if not layout.matures_first(c, pending):
+            waits.append(f"lot_day(m, {c}, earned)")
         with w.block("if earned < END"):
-            if pending.duration:
-                w.line(f"due = min(due, {_maturity_source(pending.duration, 'earned')})")
-            if not layout.matures_first(c, pending):
-                w.line(f"due = min(due, lot_day(m, {c}, earned))")
+            for source in waits:
+                w.line(f"other = {source}")
+                with w.block("if other < due"):
+                    w.line("due = other")
     w.line("s.next_due = due")
 
 
@@ -254,7 +259,7 @@ def _write_review(w: Writer, layout: Layout) -> None:
 
 
 def _write_wallets(w: Writer, layout: Layout) -> None:
-    expiry, activation = _label(layout, EXPIRY), _label(layout, ACTIVATION)
+    expiry = _label(layout, EXPIRY)
     for currency in layout.programme.currencies.values():
         if currency.expires:
             c = layout.currency[currency.name]
@@ -266,10 +271,23 @@ def _write_wallets(w: Writer, layout: Layout) -> None:
             w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, {expired}, day)")
     for index, (c, pending) in enumerate(layout.pending):
         if pending.duration:
-            length, bucket = pending.duration, len(layout.currency) + index
-            # Nothing of a day can mature within the length, so most days need no look at the bucket.
-            with w.block(f"if m.days[{bucket}][0] + {length.days or 28 * length.months} <= day"):
-                w.line(f"activate(m, o, {activation}, {c}, {bucket}, {length.days}, {length.months}, day)")
+            _write_activation(w, layout, c, len(layout.currency) + index, pending.duration)
+
+
+def _write_activation(w: Writer, layout: Layout, c: int, bucket: int, length: Duration) -> None:
+    """Write how what is pending in a bucket table, by the day of earning, becomes available when its time is over."""
+    label = _label(layout, ACTIVATION)
+    guard = "" if length.days else f"m.days[{bucket}][0] < END and "
+    with w.block(f"while {guard}{_maturity_source(length, f'm.days[{bucket}][0]')} <= day"):
+        w.line(f"lot = {layout.lot_source(list(layout.currency)[c], f'm.days[{bucket}][0]')}")
+        w.line(f"kept = m.amounts[{bucket}][0]")
+        w.line(f"remove_at(m.days[{bucket}], 0)")
+        w.line(f"remove_at(m.amounts[{bucket}], 0)")
+        w.line(f"put(o, ({label}, {c}, PENDING, AVAILABLE, kept, lot, day))")
+        with w.block(f"if m.arrears[{c}] > 0"):
+            w.line(f"kept = repay(m, o, {label}, {c}, kept, lot, day)")
+        with w.block("if kept > 0"):
+            w.line(f"add_bucket(m, {c}, lot, kept)")
 
 
 def _write_allotments(w: Writer, layout: Layout) -> None:

@@ -195,22 +195,6 @@ def expire_pending(m: Any, o: Any, label: int, c: int, b: int, expired_bucket: i
         remove_at(amounts, 0)
 
 
-def activate(m: Any, o: Any, label: int, c: int, b: int, length_days: int, length_months: int, day: int) -> None:
-    """Make available what is pending in bucket table *b* and whose days (or months) are over."""
-    days = m.days[b]
-    amounts = m.amounts[b]
-    while days[0] < END and (add_months(m, days[0], length_months) if length_months else days[0] + length_days) <= day:
-        lot = m.expiry[c][days[0] - FIRST_DAY]
-        kept = amounts[0]
-        remove_at(days, 0)
-        remove_at(amounts, 0)
-        put(o, (label, c, PENDING, AVAILABLE, kept, lot, day))
-        if m.arrears[c] > 0:
-            kept = repay(m, o, label, c, kept, lot, day)
-        if kept > 0:
-            add_bucket(m, c, lot, kept)
-
-
 def lot_day(m: Any, c: int, day: int) -> int:
     """Give the expiry day of what is earned of currency *c* on *day*."""
     expiry: int = m.expiry[c][day - FIRST_DAY]
@@ -298,7 +282,7 @@ FUNCTIONS: Final = {
     function.__name__: function
     for function in (
         add_bucket, take_bucket, repay, earn_available, spend, owe, redeem, take_back, expire_available,
-        expire_pending, activate, lot_day, maturity, add_months, anniversary, month_start, roll_window,
+        expire_pending, lot_day, maturity, add_months, anniversary, month_start, roll_window,
         adjust_bucket, half_even,
     )
 }  # fmt: skip
