@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from loyalty.core.calendar import Period
+from loyalty.programme.language_of_examples import EXAMPLE
 from loyalty.programme.language_of_rules import CAMPAIGN, GROUP, RULE
+from loyalty.programme.language_of_standing import ALLOTMENT, BADGE, TIERS
 from loyalty.programme.model import Clawback, FieldType, TierOnRefund
 from loyalty.programme.scalars import (
     DAY,
@@ -19,34 +20,27 @@ from loyalty.programme.scalars import (
     MONEY,
     UNIT_NAME,
     Choice,
-    Name,
     Number,
     Text,
     Whole,
     choice_of,
 )
-from loyalty.programme.shapes import ByNode, Fields, Key, ListOf, MapOf, Named, Shape, Tagged
+from loyalty.programme.shapes import ByNode, Fields, Key, ListOf, MapOf
 from loyalty.programme.vocabulary import (
-    AMOUNT,
     CALENDARS,
     CURRENCY,
     DAYS_OF_EXPIRY,
     EXPRESSION,
-    FACTOR,
     FIELD,
-    IDENTIFIER,
     KIND,
     LABEL,
     LAYER,
     METRIC,
     NEW_KIND,
-    NEW_TIER,
     PLAIN_PART,
     ROUNDING,
-    TIER,
     VALUE,
 )
-from loyalty.tiers.declaration import Landing, Promote
 
 #: The version of the language that this library reads.
 LANGUAGE_VERSION: Final = 1
@@ -169,111 +163,6 @@ METRIC_FIELDS: Final = Fields(
 )
 
 
-def _joined_fields() -> Shape:
-    return DEFINITIONS["conditions"]
-
-
-_JOINED: Final = Named("conditions", _joined_fields)
-_PARTS: Final = ListOf(
-    "conditions", ByNode("a condition", EXPRESSION, Tagged("a condition", {"all": _JOINED, "any": _JOINED}, EXPRESSION))
-)
-
-#: Shapes that contain themselves, by the name under which the schema has them.
-DEFINITIONS: Final[dict[str, Shape]] = {}
-DEFINITIONS["conditions"] = Fields(
-    "conditions",
-    {"all": Key(_PARTS, "All must hold."), "any": Key(_PARTS, "One must hold.")},
-    one_of=("all", "any"),
-)
-NEEDS: Final = ByNode("conditions", EXPRESSION, _JOINED, sequence=_PARTS)
-
-TIERS: Final = Fields(
-    "tiers",
-    {
-        "base": Key(
-            Fields("base", {"multiplier": Key(FACTOR, "What tier.multiplier stands for; 1 unless written.")}),
-            "Everybody below the ladder.",
-        ),
-        "ladder": Key(
-            ListOf(
-                "the ladder",
-                Fields(
-                    "a tier",
-                    {
-                        "tier": Key(NEW_TIER, "Its name.", required=True),
-                        "multiplier": Key(FACTOR, "What tier.multiplier stands for; 1 unless written."),
-                        "needs": Key(NEEDS, "Conditions over the partner's metrics.", required=True),
-                    },
-                ),
-            ),
-            "The tiers above base, lowest first.",
-            required=True,
-        ),
-        "promote": Key(choice_of("promote", Promote), "at_once, unless written."),
-        "review": Key(
-            Fields(
-                "review",
-                {
-                    "every": Key(
-                        Choice("a review's period", {**CALENDARS, "anniversary_year": None}),
-                        "When standing is looked at.",
-                        required=True,
-                    ),
-                    "grace": Key(LENGTH, "How long a missed tier is kept."),
-                    "landing": Key(
-                        ByNode(
-                            "a landing",
-                            choice_of("a landing", Landing),
-                            Fields("a landing", {"floor": Key(TIER, "By score, but not below it.", required=True)}),
-                        ),
-                        "Where a holder that missed its tier lands; by_score unless written.",
-                    ),
-                    "floor": Key(TIER, "Nobody lands below it."),
-                },
-            ),
-            "Without it a tier once reached is kept.",
-        ),
-    },
-)
-
-BADGE: Final = Fields(
-    "a badge",
-    {
-        "badge": Key(LABEL, "Its name.", required=True),
-        "holder": Key(LAYER, "Who gets it; the partner unless written."),
-        "needs": Key(NEEDS, "Conditions over the holder's metrics.", required=True),
-        "give": Key(MapOf("what comes with a badge", CURRENCY, AMOUNT), "Fixed amounts that come with it."),
-    },
-)
-
-ALLOTMENT: Final = Fields(
-    "an allotment",
-    {
-        "allot": Key(LABEL, "Its name.", required=True),
-        "every": Key(
-            Choice("a period", {period.value: period for period in list(Period)[2:]}),
-            "At the start of each.",
-            required=True,
-        ),
-        "give": Key(
-            MapOf(
-                "what is allotted",
-                CURRENCY,
-                ByNode(
-                    "an allotment",
-                    AMOUNT,
-                    Fields(
-                        "an allotment by tier",
-                        {"by_tier": Key(MapOf("by_tier", TIER, AMOUNT), "The amount of each tier.", required=True)},
-                    ),
-                ),
-            ),
-            "One currency, with an amount or amounts by tier.",
-            required=True,
-        ),
-    },
-)
-
 _CLAWBACKS: Final = {**{member.value: member for member in Clawback}, "reverse": Clawback.ARREARS}
 REFUND: Final = Fields(
     "a refund policy",
@@ -283,69 +172,6 @@ REFUND: Final = Fields(
     },
     others=Choice("a clawback policy", _CLAWBACKS),
     other_names=CURRENCY,
-)
-
-GIVEN: Final = Tagged(
-    "a given event",
-    {
-        "redeem": Fields(
-            "a given redemption",
-            {
-                "redeem": Key(MapOf("redeem", CURRENCY, AMOUNT), "What is redeemed.", required=True),
-                "at": Key(Text("a date or a time"), "When.", required=True),
-                "partner": Key(Text("a partner's id"), "Who redeems; p1 unless written."),
-                "person": Key(Text("a person's id"), "Who redeems, where it is a person."),
-            },
-        ),
-        "on": Fields(
-            "a given event",
-            {
-                "on": Key(KIND, "Its kind, also void or tier.override.", required=True),
-                "at": Key(Text("a date or a time"), "When it happened.", required=True),
-                "partner": Key(Text("a partner's id"), "p1 unless written."),
-                "person": Key(Text("a person's id"), "The partner's member who acted."),
-                "id": Key(Text("an id"), "e1, e2, ... by position unless written."),
-                "source": Key(Text("a source"), "The system that it comes from."),
-                "of": Key(Text("an id"), "The event that it speaks of."),
-            },
-            others=Text("the value of a field"),
-            other_names=Name("the name of a field", IDENTIFIER),
-        ),
-    },
-)
-
-EXPECTED: Final = Fields(
-    "an expectation",
-    {
-        "at": Key(DAY, "At the end of this day.", required=True),
-        "partner": Key(Text("a partner's id"), "Whose; p1 unless written."),
-        "person": Key(Text("a person's id"), "Whose, where it is a person."),
-        "tier": Key(TIER, "The tier in force."),
-        "badges": Key(ListOf("badges", LABEL, at_least=0), "Badges that the holder has."),
-    },
-    others=ByNode(
-        "a balance",
-        AMOUNT,
-        Fields(
-            "balances",
-            {
-                "available": Key(AMOUNT, "What can be spent."),
-                "pending": Key(AMOUNT, "What is not mature yet."),
-                "arrears": Key(AMOUNT, "What is owed, as a number above 0."),
-                "held": Key(AMOUNT, "What is reserved."),
-            },
-        ),
-    ),
-    other_names=CURRENCY,
-)
-
-EXAMPLE: Final = Fields(
-    "an example",
-    {
-        "name": Key(Text("a name"), "For people."),
-        "given": Key(ListOf("given", GIVEN, at_least=0), "Events and redemptions.", required=True),
-        "expect": Key(ListOf("expect", EXPECTED), "What must then be so.", required=True),
-    },
 )
 
 FILE: Final = Fields(

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from loyalty.programme.language import DEFINITIONS, FILE
+from loyalty.programme.language import FILE
+from loyalty.programme.language_of_standing import DEFINITIONS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

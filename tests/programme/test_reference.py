@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loyalty.programme.language import DEFINITIONS, FILE, LAWS
+from loyalty.programme.language import FILE, LAWS
+from loyalty.programme.language_of_standing import DEFINITIONS
 from loyalty.programme.loading import loads
 from loyalty.programme.schema import json_schema
 
