@@ -23,5 +23,5 @@ class Badge:
     name: str
     layer: Layer
     needs: Needs
-    give: Mapping[str, int] = {}  # noqa: RUF012
+    give: Mapping[str, int] = {}
     place: Place = field(eq=False, factory=Place)

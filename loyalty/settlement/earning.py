@@ -169,7 +169,7 @@ def _write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
     w.line("r.first_leg = s.leg_count")
     w.line("r.end_leg = s.leg_count")
     w.line("r.refunded = 0")
-    w.line("r.voided = 0")
+    w.line("r.whole = 0")
     w.line("r.counted = 0")
     w.line("r.previous = -1")
     part = layout.part_field(kind)

@@ -56,11 +56,14 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
             w.line(f"take = min(left, x.f_{kind.part}) if x.p_{kind.part} else left")
         else:
             w.line("take = left")
-        with w.block("if take <= 0"):
+        # An event of which there was nothing (a deal of amount 0) can still be refunded as a whole, once.
+        with w.block("if e.whole != 0 or (take <= 0 and left > 0)"):
             w.trace("nothing_left")
             w.line("return")
         w.line("e.refunded += take")
         w.line("left -= take")
+        with w.block("if left == 0"):
+            w.line("e.whole = 1")
         w.trace("refund", "take", "left")
         _write_row_names(w, layout, origin)
         rename = {f"event.{kind.part}": "left"} if kind.part else {}

@@ -35,7 +35,7 @@ SCALARS: Final = {
 CELL: Final = ("a", "b")
 LEG: Final = ("code", "granted", "reversed", "lot", "bucket", "matures", "waiting")
 ROW: Final = (
-    "day", "tier", "first_leg", "end_leg", "refunded", "voided", "counted", "previous", "part",
+    "day", "tier", "first_leg", "end_leg", "refunded", "whole", "counted", "previous", "part",
 )  # fmt: skip
 ITEM: Final = (
     "kind", "day", "instant", "tier", "row", "has_person", "currency", "amount", "tier_to", "until",

@@ -56,7 +56,7 @@ def take_part(happening: Happening, fact: Fact) -> bool:
     left = int(fields_left(fact)[part])
     asked = happening.event.fields.get(part)
     taken = left if asked is None else min(int(asked), left)
-    if taken == 0:
+    if taken == 0 and left > 0:
         return False
     fact.left[part] = left - taken
     fact.nothing_left = fact.left[part] == 0

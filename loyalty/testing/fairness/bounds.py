@@ -122,12 +122,14 @@ def probe_expiry(bench: Bench, lead: Lead) -> Iterator[Counterexample]:
     instants = {event.identity: event.occurred_at for event in lead.events}
     for entry in outcome.settlement.entries:
         today = programme.calendar.day_of(entry.effective_at)
-        for posting in entry.postings:
+        # An entry is a sequence of transfers: each second posting says where what the first one gave went.
+        for source, target in zip(entry.postings[::2], entry.postings[1::2], strict=True):
+            posting = source if target.lot_day is None else target
             currency = programme.currencies.get(posting.asset)
             if currency is None or posting.lot_day is None or currency.expires is None:
                 continue
             early = posting.rule == "@expiry" and today < posting.lot_day
-            if posting.amount > 0 and posting.cause in instants and not (posting.rule or "@").startswith("@"):
+            if source.account.name == "issued" and posting.cause in instants and (posting.rule or "@")[0] != "@":
                 earned = programme.calendar.day_of(entry.effective_at)
                 matured = any(p.account.name == "pending" and p.amount < 0 for p in entry.postings)
                 early = early or (not matured and posting.lot_day <= _plus(earned, currency.expires.after))
