@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -138,10 +139,9 @@ def test_what_is_no_instant_is_refused_with_its_text(text: str) -> None:
 @given(st.text(alphabet="0123456789-+:TZW. ", max_size=28))
 def test_no_text_fails_in_another_way(text: str) -> None:
     """Whatever is written where an instant is meant is read or refused."""
-    try:
-        Calendar.of("America/Havana").parse_instant_us(text)
-    except ValueError as error:
-        assert repr(text) in str(error)
+    calendar = Calendar.of("America/Havana")
+    with suppress(ValueError):
+        assert isinstance(calendar.parse_instant_us(text), int)
 
 
 @pytest.mark.parametrize(
