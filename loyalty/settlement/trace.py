@@ -170,7 +170,11 @@ class _Settled:
         if reason == "cooldown" and rule.cooldown and not rule.cooldown.length.hours and details:
             return f"{text}; it can pay again from {format_day(details[0])}"
         if reason == "streak" and rule.streak and details:
-            return f"{text}: {details[0]} of {rule.streak.length} {part_words(rule.streak.every)}s in a row"
+            run, length, period = details[0], rule.streak.length, part_words(rule.streak.every)
+            if run < length:
+                return f"{text}: {run} of {length} {period}s in a row"
+            often = f"for every {length} {period}s" if rule.streak.repeat else f"once, for {length} {period}s"
+            return f"does not apply: it pays {often} in a row, with the last one's first event; this is {period} {run}"
         return text
 
     def candidate_text(self, rule: Rule, awards: Sequence[int]) -> str:
