@@ -123,14 +123,24 @@ def did_you_mean(name: str, known: Iterable[str], what: str = "names") -> str:
     'the currencies are points and status'
     """
     names = list(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.6) or get_close_matches(
-        name.lower(), [other for other in names if other.lower() == name.lower()], n=1
-    )
-    if near:
-        return f"did you mean `{near[0]}`?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean `{near}`?"
     if not names:
         return f"no {what} are declared"
     return f"the {what} are {join_words(names)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """
+    Give the known name that a misspelt one is for, or None.
+
+    >>> nearest("pionts", ["points", "status"])
+    'points'
+    """
+    names = list(known)
+    same = [other for other in names if other.lower() == name.lower()]
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6) or same), None)
 
 
 def join_words(words: Iterable[str], joint: str = "and") -> str:

@@ -18,6 +18,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from loyalty.errors import Place
 from loyalty.programme.nodes import Mapping, Node, Scalar, Sequence, shorten
 from loyalty.programme.notes import Notes
+from loyalty.programme.texts import UNSTORABLE, can_be_stored, writable
 from loyalty.programme.yaml_traps import BROKEN, explain, quote
 
 #: More nodes than any programme has; aliases could multiply a small file beyond it.
@@ -96,6 +97,12 @@ class _Converter:
             self.notes.add(
                 "yaml-anchor", place, "YAML takes a leading & for the name of an anchor, and nothing is left",
                 f"quote it: '&{node.anchor}'", got=f"`&{node.anchor}`", width=len(node.anchor) + 1,
+            )  # fmt: skip
+            return Scalar("", place, broken=True)
+        if not can_be_stored(node.value):
+            self.notes.add(
+                "bad-value", place, f"the text holds {UNSTORABLE}", "take that character out",
+                got=f"`{shorten(writable(node.value))}`",
             )  # fmt: skip
             return Scalar("", place, broken=True)
         quoted = node.style in ("'", '"') and node.start_mark.line not in self.notes.mended

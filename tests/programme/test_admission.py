@@ -126,6 +126,15 @@ def test_instants_are_read_in_the_programmes_zone(programme: Programme, at: obje
         ({"segment": "small"}, "segment", "smb"),
         ({"region": 5}, "region", "text"),
         ({"regin": "north"}, "regin", "did you mean `region`?"),
+        ({"amount": None, "amont": "5 EUR"}, "amont", "did you mean `amount`?"),
+        ({"source": "crm/eu"}, "source", "'crm-eu'"),
+        ({"source": "crm\0"}, "source", "take that character out"),
+        ({"id": "D\0"}, "id", "take that character out"),
+        ({"id": "D\ud800"}, "id", "surrogate"),
+        ({"partner": "\udfff"}, "partner", "surrogate"),
+        ({"person": "a\ud83d"}, "person", "surrogate"),
+        ({"region": "a\0b"}, "region", "NUL"),
+        ({"region": "\ud800"}, "region", "surrogate"),
     ],
 )
 def test_each_fault_of_an_event_is_named(programme: Programme, change: dict[str, Any], field: str, hint: str) -> None:
@@ -180,6 +189,12 @@ def test_built_in_kinds(programme: Programme) -> None:
         {"fields": {"amount": 1, "segment": 5}},
         {"fields": {"amount": "1"}},
         {"kind": "other"},
+        {"source": "a/b"},
+        {"id": "\ud800"},
+        {"partner": "\0"},
+        {"person": "\udc00"},
+        {"fields": {"amount": 1, "region": "\ud800"}},
+        {"fields": {"amuont": 1}},
     ],
 )
 def test_typed_events_are_checked_as_well(programme: Programme, change: dict[str, Any]) -> None:
@@ -187,3 +202,42 @@ def test_typed_events_are_checked_as_well(programme: Programme, change: dict[str
     with pytest.raises(EventRejected) as caught:
         admit(programme, evolve(TYPED, **change))
     assert len(caught.value.reasons) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "D\ud800"},
+        {"source": "\ud800"},
+        {"on": "\ud800"},
+        {"\ud800": 1},
+        {"segment": "\ud800"},
+        {"amount": "\ud800"},
+        {"at": "\ud800"},
+    ],
+)
+def test_what_is_said_of_an_event_can_always_be_printed(programme: Programme, change: dict[str, Any]) -> None:
+    """A message about a text that has no form in UTF-8 has one itself."""
+    with pytest.raises(EventRejected) as caught:
+        read_event(programme, {**DEAL, **change})
+    assert str(caught.value).encode()
+    assert caught.value.identity.encode()
+
+
+def test_other_texts_of_all_the_world_are_taken(programme: Programme) -> None:
+    """Line breaks, signs beyond the first plane and right-to-left marks are texts like any other."""
+    names = {
+        "id": "D\u200f/1",
+        "source": "müller\t1",
+        "partner": "\U0001f600",
+        "person": "a\nb",
+        "region": "\x7f\uffff",
+    }
+    event = read_event(programme, {**DEAL, **names})
+    assert (event.id, event.source, event.partner, event.person) == tuple(list(names.values())[:4])
+
+
+def test_identities_are_never_ambiguous(programme: Programme) -> None:
+    """Without a slash in the source, source and id can be read from the identity."""
+    event = read_event(programme, {**DEAL, "source": "crm", "id": "a/b/c"})
+    assert event.identity.partition("/")[::2] == ("crm", "a/b/c")
