@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty import Engine, Event, MemoryStore, Programme, load, settle
+from loyalty import Engine, Event, Holder, MemoryStore, Programme, load, settle
 from loyalty.ledger.store import Store
 from loyalty.settlement.trace import Explanation
 from loyalty.sources import read_events
@@ -106,7 +106,6 @@ def test_the_demos_first_events_in_any_order_and_store(
 
 
 @given(events=histories(FULL), rng=st.randoms(use_true_random=False))
-@settings(max_examples=60)
 def test_any_history_in_any_order_with_any_advances(events: list[Event], rng: Random) -> None:
     """Duplicates, restarts and the clock make no difference, for a programme with every feature."""
     store = MemoryStore()
@@ -123,6 +122,24 @@ def test_any_history_in_any_order_with_any_advances(events: list[Event], rng: Ra
             engine.advance(day)
             until = max(until, day)
     assert_settled(engine, events, until)
+
+
+@given(events=histories(FULL), rng=st.randoms(use_true_random=False))
+def test_any_history_with_redemptions_between(events: list[Event], rng: Random) -> None:
+    """A decision is never taken again: late events before it move its lots, and what it lacks becomes arrears."""
+    engine = Engine(FULL, MemoryStore())
+    latest = FULL.calendar.day_start_us(FULL.first_day)
+    for number, event in enumerate(shuffled(events, rng)):
+        engine.submit(event)
+        latest = max(latest, event.occurred_at)
+        holder = Holder.person("ann") if rng.random() < 0.3 else Holder.partner(event.partner)
+        wallet = engine.statement(holder, latest).balances
+        offers = [(name, amount) for (account, name), amount in wallet.items() if account == "available"]
+        for currency, amount in offers:
+            if FULL.currencies[currency].spendable and rng.random() < 0.6:
+                # What a statement shows as available can be redeemed at that instant.
+                engine.redeem(holder, currency, rng.randint(1, amount), key=f"K-{number}-{currency}", at=latest)
+    assert_settled(engine, events, FULL.calendar.day_of(latest) + rng.choice((0, 90, 900)))
 
 
 def test_two_engines_on_one_book_do_not_race(open_book: OpenBook) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from loyalty import Engine, Event, Holder, MemoryStore, settle
@@ -32,7 +32,6 @@ def assert_balanced(entry: Entry) -> None:
 
 
 @given(events=histories(FULL), data=st.data())
-@settings(max_examples=60)
 def test_a_balance_as_of_any_instant_is_settlement_from_scratch(events: list[Event], data: st.DataObject) -> None:
     """What the book says now of an instant is what settling all effective entries up to it says, in any order."""
     assume(events)
@@ -72,7 +71,6 @@ def test_a_balance_as_of_an_instant_is_settlement_of_what_happened_by_then() -> 
 
 
 @given(events=histories(FULL), data=st.data())
-@settings(max_examples=40)
 def test_what_an_event_posts_names_it_and_balances(events: list[Event], data: st.DataObject) -> None:
     """Every entry of a submission but the clock's has the event as its cause, and its receipt is all of them."""
     engine = Engine(FULL, MemoryStore())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty import Engine, Event, MemoryStore, loads
@@ -192,7 +192,6 @@ def test_the_explanation_of_a_corrected_event_adds_up_to_what_stands(store: Stor
 
 
 @given(events=histories(FULL), data=st.data())
-@settings(max_examples=50)
 def test_explanations_pay_what_was_issued(events: list[Event], data: st.DataObject) -> None:
     """For every event of any history in any order; reversals are the refunds' and have their own steps."""
     engine = Engine(FULL, MemoryStore())

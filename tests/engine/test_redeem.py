@@ -11,7 +11,19 @@ from loyalty.core.calendar import format_day
 from loyalty.ledger.store import Store
 
 from .conftest import OpenBook
-from .scenes import ACME, ANN, PROGRAMME, assert_settled, deal, entries_in, everything_in, instant, lots_in, void
+from .scenes import (
+    ACME,
+    ANN,
+    PROGRAMME,
+    assert_settled,
+    deal,
+    entries_in,
+    everything_in,
+    happened,
+    instant,
+    lots_in,
+    void,
+)
 
 
 @pytest.fixture
@@ -209,3 +221,18 @@ def test_racing_redemptions_never_spend_a_point_twice(open_book: OpenBook) -> No
         second.redeem(ACME, "points", 30, key="K-2", at=instant("2026-02-03"))
     second.redeem(ACME, "points", 10, key="K-3", at=instant("2026-02-03"))
     assert_settled(first, [deal("D-1", "2026-02-01", 40)], PROGRAMME.calendar.day_of(instant("2026-12-01")))
+
+
+def test_two_redemptions_at_one_instant_are_both_taken(engine: Engine) -> None:
+    """A host whose clock counts seconds is not refused by the spelling of its keys; they stand as recorded."""
+    events = [deal("D-1", "2026-02-01", 50), deal("D-2", "2026-02-20", 50)]
+    engine.submit_all(events)
+    at = instant("2026-03-01")
+    first = engine.redeem(ACME, "points", 50, key="Z-1", at=at)
+    second = engine.redeem(ACME, "points", 50, key="A-1", at=at)
+    assert [len(receipt.entries[0].postings) for receipt in (first, second)] == [2, 4]
+    # A late event must not deal the lots out in another order.
+    events.append(happened("L-1", "lead.registered", "2026-02-10"))
+    assert [entry.cause for entry in engine.submit(events[-1]).entries] == ["/L-1"]
+    assert len(engine.submit(events[-1]).entries) == 1
+    assert_settled(engine, events, PROGRAMME.calendar.day_of(instant("2026-12-01")))
