@@ -14,6 +14,7 @@ from loyalty.core.amounts import Rounding
 from loyalty.programme.model import EventKind, FieldType
 from loyalty.rules.declaration import Award, BandMode, Bands, ByField, ByTier, Fixed, Multiplier, Rate, Rule
 from loyalty.settlement.layout import Layout
+from loyalty.settlement.texts import Texts
 from loyalty.settlement.writer import Writer
 
 
@@ -31,6 +32,12 @@ def write_award(w: Writer, layout: Layout, rule: Rule, currency: str, name: str,
             w.line(f"before = {name}")
         w.line(f"{name} = {_division(f'{name} * {numerator}', denominator, rule.round.multiply)}")
         w.trace("multiply", rule_code, c, numerator, denominator, "before", name)
+
+
+def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: Mapping[str, str] | None = None) -> None:
+    """Write the measure of the rule into ``of``, where an award of this layer needs it."""
+    if rule.of is not None and award_uses_measure(rule, layout):
+        w.line(f"of = {texts.source(rule.of, rule.on, rename)}")
 
 
 def award_uses_measure(rule: Rule, layout: Layout) -> bool:

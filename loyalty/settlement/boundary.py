@@ -12,7 +12,6 @@ from loyalty.core.holders import Layer
 from loyalty.gamification.declaration import Badge
 from loyalty.programme.model import Role
 from loyalty.rules.expressions import Expression
-from loyalty.settlement.earning import Texts
 from loyalty.settlement.layout import (
     ACTIVATION,
     EXPIRY,
@@ -22,6 +21,7 @@ from loyalty.settlement.layout import (
     REVIEW,
     Layout,
 )
+from loyalty.settlement.texts import Texts
 from loyalty.settlement.windows import (
     count_now,
     month_of_day,

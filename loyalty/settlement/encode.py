@@ -14,10 +14,10 @@ from loyalty.core.calendar import PERIOD_MONTHS, Calendar, Period, month_tables,
 from loyalty.core.events import Event
 from loyalty.programme.model import EventKind, FieldType
 from loyalty.rules.declaration import KeyPart, Subject
-from loyalty.settlement.earning import Texts
 from loyalty.settlement.history import Placed
 from loyalty.settlement.layout import OVERRIDE_ITEM, Key, Layout
 from loyalty.settlement.runtime import room
+from loyalty.settlement.texts import Texts
 
 #: The slots of a holder's composite keys, one mapping for each key table.
 Slots = list[dict[Any, int]]

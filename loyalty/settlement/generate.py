@@ -18,10 +18,11 @@ from loyalty.programme.model import Programme, Role
 from loyalty.rules.expressions import helpers
 from loyalty.settlement import runtime
 from loyalty.settlement.boundary import write_after_event, write_boundary
-from loyalty.settlement.earning import Texts, mangle, write_earning
+from loyalty.settlement.earning import write_earning
 from loyalty.settlement.encode import Encoder
 from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
+from loyalty.settlement.texts import Texts, mangle
 from loyalty.settlement.windows import month_of_day
 from loyalty.settlement.writer import Writer
 

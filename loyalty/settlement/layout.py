@@ -100,6 +100,10 @@ class Layout:
     row_fields: dict[str, set[str]] = Factory(dict)
     _named_keys: dict[object, Key] = Factory(dict)
 
+    def code(self, rule: Rule) -> int:
+        """Give the number under which postings and traces name the rule."""
+        return self.names.label_code[rule.name]
+
     def parameter(self, name: str, value: int) -> str:
         """Add a number of the declaration to the parameter vector, and give the source that reads it."""
         self.parameters.append(value)

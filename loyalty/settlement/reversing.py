@@ -10,18 +10,10 @@ from __future__ import annotations
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Clawback, EventKind, RefundPolicy, TierOnRefund
 from loyalty.rules.declaration import OnEnd, Rule
-from loyalty.settlement.awards import write_award
-from loyalty.settlement.earning import (
-    Texts,
-    chain_key,
-    force_key,
-    mangle,
-    row_attributes,
-    rule_code,
-    value_key,
-    write_measure,
-)
+from loyalty.settlement.awards import write_award, write_measure
 from loyalty.settlement.layout import Layout, Leg
+from loyalty.settlement.texts import Texts, mangle
+from loyalty.settlement.tracking import chain_key, force_key, row_attributes, value_key
 from loyalty.settlement.windows import correct_at, period_source
 from loyalty.settlement.writer import Writer
 from loyalty.tiers.declaration import Measure
@@ -154,7 +146,7 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
                         w.line("g.matures = x.day")
                         w.line("kept = take_bucket(m, g.bucket, e.day, g.waiting)")
                         with w.block("if kept > 0"):
-                            code = rule_code(layout, leg.rule)
+                            code = layout.code(leg.rule)
                             w.line(f"earn_available(m, o, {code}, {c}, kept, g.lot, -1, PENDING)")
                             w.trace("matured", code, c, "kept")
     w.line("")
@@ -175,7 +167,7 @@ def _write_leg_cases(w: Writer, layout: Layout, legs: list[Leg], texts: Texts, r
         for leg in legs:
             with w.block(f"{head} g.code == {leg.code}"):
                 write_measure(w, layout, leg.rule, texts, rename)
-                write_award(w, layout, leg.rule, leg.currency, "award", rule_code(layout, leg.rule))
+                write_award(w, layout, leg.rule, leg.currency, "award", layout.code(leg.rule))
             head = "elif"
 
 
@@ -185,7 +177,7 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
     head = "if"
     for leg in legs:
         c = layout.currency[leg.currency]
-        code = rule_code(layout, leg.rule)
+        code = layout.code(leg.rule)
         policy = policies[leg.currency]
         with w.block(f"{head} g.code == {leg.code}"):
             w.trace("reverse", code, c, "undo", "g.granted", "g.reversed", repr(policy.value))

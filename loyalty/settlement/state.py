@@ -13,8 +13,8 @@ from typing import Any, Final
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, NEVER, PERIOD_MONTHS, Period, month_tables
 from loyalty.programme.model import Expiry, Programme
 from loyalty.settlement import runtime
-from loyalty.settlement.earning import row_attributes
 from loyalty.settlement.layout import Layout
+from loyalty.settlement.tracking import row_attributes
 
 #: The scalars of each holder, with what they are before the first event; a layout adds its own.
 SCALARS: Final = {

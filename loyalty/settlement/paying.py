@@ -1,0 +1,126 @@
+"""
+The source that bounds the awards of a rule by its caps and pays them: credit or pending, marks, and rows for reversals.
+"""
+
+from __future__ import annotations
+
+from loyalty.core.calendar import Duration
+from loyalty.rules.declaration import Cap, Rule
+from loyalty.settlement.awards import write_award, write_measure
+from loyalty.settlement.layout import Key, Layout
+from loyalty.settlement.texts import Texts
+from loyalty.settlement.windows import period_source
+from loyalty.settlement.writer import Writer
+
+
+def award_name(layout: Layout, rule: Rule, currency: str) -> str:
+    return f"a{layout.code(rule)}_{layout.currency[currency]}"
+
+
+def award_names(layout: Layout, rule: Rule) -> list[str]:
+    return [award_name(layout, rule, currency) for currency in rule.give[layout.layer]]
+
+
+def write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts, *, measured: bool) -> None:
+    code = layout.code(rule)
+    if not measured:
+        write_measure(w, layout, rule, texts)
+    for currency in rule.give[layout.layer]:
+        name = award_name(layout, rule, currency)
+        c = layout.currency[currency]
+        write_award(w, layout, rule, currency, name, code)
+        for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
+            limit = layout.parameter(f"{rule.name}: cap", cap.amount)
+            if key is None:
+                head = limit
+            else:
+                head = f"left_{name}_{place}"
+                _write_new_period(w, layout, cap, key)
+                w.line(f"{head} = {limit} - {key.at('b')}")
+            if w.traced:
+                w.line(f"before = {name}")
+            with w.block(f"if {name} > {head}"):
+                # Headroom can be below zero only after a cap was lowered; such a cap gives nothing.
+                w.line(f"{name} = {head} if {head} > 0 else 0")
+            w.trace("cap", code, c, place, limit, f"{limit} - {head}", "before", name)
+
+
+def _write_new_period(w: Writer, layout: Layout, cap: Cap, key: Key) -> None:
+    """Write how what the cap's key used is forgotten when ``day`` lies in a new period."""
+    if cap.period is not None:
+        now = period_source(layout, cap.period, "day")
+        with w.block(f"if {key.at('a')} != {now}"):
+            w.line(f"{key.at('a')} = {now}")
+            w.line(f"{key.at('b')} = 0")
+
+
+def write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
+    code = layout.code(rule)
+    names = award_names(layout, rule)
+    for currency, name in zip(rule.give[layout.layer], names, strict=True):
+        with w.block(f"if {name} > 0"):
+            _write_leg(w, layout, rule, currency, name)
+        if w.traced:
+            with w.block("else"):
+                w.trace("nothing", code, layout.currency[currency])
+    marks: list[str] = []
+    if rule.once_per is not None:
+        once = layout.key(("once", rule.name), [rule.on], rule.once_per)
+        marks.append(f"{once.at('a')} = 1")
+    if rule.cooldown is not None:
+        rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
+        length = rule.cooldown.length
+        if length.hours:
+            after = f"e.instant + {layout.parameter(f'{rule.name}: cooldown us', length.hours * 3_600_000_000)}"
+        elif length.months:
+            after = f"add_months(m, day, {layout.parameter(f'{rule.name}: cooldown months', length.months)})"
+        else:
+            after = f"day + {layout.parameter(f'{rule.name}: cooldown days', length.days)}"
+        marks.append(f"{rest.at('a')} = {after}")
+    if marks:
+        with w.block("if " + " or ".join(f"{name} > 0" for name in names)):
+            for mark in marks:
+                w.line(mark)
+
+
+def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) -> None:
+    """Write the payment of one award: caps used, credit, and the row that a reversal will read."""
+    code = layout.code(rule)
+    c = layout.currency[currency]
+    for _, key in layout.caps_of(rule, currency):
+        if key is None:
+            continue
+        w.line(f"{key.at('b')} += {name}")
+    w.line(f"earned_{c} += {name}")
+    pending = rule.pending.get(currency)
+    bucket, matures = -1, "0"
+    if pending is None:
+        w.line(f"put(o, ({code}, {c}, ISSUED, AVAILABLE, {name}, lot_{c}, -1))")
+        with w.block(f"if m.arrears[{c}] > 0"):
+            w.line(f"credit_{c} += repay(m, o, {code}, {c}, {name}, lot_{c}, -1)")
+        with w.block("else"):
+            w.line(f"credit_{c} += {name}")
+    else:
+        bucket = layout.pending_bucket(currency, pending)
+        index = bucket - len(layout.currency)
+        matures = f"matures_{index}" if pending.duration else "NEVER"
+        w.line(f"put(o, ({code}, {c}, ISSUED, PENDING, {name}, lot_{c}, -1))")
+        w.line(f"wait_{index} += {name}")
+    w.trace("paid", code, c, name, "ISSUED", bucket, f"lot_{c}", matures)
+    if layout.tracked(rule.on):
+        leg = next(leg for leg in layout.legs if leg.rule is rule and leg.currency == currency)
+        w.line("room(m.legs, s.leg_count)")
+        w.line("g = m.legs[s.leg_count]")
+        w.line("s.leg_count += 1")
+        w.line("r.end_leg = s.leg_count")
+        w.line(f"g.code = {leg.code}")
+        w.line(f"g.granted = {name}")
+        w.line("g.reversed = 0")
+        w.line(f"g.lot = lot_{c}")
+        w.line(f"g.bucket = {bucket}")
+        w.line(f"g.waiting = {name if pending and pending.until_kind else 0}")
+        w.line(f"g.matures = {matures}")
+
+
+def maturity_source(length: Duration) -> str:
+    return f"day + {length.days}" if length.days else f"add_months(m, day, {length.months})"
