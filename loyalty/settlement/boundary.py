@@ -1,43 +1,27 @@
 """
-The source of everything timed, and of what is looked at after an event: standing, badges, allotments.
+The source of everything timed.
 
 At each boundary, before that day's events: a manual tier ends, a grace ends, a review, expiry, activation of pending,
-allotments. Reviews and graces read metrics as of the end of the day before.
+allotments.
 """
 
 from __future__ import annotations
 
 from loyalty.core.calendar import NEVER, Duration
 from loyalty.core.holders import Layer
-from loyalty.gamification.declaration import Badge
-from loyalty.programme.model import Role
-from loyalty.rules.expressions import Expression
-from loyalty.settlement.layout import (
-    ACTIVATION,
-    EXPIRY,
-    GRACE,
-    OVERRIDE,
-    PROMOTION,
-    REVIEW,
-    Layout,
-)
+from loyalty.settlement.layout import ACTIVATION, EXPIRY, Layout
+from loyalty.settlement.paying import maturity_source
+from loyalty.settlement.standing import next_review_source, write_override_end, write_review, write_standing
 from loyalty.settlement.texts import Texts
-from loyalty.settlement.windows import (
-    count_now,
-    month_of_day,
-    period_source,
-    period_start_source,
-    read_into_locals,
-)
+from loyalty.settlement.windows import month_of_day, period_source, period_start_source
 from loyalty.settlement.writer import Writer
-from loyalty.tiers.declaration import Landing, Needs, Promote, Review
 
 
 def write_boundary(w: Writer, layout: Layout, texts: Texts) -> None:
     """Write ``enrol`` and ``boundary``, and for partners what moves their standing."""
     partner = layout.layer is Layer.PARTNER
     if partner:
-        _write_standing(w, layout, texts)
+        write_standing(w, layout, texts)
     _write_enrol(w, layout)
     with w.block("def boundary(s, m, o, through)"):
         w.line("p = m.p")
@@ -45,136 +29,13 @@ def write_boundary(w: Writer, layout: Layout, texts: Texts) -> None:
             w.line("day = s.next_due")
             with month_of_day(w):
                 if partner:
-                    _write_override_end(w, layout)
-                    _write_review(w, layout)
+                    write_override_end(w, layout)
+                    write_review(w, layout)
                 _write_wallets(w, layout)
                 if partner:
                     _write_allotments(w, layout)
             _write_next_due(w, layout)
     w.line("")
-
-
-def write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
-    """Write what is looked at after each event, as part of the step: promotion, then badges."""
-    kinds: dict[Role, list[int]] = {role: [] for role in Role}
-    for code, kind in enumerate(layout.programme.events.values()):
-        kinds[kind.role].append(code)
-    looked_at = [*kinds[Role.NONE], *kinds[Role.FOLLOWS]]
-    if layout.layer is Layer.PARTNER and _promotes_at_once(layout):
-        condition = _kind_is_one_of(layout, [*looked_at, *kinds[Role.ENDS]])
-        with w.block(f"if s.tier < {len(layout.programme.ladder.tiers) - 1} and {condition}"):
-            _write_qualified(w, layout, texts, "day")
-            with w.block("if level > s.tier"):
-                w.trace("promoted", "s.tier", "level")
-                w.line("s.tier = level")
-                w.line("s.grace_end = NEVER")
-                w.line(f"restand(s, o, {_label(layout, PROMOTION)}, -1)")
-    badges = [(i, badge) for i, badge in enumerate(layout.programme.badges) if badge.layer is layout.layer]
-    if badges:
-        with w.block(f"if {_kind_is_one_of(layout, looked_at)}"):
-            _write_badges(w, layout, badges, texts)
-
-
-def _promotes_at_once(layout: Layout) -> bool:
-    return layout.programme.ladder.promote is Promote.AT_ONCE and len(layout.programme.ladder.tiers) > 1
-
-
-def _kind_is_one_of(layout: Layout, codes: list[int]) -> str:
-    if len(codes) == len(layout.programme.events):
-        return "kind >= 0"
-    return "(" + (" or ".join(f"kind == {code}" for code in sorted(codes)) or "False") + ")"
-
-
-def _label(layout: Layout, name: str) -> int:
-    return layout.names.label_code[name]
-
-
-def _needs_source(needs: Needs, values: dict[str, str], texts: Texts) -> str:
-    parts = [
-        f"({_needs_source(part, values, texts)})"
-        if isinstance(part, Needs)
-        else f"({texts.source(part, rename=values)})"
-        for part in needs.parts
-    ]
-    return (" and " if needs.every else " or ").join(parts)
-
-
-def _names(needs: Needs) -> set[str]:
-    names: set[str] = set()
-    for part in needs.parts:
-        names |= part.names if isinstance(part, Expression) else _names(part)
-    return names
-
-
-def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> None:
-    """Write the highest tier whose needs are met as of the end of *day* into ``level``."""
-    tiers = layout.programme.ladder.tiers
-    names = {name for tier in tiers if tier.needs for name in _names(tier.needs)}
-    values = read_into_locals(w, layout, names, day)
-    head = "if"
-    for level in range(len(tiers) - 1, 0, -1):
-        needs = tiers[level].needs
-        if needs is not None:
-            with w.block(f"{head} {_needs_source(needs, values, texts)}"):
-                w.line(f"level = {level}")
-            head = "elif"
-    if head == "if":
-        w.line("level = 0")
-    else:
-        with w.block("else"):
-            w.line("level = 0")
-
-
-def _write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
-    """Write how standing moves; a change of the tier in force is one unit of the new tier in, one of the old out."""
-    base = layout.names.tier_asset
-    with w.block("def qualified(s, m, day)"):
-        with month_of_day(w):
-            w.line("p = m.p")
-            _write_qualified(w, layout, texts, "day")
-        w.line("return level")
-    w.line("")
-    with w.block("def restand(s, o, label, at)"):
-        w.line("new = s.manual if s.manual >= 0 else s.tier")
-        w.line("old = s.effective")
-        with w.block("if new != old"):
-            w.line("s.effective = new")
-            with w.block("if old > 0"):
-                w.line(f"put(o, (label, {base} + old, STANDING, PROGRAMME_STANDING, 1, NEVER, at))")
-            with w.block("if new > 0"):
-                w.line(f"put(o, (label, {base} + new, PROGRAMME_STANDING, STANDING, 1, NEVER, at))")
-    w.line("")
-    with w.block("def re_evaluate(s, m, o, day)"):
-        w.line("level = qualified(s, m, day)")
-        with w.block("if level < s.tier"):
-            w.trace("demoted", "s.tier", "level")
-            w.line("s.tier = level")
-            w.line("s.grace_end = NEVER")
-            w.line(f"restand(s, o, {_label(layout, REVIEW)}, -1)")
-    w.line("")
-    with w.block("def land(s, level)"):
-        review = layout.programme.ladder.review or Review(every=None)
-        w.line("down = s.tier - 1" if review.landing is Landing.ONE_TIER_DOWN else "down = level")
-        floor = [tier.name for tier in layout.programme.ladder.tiers].index(review.floor) if review.floor else 0
-        w.line(f"s.tier = min(s.tier, max(down, {floor}))")
-        w.line("s.grace_end = NEVER")
-    w.line("")
-    with w.block("def override(e, s, o)"):
-        with w.block("if e.until >= e.day"):
-            w.line("s.manual = e.tier_to")
-            w.line("s.manual_end = e.until + 1")
-            w.line("s.next_due = min(s.next_due, s.manual_end)")
-        with w.block("else"):
-            w.line("s.manual = -1")
-            w.line("s.manual_end = NEVER")
-        w.line(f"restand(s, o, {_label(layout, OVERRIDE)}, -1)")
-    w.line("")
-
-
-def _next_review_source(layout: Layout, review: Review, day: str) -> str:
-    if review.every is None:
-        return f"add_months(m, s.anchor, 12 * (anniversary(m, s.anchor, {day}) + 1))"
-    return period_start_source(layout, review.every, f"{period_source(layout, review.every, day)} + 1")
 
 
 def _write_enrol(w: Writer, layout: Layout) -> None:
@@ -183,7 +44,7 @@ def _write_enrol(w: Writer, layout: Layout) -> None:
         if layout.layer is Layer.PARTNER:
             review = layout.programme.ladder.review
             if review and len(layout.programme.ladder.tiers) > 1:
-                w.line(f"s.next_review = {_next_review_source(layout, review, 'day')}")
+                w.line(f"s.next_review = {next_review_source(layout, review, 'day')}")
                 w.line("s.next_due = min(s.next_due, s.next_review)")
             for index, allotment in enumerate(layout.programme.allotments):
                 number = f"{period_source(layout, allotment.every, 'day')} + 1"
@@ -210,7 +71,7 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
         w.line(f"earned = m.days[{len(layout.currency) + index}][0]")
         waits = []
         if pending.duration:
-            waits.append(_maturity_source(pending.duration, "earned"))
+            waits.append(maturity_source(pending.duration, "earned"))
         if not layout.matures_first(c, pending):
             waits.append(f"lot_day(m, {c}, earned)")
         with w.block("if earned < END"):
@@ -221,45 +82,8 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
     w.line("s.next_due = due")
 
 
-def _maturity_source(length: Duration, day: str) -> str:
-    return f"{day} + {length.days}" if length.days else f"add_months(m, {day}, {length.months})"
-
-
-def _write_override_end(w: Writer, layout: Layout) -> None:
-    with w.block("if s.manual_end <= day"):
-        w.line("s.manual = -1")
-        w.line("s.manual_end = NEVER")
-        w.line(f"restand(s, o, {_label(layout, OVERRIDE)}, day)")
-
-
-def _write_review(w: Writer, layout: Layout) -> None:
-    review = layout.programme.ladder.review
-    if review is None or len(layout.programme.ladder.tiers) < 2:
-        return
-    with w.block("if s.grace_end <= day"):
-        w.line("level = qualified(s, m, day - 1)")
-        w.line("s.grace_end = NEVER")
-        with w.block("if level < s.tier"):
-            w.line("land(s, level)")
-            w.line(f"restand(s, o, {_label(layout, GRACE)}, day)")
-    with w.block("if s.next_review <= day"):
-        w.line(f"s.next_review = {_next_review_source(layout, review, 'day')}")
-        w.line("level = qualified(s, m, day - 1)")
-        with w.block("if level >= s.tier"):
-            w.line("s.tier = level")
-            w.line("s.grace_end = NEVER")
-            w.line(f"restand(s, o, {_label(layout, REVIEW)}, day)")
-        if review.grace is None:
-            with w.block("else"):
-                w.line("land(s, level)")
-                w.line(f"restand(s, o, {_label(layout, REVIEW)}, day)")
-        else:
-            with w.block("elif s.grace_end == NEVER"):
-                w.line(f"s.grace_end = maturity(m, day, {review.grace.days}, {review.grace.months})")
-
-
 def _write_wallets(w: Writer, layout: Layout) -> None:
-    expiry = _label(layout, EXPIRY)
+    expiry = layout.label(EXPIRY)
     for currency in layout.programme.currencies.values():
         if currency.expires:
             c = layout.currency[currency.name]
@@ -276,9 +100,9 @@ def _write_wallets(w: Writer, layout: Layout) -> None:
 
 def _write_activation(w: Writer, layout: Layout, c: int, bucket: int, length: Duration) -> None:
     """Write how what is pending in a bucket table, by the day of earning, becomes available when its time is over."""
-    label = _label(layout, ACTIVATION)
+    label = layout.label(ACTIVATION)
     guard = "" if length.days else f"m.days[{bucket}][0] < END and "
-    with w.block(f"while {guard}{_maturity_source(length, f'm.days[{bucket}][0]')} <= day"):
+    with w.block(f"while {guard}{maturity_source(length, f'm.days[{bucket}][0]')} <= day"):
         w.line(f"lot = {layout.lot_source(list(layout.currency)[c], f'm.days[{bucket}][0]')}")
         w.line(f"kept = m.amounts[{bucket}][0]")
         w.line(f"remove_at(m.days[{bucket}], 0)")
@@ -310,34 +134,5 @@ def _write_allotments(w: Writer, layout: Layout) -> None:
                         w.line(f"amount = {layout.parameter(f'{allotment.name}: {name}', amount)}")
                     head = "elif"
             with w.block("if amount > 0"):
-                label = _label(layout, f"@allotment.{allotment.name}")
+                label = layout.label(f"@allotment.{allotment.name}")
                 w.line(f"earn_available(m, o, {label}, {c}, amount, lot_day(m, {c}, day), day, ISSUED)")
-
-
-def _write_badges(w: Writer, layout: Layout, badges: list[tuple[int, Badge]], texts: Texts) -> None:
-    values = read_into_locals(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "day")
-    gifts = [c for c in layout.programme.currencies if any(c in badge.give for _, badge in badges)]
-    for name in gifts:
-        w.line(f"gift_{layout.currency[name]} = 0")
-    for index, badge in badges:
-        w.line(f"deserved_{index} = s.b{index} == 0 and ({_needs_source(badge.needs, values, texts)})")
-    for index, badge in badges:
-        with w.block(f"if deserved_{index}"):
-            _write_badge(w, layout, index, badge)
-    for name in gifts:
-        for metric_index, metric in layout.earned_metrics(name):
-            with w.block(f"if gift_{layout.currency[name]} > 0"):
-                count_now(w, layout, metric_index, metric, f"gift_{layout.currency[name]}")
-
-
-def _write_badge(w: Writer, layout: Layout, index: int, badge: Badge) -> None:
-    label = _label(layout, f"@badge.{badge.name}")
-    w.line(f"s.b{index} = 1")
-    w.line(f"put(o, ({label}, {layout.names.badge_asset + index}, PROGRAMME_STANDING, STANDING, 1, NEVER, -1))")
-    w.trace("badge", index)
-    for currency, amount in badge.give.items():
-        c = layout.currency[currency]
-        w.line(f"gift = {layout.parameter(f'{badge.name}: gift', amount)}")
-        w.line(f"earn_available(m, o, {label}, {c}, gift, lot_day(m, {c}, day), -1, ISSUED)")
-        w.line(f"gift_{c} += gift")
-        w.line(f"s.next_due = min(s.next_due, lot_day(m, {c}, day))")

@@ -17,11 +17,12 @@ from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
 from loyalty.rules.expressions import helpers
 from loyalty.settlement import runtime
-from loyalty.settlement.boundary import write_after_event, write_boundary
+from loyalty.settlement.boundary import write_boundary
 from loyalty.settlement.earning import write_earning
 from loyalty.settlement.encode import Encoder
 from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
+from loyalty.settlement.standing import write_after_event
 from loyalty.settlement.texts import Texts, mangle
 from loyalty.settlement.windows import month_of_day
 from loyalty.settlement.writer import Writer
@@ -151,7 +152,7 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
                     write_earning(w, layout, kind.name, texts)
                 head = "elif"
             with w.block(f"{head} kind == {REDEEM_ITEM}"):
-                w.line(f"redeem(m, o, {layout.names.label_code[REDEEM]}, e.currency, e.amount)")
+                w.line(f"redeem(m, o, {layout.label(REDEEM)}, e.currency, e.amount)")
             if partner:
                 with w.block(f"elif kind == {OVERRIDE_ITEM}"):
                     w.line("override(e, s, o)")

@@ -100,9 +100,13 @@ class Layout:
     row_fields: dict[str, set[str]] = Factory(dict)
     _named_keys: dict[object, Key] = Factory(dict)
 
+    def label(self, name: str) -> int:
+        """Give the number of a label that stands beside the rules' names."""
+        return self.names.label_code[name]
+
     def code(self, rule: Rule) -> int:
         """Give the number under which postings and traces name the rule."""
-        return self.names.label_code[rule.name]
+        return self.label(rule.name)
 
     def parameter(self, name: str, value: int) -> str:
         """Add a number of the declaration to the parameter vector, and give the source that reads it."""

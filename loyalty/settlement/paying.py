@@ -122,5 +122,6 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
         w.line(f"g.matures = {matures}")
 
 
-def maturity_source(length: Duration) -> str:
-    return f"day + {length.days}" if length.days else f"add_months(m, day, {length.months})"
+def maturity_source(length: Duration, day: str) -> str:
+    """Give the source of the day at whose start what was earned on *day* and waits this long matures."""
+    return f"{day} + {length.days}" if length.days else f"add_months(m, {day}, {length.months})"
