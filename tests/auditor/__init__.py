@@ -3,7 +3,7 @@ The slow auditor: settlement written a second time, from ``docs/explanation/sema
 
 It shares no code with ``loyalty.settlement`` or ``loyalty.engine``. Nothing is kept that can be computed again: metrics
 are summed from lists, lots are single lots, days are visited one by one. Numbers in brackets name the paragraphs of
-the page. Where the page can be read in two ways, ``READINGS.md`` says which one was taken.
+the page.
 
 >>> from tests.auditor import audit  # audit(programme, events, grants, until_day=...).balance(holder, ...)
 """
