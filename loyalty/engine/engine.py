@@ -18,76 +18,27 @@ late has its holders replayed, and the difference is posted as entries that name
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 
-from attrs import frozen
-
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day, parse_day
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
+from loyalty.engine.answers import why
+from loyalty.engine.corrections import replay
+from loyalty.engine.histories import Histories
+from loyalty.engine.receipts import Receipt, Statement
+from loyalty.engine.statements import statement_of
 from loyalty.errors import EventConflict, EventRejected, InsufficientPoints, LedgerError
-from loyalty.ledger.entries import Entry, EntryKind, Posting
+from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import Placed, place_events, waits_for_origin
-from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.journal import Transfer, accounts_of, postings_of, transfer_postings, transfers_in
-from loyalty.settlement.settle import Item, Outcome, Settlement, apply_item, clock_outcomes, entries_of, settle
-from loyalty.settlement.trace import Explanation, explain, stored_trace
-
-__all__ = ["Engine", "Explanation", "Receipt", "Settlement", "Statement", "settle"]
-
-#: States of holders that stay in memory; others are settled again from their recorded history when they are needed.
-_KEPT_RUNS = 10_000
-
-
-@frozen
-class Receipt:
-    """
-    What became of an event or a command.
-
-    Attributes:
-        identity: The event's identity, or the command's key.
-        entries: The entries that it caused, those that correct earlier ones included.
-        waiting: True while the event does nothing because the one that it speaks of is not known.
-    """
-
-    identity: str
-    entries: tuple[Entry, ...]
-    waiting: bool
-    _explain: Callable[[], Explanation]
-
-    def explain(self) -> Explanation:
-        """Say why: rule, inputs, multiplier, cap, rounding, posting, and the rules that did not apply."""
-        return self._explain()
-
-
-@frozen
-class Statement:
-    """
-    A holder's wallets at an instant.
-
-    Attributes:
-        holder: Whose.
-        at: UTC microseconds.
-        balances: Minor units by (account name, asset); zeros are left out.
-        expiries: For each currency the (expiry day, minor units) of what is available, soonest first; the last
-            usable day is the day before.
-        tier: The name of the tier in force.
-        badges: The badges held.
-    """
-
-    holder: Holder
-    at: int
-    balances: Mapping[tuple[str, str], int]
-    expiries: Mapping[str, tuple[tuple[int, int], ...]]
-    tier: str
-    badges: tuple[str, ...]
+from loyalty.settlement.settle import Item, Outcome, apply_item, clock_outcomes, entries_of
+from loyalty.settlement.trace import Explanation, stored_trace
 
 
 class Engine:
@@ -105,7 +56,7 @@ class Engine:
         self.store = store
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
-        self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
+        self._histories = Histories(self._steps)
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
         """
@@ -161,14 +112,14 @@ class Engine:
             if reached is not None and day <= reached:
                 return []
             outcomes: list[Outcome] = []
-            runs = [self._run(tx, holder) for holder in tx.holders()]
+            runs = [self._histories.run(tx, holder) for holder in tx.holders()]
             for run in runs:
                 outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
             entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
             tx.post(entries)
             tx.set_clock_day(day)
             for run in runs:
-                self._keep(tx, run)
+                self._histories.keep(tx, run)
             return entries
 
     def redeem(
@@ -221,30 +172,7 @@ class Engine:
         elif not isinstance(at, int):
             at = calendar.day_start_us(_day_number(at) + 1) - 1
         with self._transaction() as tx:
-            holdings = Counter(dict(tx.balances_at(holder, effective_at=at)))
-            lots: Counter[tuple[str, int]] = Counter()
-            for entry in tx.entries(holder=holder):
-                if entry.effective_at <= at:
-                    _count_lots(lots, holder, entry.postings)
-            run = self._fresh_run(tx, holder)
-            if run.last_key and run.last_key[0] <= at:
-                moved = run.advance(calendar.day_of(at))
-                due = postings_of(self._steps.names, holder, moved, None)
-                for posting in due:
-                    if posting.account.owner == holder:
-                        holdings[posting.account.name, posting.asset] += posting.amount
-                _count_lots(lots, holder, due)
-        balances = {key: amount for key, amount in sorted(holdings.items()) if amount}
-        standing = [asset for account, asset in balances if account == "standing"]
-        tier = next((asset[5:] for asset in standing if asset.startswith("tier.")), self.programme.ladder.tiers[0].name)
-        expiries = {
-            name: tuple(
-                (day, amount) for (currency, day), amount in sorted(lots.items()) if currency == name and amount
-            )
-            for name in self.programme.currencies
-        }
-        badges = tuple(asset[6:] for asset in standing if asset.startswith("badge."))
-        return Statement(holder, at, balances, expiries, tier, badges)
+            return statement_of(self._histories, tx, holder, at)
 
     def explain(self, identity: str) -> Explanation:
         """
@@ -257,24 +185,7 @@ class Engine:
             KeyError: no such event was accepted.
         """
         with self._transaction() as tx:
-            known = tx.find_event(identity)
-            if known is None:
-                raise KeyError(identity)
-            entry = tx.find_entry(f"event:{identity}")
-            if entry is None or not entry.explanation or self._is_corrected(tx, identity):
-                stored = self._trace_again(tx, identity) or self._why_nothing(known.event)
-                return explain(self.programme, identity, self.programme.revision, stored)
-            return explain(self.programme, identity, entry.revision, entry.explanation)
-
-    def _why_nothing(self, event: Event) -> Mapping[str, dict[str, object]]:
-        """Give the trace of an event that is in nobody's settled history."""
-        if event.kind == VOID:
-            steps: list[object] = [["voids", event.origin]]
-        elif waits_for_origin(self.programme, event):
-            steps = [["waits", event.origin]]
-        else:
-            steps = [["voided"]]
-        return {str(Holder.partner(event.partner)): {"tier": 0, "steps": steps}}
+            return why(self._histories, tx, identity)
 
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
@@ -283,7 +194,7 @@ class Engine:
                 yield tx
         except BaseException:
             # What the attempt settled in memory did not happen; it is settled again when it is needed.
-            self._runs.clear()
+            self._histories.forget()
             raise
 
     def _receipt(self, tx: Transaction, event: Event) -> Receipt:
@@ -312,7 +223,7 @@ class Engine:
             for item in (event, *self._waiting(tx, about)):
                 tx.deliver(item.identity, holder, {})
         try:
-            self._replay(tx, set(holders), event, recorded_at)
+            tx.post(replay(self._histories, tx, set(holders), event, recorded_at))
         except EventRejected as error:
             # The one event too many of a replay is the last in the order, but it is this one that is refused.
             raise EventRejected(event.identity, error.reasons) from error
@@ -346,7 +257,7 @@ class Engine:
             return False
         placed = Placed(event, placed.key, placed.instant, tuple(holders))
         day = self.programme.calendar.day_of(placed.instant)
-        runs = [self._run(tx, holder) for holder in holders]
+        runs = [self._histories.run(tx, holder) for holder in holders]
         if any(placed.key <= run.last_key or day < run.through_day for run in runs):
             return False
         outcomes: list[Outcome] = []
@@ -356,13 +267,13 @@ class Engine:
             tier = apply_item(self._steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
             traces[str(run.holder)] = stored_trace(run.trace, tier)
             tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
-            self._keep(tx, run)
+            self._histories.keep(tx, run)
         entries = entries_of(self._steps, outcomes, recorded_at=recorded_at)
         tx.post([_explained(entry, traces) if entry.cause == event.identity else entry for entry in entries])
         return True
 
     def _grant(self, tx: Transaction, grant: Grant) -> None:
-        run = self._run(tx, grant.holder)
+        run = self._histories.run(tx, grant.holder)
         day = self.programme.calendar.day_of(grant.at)
         item = Item.of_grant(grant, len(tx.grants(grant.holder)))
         if item.key <= run.last_key or day < run.through_day:
@@ -376,131 +287,8 @@ class Engine:
             raise InsufficientPoints(str(grant.holder), grant.currency, grant.amount, available)
         tx.add_grant(grant)
         apply_item(self._steps, run, item, outcomes)
-        self._keep(tx, run)
+        self._histories.keep(tx, run)
         tx.post(entries_of(self._steps, outcomes, recorded_at=grant.at))
-
-    def _items(self, tx: Transaction, holder: Holder) -> list[Item]:
-        """Give the holder's history in settlement order."""
-        received = tx.received(holder)
-        tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
-        placed = place_events(self.programme, [item.recorded.event for item in received])
-        items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
-        items.extend(Item.of_grant(grant, number) for number, grant in enumerate(tx.grants(holder)))
-        return sorted(items, key=lambda item: item.key)
-
-    def _run(self, tx: Transaction, holder: Holder) -> HolderRun:
-        """Give the holder's state as recorded: the one kept in memory, or settled again."""
-        kept = self._runs.get(holder)
-        if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
-            self._runs.move_to_end(holder)
-            return kept[1]
-        return self._fresh_run(tx, holder)
-
-    def _fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
-        run = HolderRun(self._steps, holder)
-        for item in self._items(tx, holder):
-            apply_item(self._steps, run, item, [])
-        run.advance(self._passed_day(tx, holder))
-        return run
-
-    def _passed_day(self, tx: Transaction, holder: Holder) -> int:
-        """Give the day through which the holder's clock has run: the book's, or that of what was posted."""
-        days = [FIRST_DAY]
-        clock_day, last = tx.clock_day(), tx.last_effective_at(holder)
-        if clock_day is not None:
-            days.append(clock_day)
-        if last is not None:
-            days.append(self.programme.calendar.day_of(last))
-        return max(days)
-
-    def _keep(self, tx: Transaction, run: HolderRun) -> None:
-        self._runs[run.holder] = ((tx.holder_version(run.holder), tx.clock_day()), run)
-        self._runs.move_to_end(run.holder)
-        if len(self._runs) > _KEPT_RUNS:
-            self._runs.popitem(last=False)
-
-    def _replay(self, tx: Transaction, holders: set[Holder], late: Event, recorded_at: int) -> None:
-        """Settle the holders' histories again and post the difference as entries that name the late event."""
-        traces: dict[str, object] = {}
-        difference: Counter[Transfer] = Counter()
-        told: dict[Holder, dict[str, Mapping[str, int]]] = {}
-        for layer in Layer:
-            for holder in sorted(holder for holder in holders if holder.layer is layer):
-                outcomes: list[Outcome] = []
-                run = HolderRun(self._steps, holder)
-                for item in self._items(tx, holder):
-                    own = isinstance(item.what, Placed) and item.what.event.identity == late.identity
-                    tier = apply_item(self._steps, run, item, outcomes, traced=own)
-                    if own:
-                        traces[str(holder)] = stored_trace(run.trace, tier)
-                    if layer is Layer.PARTNER and isinstance(item.what, Placed):
-                        holders = holders | self._pass_on(tx, item.what, tier, told)
-                outcomes.extend(clock_outcomes(self._steps, holder, run.advance(self._passed_day(tx, holder))))
-                self._keep(tx, run)
-                for entry in entries_of(self._steps, outcomes, recorded_at=recorded_at):
-                    difference.update(dict(_summed(transfers_in(entry, holder))))
-                for entry in tx.entries(holder=holder):
-                    difference.subtract(dict(_summed(transfers_in(entry, holder))))
-        tx.post(self._corrections(difference, late, recorded_at, traces))
-
-    def _pass_on(
-        self, tx: Transaction, placed: Placed, tier: int, told: dict[Holder, dict[str, Mapping[str, int]]]
-    ) -> set[Holder]:
-        """Tell the event's persons the partner's tier, and give those to whom it is news; *told* is what they knew."""
-        changed = set()
-        for person in placed.holders[1:]:
-            if person not in told:
-                told[person] = {item.recorded.event.identity: item.inputs for item in tx.received(person)}
-            if told[person].get(placed.event.identity) != {"tier": tier}:
-                tx.deliver(placed.event.identity, person, {"tier": tier})
-                changed.add(person)
-        return changed
-
-    def _corrections(
-        self, difference: Counter[Transfer], late: Event, recorded_at: int, traces: Mapping[str, object]
-    ) -> list[Entry]:
-        postings: dict[tuple[bool, int], list[Posting]] = {}
-        for transfer, amount in difference.items():
-            if amount:
-                own = transfer.cause == late.identity
-                postings.setdefault((own, transfer.effective_at), []).extend(transfer_postings(transfer, amount))
-        entries = []
-        for (own, effective_at), legs in sorted(postings.items(), key=lambda pair: (pair[0][1], pair[0][0])):
-            entries.append(
-                Entry(
-                    key=f"event:{late.identity}" if own else f"correction:{late.identity}:{effective_at}",
-                    kind=EntryKind.EVENT if own else EntryKind.CORRECTION,
-                    cause=late.identity,
-                    effective_at=effective_at,
-                    recorded_at=recorded_at,
-                    revision=self.programme.revision,
-                    postings=tuple(legs),
-                    explanation=traces if own else {},
-                )
-            )
-        return entries
-
-    def _is_corrected(self, tx: Transaction, identity: str) -> bool:
-        """Tell whether a late event changed what was posted for this one."""
-        return any(
-            posting.cause == identity
-            for holder in tx.recipients(identity)
-            for entry in tx.entries(holder=holder)
-            if entry.kind is EntryKind.CORRECTION and entry.cause != identity
-            for posting in entry.postings
-        )
-
-    def _trace_again(self, tx: Transaction, identity: str) -> Mapping[str, dict[str, object]]:
-        traces: dict[str, dict[str, object]] = {}
-        for holder in tx.recipients(identity):
-            run = HolderRun(self._steps, holder)
-            for item in self._items(tx, holder):
-                own = isinstance(item.what, Placed) and item.what.event.identity == identity
-                tier = apply_item(self._steps, run, item, [], traced=own)
-                if own:
-                    traces[str(holder)] = stored_trace(run.trace, tier)
-                    break
-        return traces
 
 
 def _explained(entry: Entry, traces: Mapping[str, object]) -> Entry:
@@ -514,20 +302,6 @@ def _explained(entry: Entry, traces: Mapping[str, object]) -> Entry:
         postings=entry.postings,
         explanation=traces,
     )
-
-
-def _summed(transfers: Iterable[tuple[Transfer, int]]) -> Mapping[Transfer, int]:
-    sums: Counter[Transfer] = Counter()
-    for transfer, amount in transfers:
-        sums[transfer] += amount
-    return sums
-
-
-def _count_lots(lots: Counter[tuple[str, int]], holder: Holder, postings: Iterable[Posting]) -> None:
-    available = accounts_of(holder)[1][0]
-    for posting in postings:
-        if posting.account == available and posting.lot_day is not None:
-            lots[posting.asset, posting.lot_day] += posting.amount
 
 
 def _day_number(day: int | str | date) -> int:

@@ -1,0 +1,8 @@
+"""What a host calls: an engine over a store, and settlement of a whole history as a pure function."""
+
+from loyalty.engine.engine import Engine
+from loyalty.engine.receipts import Receipt, Statement
+from loyalty.settlement.settle import Settlement, settle
+from loyalty.settlement.trace import Explanation
+
+__all__ = ["Engine", "Explanation", "Receipt", "Settlement", "Statement", "settle"]

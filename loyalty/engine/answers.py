@@ -1,0 +1,72 @@
+"""Answers to why: what an entry recorded, or, where that no longer stands, what settling again says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loyalty.core.events import VOID, Event
+from loyalty.core.holders import Holder
+from loyalty.engine.histories import Histories
+from loyalty.ledger.entries import EntryKind
+from loyalty.ledger.store import Transaction
+from loyalty.programme.model import Programme
+from loyalty.settlement.history import Placed, waits_for_origin
+from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.settle import apply_item
+from loyalty.settlement.trace import Explanation, explain, stored_trace
+
+
+def why(histories: Histories, tx: Transaction, identity: str) -> Explanation:
+    """
+    Say why an accepted event was settled as it was.
+
+    What its entry recorded is read back; an event that moved nothing, or that a late event corrected, is settled
+    again for the answer, so that the steps always add up to what is posted for it.
+
+    Raises:
+        KeyError: no such event was accepted.
+    """
+    programme = histories.steps.programme
+    known = tx.find_event(identity)
+    if known is None:
+        raise KeyError(identity)
+    entry = tx.find_entry(f"event:{identity}")
+    if entry is None or not entry.explanation or _is_corrected(tx, identity):
+        stored = _trace_again(histories, tx, identity) or _why_nothing(programme, known.event)
+        return explain(programme, identity, programme.revision, stored)
+    return explain(programme, identity, entry.revision, entry.explanation)
+
+
+def _why_nothing(programme: Programme, event: Event) -> Mapping[str, dict[str, object]]:
+    """Give the trace of an event that is in nobody's settled history."""
+    if event.kind == VOID:
+        steps: list[object] = [["voids", event.origin]]
+    elif waits_for_origin(programme, event):
+        steps = [["waits", event.origin]]
+    else:
+        steps = [["voided"]]
+    return {str(Holder.partner(event.partner)): {"tier": 0, "steps": steps}}
+
+
+def _is_corrected(tx: Transaction, identity: str) -> bool:
+    """Tell whether a late event changed what was posted for this one."""
+    return any(
+        posting.cause == identity
+        for holder in tx.recipients(identity)
+        for entry in tx.entries(holder=holder)
+        if entry.kind is EntryKind.CORRECTION and entry.cause != identity
+        for posting in entry.postings
+    )
+
+
+def _trace_again(histories: Histories, tx: Transaction, identity: str) -> Mapping[str, dict[str, object]]:
+    traces: dict[str, dict[str, object]] = {}
+    for holder in tx.recipients(identity):
+        run = HolderRun(histories.steps, holder)
+        for item in histories.items(tx, holder):
+            own = isinstance(item.what, Placed) and item.what.event.identity == identity
+            tier = apply_item(histories.steps, run, item, [], traced=own)
+            if own:
+                traces[str(holder)] = stored_trace(run.trace, tier)
+                break
+    return traces
