@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from attrs import field, frozen
 
 from loyalty.programme.nodes import Mapping, Node, Scalar, Sequence
-from loyalty.programme.notes import Notes, did_you_mean, join_words
+from loyalty.programme.notes import Notes, did_you_mean, join_words, nearest
 
 T = TypeVar("T")
 
@@ -71,6 +71,15 @@ class Section:
         """Whether the key was written, readable or not."""
         return name in self.names
 
+    @property
+    def has_strays(self) -> bool:
+        """Whether keys were written that could not be read as any: one of them may be what seems to be missing."""
+        return any(key.text not in self.names for key, _ in self.node.entries)
+
+    def is_clear(self, name: str) -> bool:
+        """Whether it is known what a key that may be left out says: it was read, or left out on purpose."""
+        return self.get(name) is not None or not (self.has(name) or self.has_strays)
+
     def at(self, name: str) -> Node:
         """Give the node to point at for a key: its value, or the whole where it is missing."""
         return self.node.by_name.get(name, self.node)
@@ -101,6 +110,7 @@ class Fields:
         if mapping is None:
             return None
         section = Section(mapping, {}, {}, {})
+        misspelt: dict[str, Scalar] = {}
         for key, value in mapping.entries:
             if key.text in self.keys:
                 section.names[key.text] = key
@@ -108,11 +118,24 @@ class Fields:
                 if read is not None:
                     section.values[key.text] = read
             elif self.others is None:
-                self._unknown(key, notes)
+                meant = self._unknown(key, notes)
+                if meant is not None:
+                    misspelt.setdefault(meant, key)
             elif self.other_names is None or self.other_names.read(key, notes) is not None:
-                section.names[key.text] = key
-                section.others[key.text] = self.others.read(value, notes)
-        self._missing(section, notes)
+                noted = len(notes.findings)
+                read = self.others.read(value, notes)
+                meant = self._meant(key, value, mapping, notes) if len(notes.findings) > noted else None
+                if meant is not None and not any("did you mean" in f.fix for f in notes.findings[noted:]):
+                    # What was said of the value is beside the point: it is the name that is wrong.
+                    del notes.findings[noted:]
+                    self._unknown(key, notes)
+                    misspelt.setdefault(meant, key)
+                else:
+                    section.names[key.text] = key
+                    section.others[key.text] = read
+        self._missing(section, misspelt, notes)
+        # What was meant was written, though it could not be read: nobody need be told that it is missing.
+        section.names.update({name: key for name, key in misspelt.items() if name not in section.names})
         return section
 
     def schema(self) -> dict[str, Any]:
@@ -129,22 +152,32 @@ class Fields:
             described["oneOf"] = [{"required": [name]} for name in self.one_of]
         return described
 
-    def _unknown(self, key: Scalar, notes: Notes) -> None:
+    def _unknown(self, key: Scalar, notes: Notes) -> str | None:
+        """Note a key that is not known, and give the one that it is likely meant for."""
         if key.text == "<<":
             why, fix = "merging with << is no part of YAML 1.2", "write the keys out"
         else:
             why, fix = f"{self.what} has no such key", did_you_mean(key.text, self.keys, "keys")
         notes.add("unknown-key", key, why, fix)
+        return nearest(key.text, self.keys)
 
-    def _missing(self, section: Section, notes: Notes) -> None:
+    def _meant(self, key: Scalar, value: Node, mapping: Mapping, notes: Notes) -> str | None:
+        """Give the known key that a name of the writer's own is likely a misspelling of: one that fits its value."""
+        name = nearest(key.text, [name for name in self.keys if name not in mapping.by_name])
+        if name is None:
+            return None
+        tried = Notes("\n".join(notes.lines), notes.file)
+        return name if self.keys[name].shape.read(value, tried) is not None and not tried.findings else None
+
+    def _missing(self, section: Section, misspelt: dict[str, Scalar], notes: Notes) -> None:
         for name, key in self.keys.items():
-            if key.required and name not in section.names:
+            if key.required and name not in section.names and name not in misspelt:
                 notes.add(
                     "missing-key", section.node, f"{self.what} needs the key `{name}`",
                     f"add `{name}:` with {key.shape.what}",
                 )  # fmt: skip
         present = [name for name in self.one_of if name in section.names]
-        if self.one_of and not present:
+        if self.one_of and not present and not misspelt.keys() & set(self.one_of):
             notes.add(
                 "missing-key", section.node, f"{self.what} needs one of the keys {join_words(self.one_of, 'or')}",
                 "add the one that is meant",

@@ -192,7 +192,8 @@ def _quoted(line: str, *, even_lists: bool = False) -> str | None:
     if match is None or not (match["key"] or "-" in match["lead"]):
         return None
     value = match["value"]
-    if value[0] in "[{" and not even_lists:
+    whole = value[0] + value[-1] in ("{}", "[]")
+    if value[0] in "[{" and (whole or not even_lists):
         if any(value.count(opening) != value.count(closing) for opening, closing in ("[]", "{}")):
             return None
         return f"{match['lead']}{match['key'] or ''}{BROKEN}"

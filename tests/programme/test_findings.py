@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from loyalty.errors import Finding, ProgrammeError
+from loyalty.errors import Finding, Place, ProgrammeError
 from loyalty.programme.loading import loads
+from loyalty.programme.nodes import Scalar, Sequence, scalars_in
+from loyalty.programme.notes import Notes
+from loyalty.programme.yaml_reading import read_yaml
 
 BASE = """\
 language: 1
@@ -68,6 +71,7 @@ examples:
     expect: [{at: 2026-02-02, mdf: 0.30, badges: [first], tier: base}]
 """
 
+# Each row is one fault and has one finding: nothing else is said about what could not be read.
 # A text of the base, what stands there instead with » before the place of the finding, and the code.
 FAULTS = [
     # The file as a whole.
@@ -135,18 +139,52 @@ FAULTS = [
     ("by: [person, track]", "by: [person, »trak]", "unknown-field"),
     ("{ends: exam.passed, by: [person, track]}", "{ends: »exam.passed}", "missing-key"),
     ("by: [person, track]}", "by: [person, track], »track: bool}", "field-differs"),
+    (
+        "deal.refunded: {refunds: deal.won}",
+        "deal.refunded: {refunds: deal.won}\n  deal.returned: {refunds: deal.won, part: »seats}",
+        "differing-parts",
+    ),
+    (
+        "by: [person, track]}",
+        "by: [person, track]}\n  exam.revoked: {ends: exam.passed, by: »[person]}",
+        "differing-keys",
+    ),
+    ("deal.refunded: {refunds: deal.won}", "deal.refunded: {»refnds: deal.won}", "unknown-key"),
+    ("by: [person, track]}", "»bys: [person, track]}", "unknown-key"),
+    ("by: [person, track]}", "by: [person, »a b]}", "bad-name"),
+    ("seats: {type: int, max: 50}", "seats: {type: int, max: 50, »defalt: 0}", "unknown-key"),
+    ("direct: {type: bool, default: false}", "direct: {type: bool, optional: »maybe}", "bad-value"),
     # Metrics.
     ("{earned: status, window: calendar_year}", "{earned: »statsu, window: calendar_year}", "unknown-currency"),
     ("{earned: status, window: calendar_year}", "{earned: status, window: »calendar_yer}", "unknown-word"),
     ("{earned: status, window: calendar_year}", "»{earned: status}", "missing-key"),
     ("{earned: status, window: calendar_year}", "»{window: calendar_year}", "missing-key"),
-    ("{earned: status, window: calendar_year}", "{earned: status, »count: deal.won, window: now}", "conflicting-keys"),
+    (
+        "{earned: status, window: calendar_year}",
+        "{earned: status, »count: deal.won, window: lifetime}",
+        "conflicting-keys",
+    ),
     ("{earned: status, window: calendar_year}", "{earned: status, window: »now}", "wrong-window"),
     ("{earned: status, window: calendar_year}", "{balance: points, window: »lifetime}", "wrong-window"),
-    ("{earned: status, window: calendar_year}", "{earned: status, »of: deal.won, window: now}", "conflicting-keys"),
+    (
+        "{earned: status, window: calendar_year}",
+        "{earned: status, »of: deal.won, window: lifetime}",
+        "conflicting-keys",
+    ),
     ("{earned: status, window", "{earned: status, holder: »partners, window", "unknown-word"),
     ("{count: deal.won, window: lifetime}", "»{sum: event.amount, window: lifetime}", "missing-key"),
     ("{count: deal.won, window: lifetime}", "{count: deal.won, while: »not_ended}", "never-ends"),
+    (
+        "{count: deal.won, window: lifetime}",
+        "{distinct: »partner, of: exam.passed, while: not_ended}",
+        "not-in-key",
+    ),
+    ("{count: deal.won, window: lifetime}", "{count: deal.won, widnow: lifetime}", "unknown-key"),
+    (
+        "metrics:\n",
+        "metrics:\n" + "".join(f"  m{n}: {{balance: points}}\n" for n in range(61)),
+        "too-many-metrics",
+    ),
     (
         "{count: deal.won, window: lifetime}",
         "{count: exam.passed, while: not_ended, window: »lifetime}",
@@ -180,7 +218,7 @@ FAULTS = [
     # Rules.
     ("on: deal.won\n    when", "on: »deal.wonn\n    when", "unknown-kind"),
     ("rule: exam", "rule: »base", "duplicate-name"),
-    ("rule: exam\n", "ruel: exam\n", "missing-key"),
+    ("rule: exam\n", "»ruel: exam\n", "unknown-key"),
     ('event.amount > money("5 EUR")', '»event.amont > money("5 EUR")', "unknown-name"),
     ('event.amount > money("5 EUR")', 'event.amount > money(»"5 USD")', "unknown-unit"),
     ('event.amount > money("5 EUR")', '»event.region == "x"', "unguarded-optional"),
@@ -257,6 +295,16 @@ FAULTS = [
     ("tier: gold", "tier: »base", "reserved-name"),
     ("  ladder:\n", "  ladder:\n    - {tier: gold, needs: [deals > 1]}\n", "duplicate-name"),
     ("multiplier: 1.5", "multiplier: »0.5", "multiplier-falls"),
+    ("multiplier: 1.5", "multiplier: »1.5x", "bad-value"),
+    ("tiers:\n", "tiers:\n  base: {multiplier: »2x}\n", "bad-value"),
+    ("tiers:\n", "tiers:\n  base: »2\n", "wrong-type"),
+    ("  ladder:\n", "  »lader:\n", "unknown-key"),
+    ("badge: first", "»bagde: first", "unknown-key"),
+    ("campaign: spring", "»campain: spring", "unknown-key"),
+    ("cap: {points: 50, per: [month]}", "cap: {points: 50, »pre: [month]}", "unknown-key"),
+    ("{take: best, by: points}", "{take: best, by: »pionts}", "unknown-currency"),
+    ("{partner: {status: 10}", "{»partners: {status: 10}", "unknown-key"),
+    ("{partner: {status: 10}", "{partner: {»at: 10}", "reserved-name"),
     ("[year_status >= 100]", "[»deals > 1000]", "unreachable-tier"),
     ("[year_status >= 100]", "[»mine > 10]", "wrong-layer"),
     ("[year_status >= 100]", "[»yaer_status >= 100]", "unknown-name"),
@@ -320,13 +368,53 @@ def test_each_fault_is_found_at_its_place(old: str, new: str, code: str) -> None
     text = BASE.replace(old, new)
     offset = text.find("»")
     findings = findings_of(text.replace("»", ""))
-    assert code in [finding.code for finding in findings], [str(finding) for finding in findings]
+    assert [finding.code for finding in findings] == [code], [str(finding) for finding in findings]
     if offset >= 0:
         line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
-        places = [(finding.place.line, finding.place.column) for finding in findings if finding.code == code]
-        assert (line, column) in places
+        assert (line, column) == (findings[0].place.line, findings[0].place.column)
     for finding in findings:
         assert finding.got
         assert finding.why
         assert finding.fix, str(finding)
         assert finding.excerpt or not finding.place.line
+
+
+#: All values but those that may say anything.
+VALUES = [
+    value
+    for value in scalars_in(read_yaml(BASE, Notes(BASE, "base.yaml")) or Sequence((), Place()))
+    if value.text not in ("because", "high")
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=[f"{value.place.line}:{value.place.column}" for value in VALUES])
+def test_whatever_cannot_be_read_is_reported_once(value: Scalar) -> None:
+    """A value that says nothing readable has one finding, and what uses it has none."""
+    lines = BASE.split("\n")
+    line = lines[value.place.line - 1]
+    lines[value.place.line - 1] = f"{line[: value.place.column - 1]}zq zq{line[value.end_column - 1 :]}"
+    (finding,) = findings_of("\n".join(lines))
+    assert finding.got
+
+
+def test_two_names_for_one_thing_are_said_wherever_they_meet() -> None:
+    """A name that was declared otherwise than it is used is reported at each use, with the name that is meant."""
+    findings = findings_of(BASE.replace("  status: {spendable", "  staus: {spendable"))
+    assert [finding.code for finding in findings] == ["unknown-currency"] * 2
+    assert all("`staus`" in finding.fix for finding in findings)
+
+
+def test_kinds_that_agree_may_share_an_origin() -> None:
+    """Several kinds may refund or end one kind, in the same way; the order of the parts of a key says nothing."""
+    text = BASE.replace(
+        "by: [person, track]}",
+        "by: [person, track]}\n  exam.revoked: {ends: exam.passed, by: [track, person]}\n"
+        "  deal.returned: {refunds: deal.won, part: amount}",
+    )
+    assert loads(text).events["exam.revoked"].by[0] == "track"
+
+
+def test_metrics_of_what_is_never_corrected_may_be_many() -> None:
+    """The bound on metrics is one of events that are remembered, and each layer has its own."""
+    many = "".join(f"  m{n}: {{balance: points, holder: person}}\n" for n in range(100))
+    assert len(loads(BASE.replace("metrics:\n", "metrics:\n" + many)).metrics) == 103

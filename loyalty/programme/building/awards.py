@@ -49,12 +49,12 @@ class AwardReader:
     """Reads the awards of one rule in one currency."""
 
     def __init__(
-        self, draft: Draft, kind: EventKind, currency: Currency, measure: Measure | None, named_of: bool
+        self, draft: Draft, kind: EventKind, currency: Currency, measure: Measure | None, measure_told: bool
     ) -> None:
         self.draft, self.notes = draft, draft.notes
         self.kind, self.currency, self.measure = kind, currency, measure
-        # Where `of` was written but could not be read, rates are not reported for the lack of it.
-        self.named_of = named_of
+        #: Whether the lack of a measure needs no finding: `of` was written but not readable, or it was noted.
+        self.measure_told = measure_told
 
     def read(self, read: Item[str] | Section) -> Award | None:
         """Give the award, or None where a finding was noted."""
@@ -174,7 +174,8 @@ class AwardReader:
             return None
 
     def measured(self, node: Scalar) -> Measure | None:
-        if self.measure is None and not self.named_of:
+        if self.measure is None and not self.measure_told:
+            self.measure_told = True
             numbers = [f for f in self.kind.fields.values() if f.type in (FieldType.MONEY, FieldType.INT)]
             name = numbers[0].name if numbers else "FIELD"
             self.notes.add(
@@ -234,7 +235,8 @@ class AwardReader:
         return self.draft.minor_units(item.node, text, self.measure.scale, self.measure.unit or None, "the measure")
 
     def needs_measure(self, node: Node) -> bool:
-        if self.measure is None and not self.named_of:
+        if self.measure is None and not self.measure_told:
+            self.measure_told = True
             self.notes.add(
                 "missing-measure",
                 node,
@@ -263,9 +265,13 @@ class AwardReader:
         if spec_values is None:
             return None
         if not section.has("else"):
+            # A line that could not be read may be the one that seems to be missing.
+            unclear = len(table) < len(section.others)
             missing = [
                 str(value).lower() if value in (True, False) else value for value in spec_values if value not in table
             ]
+            if missing and unclear:
+                return None
             if missing:
                 self.notes.add(
                     "missing-key",

@@ -13,15 +13,25 @@ from loyalty.core.amounts import MAX_AMOUNT, parse_decimal
 from loyalty.core.calendar import Calendar
 from loyalty.core.holders import Layer
 from loyalty.errors import Place, ProgrammeError
+from loyalty.programme.language import FILE
 from loyalty.programme.model import Currency, EventKind
 from loyalty.programme.nodes import Mapping, Scalar, Sequence
 from loyalty.programme.notes import Notes, did_you_mean
 from loyalty.programme.shapes import Item, Section
 from loyalty.programme.units import digits_of, split_money
-from loyalty.rules.expressions import Expression, Scope, Type, compile_expression
+from loyalty.rules.expressions import Expression, Scope, Type, compile_expression, names_in
 from loyalty.tiers.declaration import Metric, Tier
 
 _DEFAULT_EVENTS = 100_000
+
+#: The part of the file that declares what a code calls unknown.
+_NAMED_IN = {
+    "unknown-currency": "currencies",
+    "unknown-kind": "events",
+    "unknown-campaign": "campaigns",
+    "unknown-group": "groups",
+}
+_REQUIRED = {name for name, key in FILE.keys.items() if key.required}
 
 
 class Draft:
@@ -38,6 +48,10 @@ class Draft:
         self.kinds: dict[str, EventKind] = {}
         #: Kinds of which it could not be read what they are to another.
         self.unrelated: set[str] = set()
+        #: Kinds of which it could not be read which part they refund, or by what they end.
+        self.doubtful: set[str] = set()
+        #: For each kind, the fields that could not be read; None stands for one whose very name could not.
+        self.unread_fields: dict[str, set[str | None]] = {}
         self.metrics: dict[str, Metric] = {}
         self.tiers: dict[str, Tier] = {}
         self.tier_names: tuple[str, ...] = ("base",)
@@ -46,6 +60,31 @@ class Draft:
             part: [key.text for key, _ in root.get(part) or ()]
             for part in ("currencies", "events", "metrics", "campaigns", "groups", "exchange", "refunds")
         }
+
+        #: Codes of unknown names that say nothing, because a name of that part of the file could not be read.
+        self.excused = {code for code, part in _NAMED_IN.items() if not self.names_read(part)}
+
+    def names_read(self, part: str) -> bool:
+        """Whether every name that a part of the file declares was readable."""
+        node, read = self.root.node.by_name.get(part), self.root.get(part)
+        if node is None:
+            return self.left_out(part)
+        return isinstance(node, Mapping) and read is not None and len(read) == len(node.entries)
+
+    def left_out(self, part: str) -> bool:
+        """Whether a part of the file was left out on purpose, and not misspelt or forgotten."""
+        return not self.root.has(part) and not self.root.has_strays and part not in _REQUIRED
+
+    def is_unread(self, kind: str, field: str) -> bool:
+        """Whether a field that a kind does not have may be one that was declared and could not be read."""
+        unread = self.unread_fields.get(kind, set())
+        known = kind in self.kinds and field in self.kinds[kind].fields
+        return field in unread or (None in unread and not known)
+
+    def leave_open(self, kind: str) -> None:
+        """Remember that it is not known what a kind is to another, nor which fields it takes over."""
+        self.unrelated.add(kind)
+        self.unread_fields[kind].add(None)
 
     def currency(self, name: Scalar) -> Currency | None:
         """Look a currency up; an unknown one is noted."""
@@ -57,19 +96,26 @@ class Draft:
         self.known(name, self.declared["events"], "unknown-kind", "kinds of event")
         return self.kinds.get(name.text)
 
-    def all_read(self, *path: str) -> bool:
-        """Whether every item of a list was readable: if not, a name that is missing may stand in another."""
+    def all_read(self, *path: str, naming: str = "") -> bool:
+        """
+        Whether every item of a list was readable: if not, a name that is missing may stand in another.
+
+        Args:
+            naming: The key by which each item has its name, which must have been readable as well.
+        """
         section, node = self.root, self.root.node.by_name.get(path[0])
         for name in path[1:]:
             section, node = section.get(path[0]), node.by_name.get(name) if isinstance(node, Mapping) else None
         if node is None:
-            return True
+            return self.left_out(path[0])
         read = section.get(path[-1]) if section is not None else None
-        return isinstance(node, Sequence) and read is not None and len(read) == len(node.items)
+        if not isinstance(node, Sequence) or read is None or len(read) != len(node.items):
+            return False
+        return all(item.get(naming) is not None for item in read) if naming else True
 
     def tier(self, name: Scalar) -> str | None:
         """Look a tier's name up; an unknown one is noted."""
-        if name.text not in self.tier_names and not self.all_read("tiers", "ladder"):
+        if name.text not in self.tier_names and not self.all_read("tiers", "ladder", naming="tier"):
             return None
         return name.text if self.known(name, self.tier_names, "unknown-tier", "tiers") else None
 
@@ -78,6 +124,8 @@ class Draft:
         declared = list(names)
         if name.text in declared:
             return True
+        if code in self.excused:
+            return False
         self.notes.add(
             code, name, f"no such name is among the {what} declared", did_you_mean(name.text, declared, what)
         )
@@ -118,9 +166,21 @@ class Draft:
             return None
         return minor.numerator
 
-    def expression(self, item: Item[str], scope: Scope, expects: Type | None) -> Expression | None:
-        """Compile an expression where it stands; what is wrong with it is noted."""
+    def expression(
+        self, item: Item[str], scope: Scope, expects: Type | None, kind: EventKind | None = None
+    ) -> Expression | None:
+        """
+        Compile an expression where it stands; what is wrong with it is noted.
+
+        One that reads fields of *kind* that could not be read is left out: those were reported.
+        """
         source, place = self.notes.expression_source(item.node)
+        if kind is not None and any(
+            self.is_unread(kind.name, name.removeprefix("event."))
+            for name in names_in(source)
+            if name.startswith("event.") and name != "event.person"
+        ):
+            return None
         hint = ""
         if self.notes.comment_after(item.node):
             hint = "YAML takes what stands after ` #` for a comment: put the whole expression in quotes"
@@ -129,6 +189,14 @@ class Draft:
         except ProgrammeError as error:
             self.notes.take(error, hint)
             return None
+
+    @property
+    def limits_read(self) -> bool:
+        """Whether the number of events on which the proofs of size rest is the one that was written."""
+        limits = self.root.get("limits")
+        if limits is None:
+            return not self.root.has("limits")
+        return limits.get("events_per_holder") is not None or not limits.has("events_per_holder")
 
     def duplicate(self, item: Item[str], seen: dict[str, Place], what: str) -> bool:
         """Whether a name was given before; if so, note both places."""

@@ -34,6 +34,7 @@ def build_frame(draft: Draft) -> None:
             "dates-reversed", programme.at("ends"), f"the programme starts on {format_day(draft.first_day)}",
             "write a later date, or leave `ends` out",
         )  # fmt: skip
+        draft.last_day = None
     zone = programme.get("timezone")
     if zone is not None:
         try:
@@ -50,7 +51,11 @@ def build_frame(draft: Draft) -> None:
 def build_currencies(draft: Draft) -> None:
     """Read the currencies."""
     for key, section in draft.root.get("currencies") or ():
-        if section is not None:
+        if section is None:
+            continue
+        # Without its unit and scale, nothing can be said about its amounts.
+        unclear = section.has_strays and not section.has("unit")
+        if not unclear and all(section.get(name) is not None for name in ("unit", "scale") if section.has(name)):
             draft.currencies[key.text] = _currency(key, section, draft)
     if draft.root.get("currencies") == []:
         draft.notes.add("missing-key", draft.root.at("currencies"), "a programme needs a currency", "declare one")

@@ -31,7 +31,7 @@ def read_caps(section: Section, of: tuple[EventKind, set[str]] | None, draft: Dr
             "write two caps", got=join_words(item.value for item in parts),
         )  # fmt: skip
     per = read_key([item for item in parts if item.value != "event"], of[0] if of else None, draft)
-    if not section.others:
+    if not section.others and not section.has_strays:
         draft.notes.add(
             "missing-key", section.node, "a cap names a currency and an amount", "write for example {points: 20000}"
         )
@@ -71,7 +71,7 @@ def read_key(
             continue
         else:
             part = item.value.removeprefix("event.")
-            if kind is not None and part not in kind.fields:
+            if kind is not None and part not in kind.fields and not draft.is_unread(kind.name, part):
                 fix = did_you_mean(item.value, [f"event.{name}" for name in kind.fields], "fields")
                 draft.notes.add("unknown-field", item.node, f"{kind.name} has no such field", fix)
         if part in parts:

@@ -1,23 +1,19 @@
-"""The kinds of event: their fields, and what a refund, an end or a follow-up takes over from its origin."""
+"""The kinds of event with their fields."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from attrs import evolve
 
 from loyalty.core.amounts import MAX_AMOUNT, parse_decimal
 from loyalty.core.events import FieldValue
 from loyalty.programme.building.draft import Draft
-from loyalty.programme.model import EventKind, FieldSpec, FieldType, Role
+from loyalty.programme.building.relations import relate_kinds
+from loyalty.programme.model import EventKind, FieldSpec, FieldType
 from loyalty.programme.nodes import Scalar
-from loyalty.programme.notes import did_you_mean, join_words
+from loyalty.programme.notes import join_words
 from loyalty.programme.shapes import Item, Section
-from loyalty.rules.declaration import Subject
-
-_ROLES = {"refunds": Role.REFUNDS, "ends": Role.ENDS, "follows": Role.FOLLOWS}
-_SUBJECTS = {subject.value: subject for subject in Subject}
 
 #: Keys of a field that only some types have.
 _KEYS = {"unit": {FieldType.MONEY}, "max": {FieldType.MONEY, FieldType.INT}, "min": {FieldType.MONEY, FieldType.INT}}
@@ -29,115 +25,13 @@ def build_kinds(draft: Draft) -> None:
         key.text: (key, section) for key, section in draft.root.get("events") or () if section is not None
     }
     for key, section in sections.values():
-        fields = {name: spec for name in section.others if (spec := _field(name, section, draft)) is not None}
+        specs = {name: _field(name, section, draft) for name in section.others}
+        fields = {name: spec for name, spec in specs.items() if spec is not None}
+        draft.unread_fields[key.text] = {name for name, spec in specs.items() if spec is None}
+        if section.has_strays:
+            draft.unread_fields[key.text].add(None)
         draft.kinds[key.text] = EventKind(name=key.text, fields=fields, place=key.place)
-    plain = dict(draft.kinds)
-    for key, section in sections.values():
-        _relate(plain[key.text], section, draft)
-    for key, section in sections.values():
-        _check_origin(draft.kinds[key.text], section, draft)
-
-
-def _relate(kind: EventKind, section: Section, draft: Draft) -> None:
-    """Find out what a kind is to another, and take over the fields that it shares with it."""
-    roles = [name for name in section.names if name in _ROLES]
-    for name in roles[1:]:
-        draft.notes.add(
-            "conflicting-keys",
-            section.names[name],
-            f"`{roles[0]}` says already what the kind is to another",
-            "keep one",
-        )
-    for name, role in (("part", "refunds"), ("by", "ends")):
-        if section.has(name) and role not in roles:
-            draft.notes.add(
-                "conflicting-keys", section.names[name], f"`{name}` has a meaning only beside `{role}`",
-                f"add `{role}: KIND`, or leave it out",
-            )  # fmt: skip
-    if not roles:
-        return
-    origin_name = section.get(roles[0])
-    origin = draft.kind(origin_name.node) if origin_name is not None else None
-    if origin is None:
-        draft.unrelated.add(kind.name)
-        return
-    related = evolve(kind, role=_ROLES[roles[0]], origin_kind=origin.name)
-    if roles[0] == "refunds":
-        related = _refund(related, origin, section, draft)
-    elif roles[0] == "ends":
-        related = _end(related, origin, section, draft)
-    draft.kinds[kind.name] = related
-
-
-def _check_origin(kind: EventKind, section: Section, draft: Draft) -> None:
-    if kind.origin_kind is None:
-        return
-    origin = draft.kinds[kind.origin_kind]
-    word = kind.role.value
-    if origin.name == kind.name or (origin.role in (Role.REFUNDS, Role.ENDS)):
-        draft.notes.add(
-            "wrong-origin", section.at(word), f"{origin.name} earns nothing that could be ended, refunded or followed",
-            "name the kind that earns",
-        )  # fmt: skip
-
-
-def _refund(kind: EventKind, origin: EventKind, section: Section, draft: Draft) -> EventKind:
-    written: Item[str] | None = section.get("part")
-    name = written.value if written else "amount"
-    spec = origin.fields.get(name)
-    at = written.node if written else section.at("refunds")
-    if spec is None or spec.type not in (FieldType.MONEY, FieldType.INT):
-        if written is not None:
-            numbers = [f.name for f in origin.fields.values() if f.type in (FieldType.MONEY, FieldType.INT)]
-            draft.notes.add(
-                "wrong-part", at, f"{origin.name} has no field of that name that is money or int",
-                did_you_mean(name, numbers, "fields of that type"),
-            )  # fmt: skip
-        return kind
-    if (not spec.required and spec.default is None) or spec.lowest < 0:
-        why = "may be absent" if not spec.required and spec.default is None else "may be below 0"
-        draft.notes.add(
-            "wrong-part", at, f"the field `{name}` of {origin.name} {why}, so that a part of it says nothing",
-            "make it required and at least 0, or name another field as `part`",
-        )  # fmt: skip
-    own = kind.fields.get(name)
-    if own is not None and (own.type, own.unit) != (spec.type, spec.unit):
-        _differs(name, section, origin, draft)
-    part = evolve(own or spec, required=False, default=None, lowest=0, place=(own or kind).place)
-    return evolve(kind, part=name, fields={**kind.fields, name: part})
-
-
-def _end(kind: EventKind, origin: EventKind, section: Section, draft: Draft) -> EventKind:
-    by: list[Any] = []
-    fields = dict(kind.fields)
-    if not section.has("by"):
-        draft.notes.add(
-            "missing-key", section.at("ends"), "`by` says which of them ends", "add for example `by: [person, track]`",
-            got=f"ends without by, of {origin.name}",
-        )  # fmt: skip
-    for item in section.get("by") or ():
-        name = item.value
-        if name in _SUBJECTS:
-            by.append(_SUBJECTS[name])
-        elif name not in origin.fields:
-            draft.notes.add(
-                "unknown-field", item.node, f"{origin.name} has no such field",
-                did_you_mean(name, [*_SUBJECTS, *origin.fields], "parts of a key"),
-            )  # fmt: skip
-        else:
-            by.append(name)
-            spec = origin.fields[name]
-            own = fields.setdefault(name, evolve(spec, place=kind.place))
-            if (own.type, own.unit, own.values) != (spec.type, spec.unit, spec.values):
-                _differs(name, section, origin, draft)
-    return evolve(kind, by=tuple(by), fields=fields)
-
-
-def _differs(name: str, section: Section, origin: EventKind, draft: Draft) -> None:
-    draft.notes.add(
-        "field-differs", section.names[name], f"{origin.name} declares it as another type, and the two are compared",
-        "leave it out: it is taken over from there",
-    )  # fmt: skip
+    relate_kinds({name: section for name, (_, section) in sections.items()}, draft)
 
 
 def _field(name: str, kind: Section, draft: Draft) -> FieldSpec | None:
@@ -221,14 +115,28 @@ def _spec(name: str, type_: FieldType, section: Section, key: Scalar, draft: Dra
         required=not optional and not section.has("default"),
         place=key.place,
     )
-    if not section.has("default") or section.get("default") is None:
+    unclear = section.has_strays and not optional and not section.has("default")
+    if unclear or (section.has("optional") and section.get("optional") is None):
+        return evolve(spec, required=False, default=_stand_in(spec))
+    if not section.has("default"):
         return spec
     if optional:
         draft.notes.add(
             "conflicting-keys", section.names["optional"], "a field with a default is never absent",
             "leave out `optional` or `default`",
         )  # fmt: skip
-    return evolve(spec, default=_default(spec, section.get("default"), draft))
+    written: Item[str] | None = section.get("default")
+    default = _default(spec, written, draft) if written is not None else None
+    return evolve(spec, default=default if default is not None else _stand_in(spec))
+
+
+def _stand_in(spec: FieldSpec) -> FieldValue:
+    """Give a value for a default that could not be read, so that what uses the field is read as if it had one."""
+    if spec.type is FieldType.BOOL:
+        return False
+    if spec.type in (FieldType.INT, FieldType.MONEY):
+        return spec.lowest
+    return spec.values[0] if spec.values else ""
 
 
 def _bound(name: str, section: Section, scale: int, draft: Draft) -> int | None:

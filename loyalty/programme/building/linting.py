@@ -31,7 +31,10 @@ def all_rules_known(draft: Draft, drafts: list[RuleDraft]) -> bool:
 
 def _with_currency(group: Group, draft: Draft, drafts: list[RuleDraft]) -> Group:
     members = [built.rule for built in drafts if built.rule.group == group.name]
-    if group.take is not Take.BEST or not all_rules_known(draft, drafts):
+    all_known = all_rules_known(draft, drafts) and all(
+        built.rule.group in draft.declared["groups"] or not built.section.has("group") for built in drafts
+    )
+    if group.take is not Take.BEST or not all_known:
         return group
     given = [{name for awards in rule.give.values() for name in awards} for rule in members]
     if group.by is None:
@@ -53,17 +56,24 @@ def _with_currency(group: Group, draft: Draft, drafts: list[RuleDraft]) -> Group
 
 
 def _campaign_caps(draft: Draft, drafts: list[RuleDraft], campaigns: dict[str, Campaign]) -> None:
+    # A rule of which it is not clear to which campaign it belongs may be the one that gives.
+    all_known = all(
+        built.rule.campaign in campaigns or not (built.section.has("campaign") or built.section.has_strays)
+        for built in drafts
+    )
     for campaign in campaigns.values():
         members = [built for built in drafts if built.rule.campaign == campaign.name]
+        given = {name for built in members for awards in built.rule.give.values() for name in awards}
         for cap in campaign.caps:
-            if not any(cap.currency in awards for built in members for awards in built.rule.give.values()):
+            if all_known and cap.currency not in given:
                 draft.notes.add(
                     "not-given", cap.place, f"no rule of the campaign gives {cap.currency}, so that nothing is capped",
                     f"add `campaign: {campaign.name}` to the rules that it has", got=f"`{cap.currency}`",
                 )  # fmt: skip
             for built in members:
-                for part in cap.per:
-                    if isinstance(part, str) and type(part) is str and part not in built.kind.fields:
+                strange = (part for part in cap.per if isinstance(part, str) and part not in built.kind.fields)
+                for part in strange:
+                    if not draft.is_unread(built.kind.name, part):
                         draft.notes.add(
                             "unknown-field", cap.place,
                             f"{built.kind.name}, the kind of rule {built.rule.name}, has no field `{part}`",

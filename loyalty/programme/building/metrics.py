@@ -5,7 +5,7 @@ from __future__ import annotations
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.calendar import Duration, Period
 from loyalty.core.holders import Layer
-from loyalty.programme.building.draft import Draft
+from loyalty.programme.building.draft import Draft, layer_words
 from loyalty.programme.building.scopes import event_symbols
 from loyalty.programme.model import EventKind, FieldType, Role
 from loyalty.programme.nodes import Scalar
@@ -17,6 +17,9 @@ from loyalty.tiers.declaration import Measure, Metric, Window, WindowKind
 
 _SUBJECTS = {subject.value: subject for subject in Subject}
 _NOW = Window(kind=WindowKind.NOW)
+
+#: An event that can be corrected later keeps one bit for each metric of a layer.
+MOST_METRICS = 62
 
 #: Keys that only some measures have.
 _ONLY = {
@@ -31,11 +34,27 @@ def build_metrics(draft: Draft) -> None:
     for key, section in draft.root.get("metrics") or ():
         if section is not None and (metric := _metric(key, section, draft)) is not None:
             draft.metrics[key.text] = metric
+    for layer in Layer:
+        _check_number(layer, draft)
+
+
+def _check_number(layer: Layer, draft: Draft) -> None:
+    """Note the first metric beyond those that an event which can be corrected later can remember."""
+    metrics = [metric for metric in draft.metrics.values() if metric.layer is layer]
+    corrected = {kind.origin_kind for kind in draft.kinds.values() if kind.origin_kind is not None}
+    if len(metrics) > MOST_METRICS and any(metric.kind in corrected for metric in metrics):
+        draft.notes.add(
+            "too-many-metrics", metrics[MOST_METRICS].place,
+            f"each event that can be refunded, ended or followed remembers which metrics of {layer_words([layer])} "
+            f"counted it, and has room for {MOST_METRICS}",
+            "leave out metrics that nothing reads",
+            got=f"metric {MOST_METRICS + 1} of {len(metrics)}, `{metrics[MOST_METRICS].name}`",
+        )  # fmt: skip
 
 
 def _metric(key: Scalar, section: Section, draft: Draft) -> Metric | None:
     measure = next((m for m in Measure if section.has(m.value)), None)
-    if measure is None or section.get(measure.value) is None:
+    if measure is None or section.get(measure.value) is None or not section.is_clear("holder"):
         return None
     word = measure.value
     for stray in [name for name, measures in _ONLY.items() if section.has(name) and word not in measures]:
@@ -55,6 +74,8 @@ def _metric(key: Scalar, section: Section, draft: Draft) -> Metric | None:
     if kind is None:
         return None
     by = _distinct(section.get(word), kind, draft) if measure is Measure.DISTINCT else None
+    if by is not None and section.has("while"):
+        _check_key(by, section.get(word), kind, draft)
     when = _expression("when", section, kind, draft)
     of = _expression("sum", section, kind, draft) if measure is Measure.SUM else None
     if window is None or (measure is Measure.SUM and of is None) or (measure is Measure.DISTINCT and by is None):
@@ -85,8 +106,10 @@ def _kind(measure: Measure, section: Section, draft: Draft) -> EventKind | None:
     kind = draft.kind(name.node)
     if kind is None:
         return None
-    if section.has("while") and not any(
-        other.role is Role.ENDS and other.origin_kind == kind.name for other in draft.kinds.values()
+    if (
+        section.has("while")
+        and not draft.unrelated
+        and not any(other.role is Role.ENDS and other.origin_kind == kind.name for other in draft.kinds.values())
     ):
         draft.notes.add(
             "never-ends", section.at("while"), f"no kind of event ends {kind.name}",
@@ -99,6 +122,8 @@ def _distinct(name: Item[str], kind: EventKind, draft: Draft) -> KeyPart | None:
     if name.value in _SUBJECTS:
         return _SUBJECTS[name.value]
     spec = kind.fields.get(name.value)
+    if spec is None and draft.is_unread(kind.name, name.value):
+        return None
     if spec is None:
         fix = did_you_mean(name.value, [*_SUBJECTS, *kind.fields], "things to count")
         draft.notes.add("unknown-field", name.node, f"{kind.name} has no such field", fix)
@@ -111,11 +136,25 @@ def _distinct(name: Item[str], kind: EventKind, draft: Draft) -> KeyPart | None:
     return spec.name
 
 
+def _check_key(by: KeyPart, name: Item[str], kind: EventKind, draft: Draft) -> None:
+    """Note a value of which could not be told whether it is still in force, because ends do not name it."""
+    for ending in draft.kinds.values():
+        if ending.role is not Role.ENDS or ending.origin_kind != kind.name or ending.name in draft.doubtful:
+            continue
+        if by not in ending.by:
+            draft.notes.add(
+                "not-in-key", name.node,
+                f"{ending.name} does not say which {name.value} it ends, so that none could be counted as in force",
+                f"add {name.value} to the `by` of {ending.name}, or count one of its parts",
+            )  # fmt: skip
+            return
+
+
 def _expression(word: str, section: Section, kind: EventKind, draft: Draft) -> Expression | None:
     item: Item[str] | None = section.get(word)
     if item is None:
         return None
-    expression = draft.expression(item, event_symbols(kind), BOOL if word == "when" else None)
+    expression = draft.expression(item, event_symbols(kind), BOOL if word == "when" else None, kind)
     if expression is None or word == "when":
         return expression
     if expression.interval is None:
@@ -125,7 +164,7 @@ def _expression(word: str, section: Section, kind: EventKind, draft: Draft) -> E
         )  # fmt: skip
         return None
     most = max(abs(expression.interval.lo), abs(expression.interval.hi)) * draft.events_per_holder
-    if most > INT64_MAX:
+    if most > INT64_MAX and draft.limits_read:
         draft.notes.add(
             "possible-overflow", item.node,
             f"{draft.events_per_holder} events of up to {most // draft.events_per_holder} leave 64 bits",
@@ -159,6 +198,8 @@ def _window(measure: Measure, section: Section, draft: Draft) -> Window | None:
     if window is not None and counts_now != (window.kind is WindowKind.NOW):
         what = "a balance" if measure is Measure.BALANCE else "what is in force"
         why = f"{what} is looked at now" if counts_now else "only a balance, or `while: not_ended`, is looked at now"
+        if section.has_strays:
+            return None
         draft.notes.add(
             "wrong-window", section.at("window"), why, "leave `window` out" if counts_now else "write a period"
         )

@@ -9,6 +9,7 @@ from loyalty.errors import EventRejected
 from loyalty.programme.admission import read_event
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.model import (
+    EventKind,
     Example,
     Expected,
     FieldType,
@@ -125,10 +126,24 @@ def _given(section: Section, index: int, draft: Draft, programme: Programme) -> 
         read_event(programme, raw)
     except EventRejected as error:
         for reason in error.reasons:
+            if _told_elsewhere(reason, section, kind, draft):
+                continue
             why, _, fix = reason.partition("; ")
             draft.notes.add("bad-event", _place_of(reason, section), why, fix, got=_got(reason, section))
         return None
     return Given(raw=raw, place=section.node.place)
+
+
+def _told_elsewhere(reason: str, section: Section, kind: EventKind | None, draft: Draft) -> bool:
+    """Whether a reason comes of what could not be read of the event's kind, or of the event itself."""
+    name = reason.split(":", 1)[0]
+    if section.has_strays and name not in section.names:
+        return True
+    if kind is None:
+        return name == "tier" and not draft.all_read("tiers", "ladder", naming="tier")
+    return (name == "of" and kind.name in draft.unrelated) or (
+        name in section.others and draft.is_unread(kind.name, name)
+    )
 
 
 def _place_of(reason: str, section: Section) -> Any:
@@ -197,7 +212,7 @@ def _expected(section: Section, draft: Draft) -> Expected | None:
     badges = [item.value for item in section.get("badges") or ()]
     names = [badge.value("badge") for badge in draft.root.get("badges") or () if badge.get("badge") is not None]
     for item in section.get("badges") or ():
-        if draft.all_read("badges"):
+        if draft.all_read("badges", naming="badge"):
             draft.known(item.node, names, "unknown-badge", "badges")
     if section.has("person") and section.has("partner"):
         draft.notes.add(

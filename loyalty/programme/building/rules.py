@@ -16,6 +16,7 @@ from loyalty.programme.building.keys import is_given, read_caps, read_cooldown, 
 from loyalty.programme.building.scopes import Bounds, event_symbols, foreign_names, metric_symbols, tier_symbols
 from loyalty.programme.building.tables import read_multiplier
 from loyalty.programme.model import EventKind, Role
+from loyalty.programme.nodes import Mapping
 from loyalty.programme.shapes import Item, Section
 from loyalty.rules.declaration import (
     Award,
@@ -68,12 +69,13 @@ def build_groups(draft: Draft) -> dict[str, Group]:
             groups[key.text] = Group(name=key.text, take=read.value, place=key.place)
         elif read is not None and read.get("take") is not None:
             by: Item[str] | None = read.get("by")
-            if by is not None:
-                draft.currency(by.node)
-                if read.value("take") is not Take.BEST:
-                    draft.notes.add(
-                        "conflicting-keys", read.names["by"], "only `best` compares a currency", "leave `by` out"
-                    )
+            if read.has("by") and (by is None or draft.currency(by.node) is None):
+                # What was to be compared is not known, and was reported.
+                continue
+            if by is not None and read.value("take") is not Take.BEST:
+                draft.notes.add(
+                    "conflicting-keys", read.names["by"], "only `best` compares a currency", "leave `by` out"
+                )
             groups[key.text] = Group(
                 name=key.text, take=read.value("take"), by=by.value if by is not None else None, place=key.place
             )
@@ -103,10 +105,10 @@ def finish_rules(drafts: list[RuleDraft], bounds: Bounds | None, draft: Draft) -
         if item is not None and not foreign_names(item, draft, rule.give):
             scope = {
                 **event_symbols(built.kind),
-                **(metric_symbols(draft, rule.give, bounds) if len(rule.give) == 1 else {}),
+                **(metric_symbols(draft, rule.give or list(Layer), bounds) if len(rule.give) < 2 else {}),
                 **tier_symbols(draft),
             }
-            rule = evolve(rule, when=draft.expression(item, scope, BOOL))
+            rule = evolve(rule, when=draft.expression(item, scope, BOOL, built.kind))
         rules.append(rule)
     return sorted(rules, key=lambda rule: (rule.phase, rule.priority, rule.name))
 
@@ -119,7 +121,9 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
     measure = _measure(section, kind, draft)
     give = _give(section, kind, measure, draft)
     named = {key for layer in _layers(section) for key in _given_names(section, layer)}
-    gives_all = bool(give) and named == {name for awards in give.values() for name in awards}
+    gives_all = (
+        bool(give) and _all_read(section.get("give")) and named == {name for awards in give.values() for name in awards}
+    )
     if not named or not named <= set(draft.declared["currencies"]):
         named.update(draft.declared["currencies"])
     length = section.get("cooldown")
@@ -146,8 +150,10 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
         on_end=section.value("on_end", OnEnd.KEEP),
         place=section.node.place,
     )
-    if rule.on_end is OnEnd.REVERSE and not any(
-        other.role is Role.ENDS and other.origin_kind == kind.name for other in draft.kinds.values()
+    if (
+        rule.on_end is OnEnd.REVERSE
+        and not draft.unrelated
+        and not any(other.role is Role.ENDS and other.origin_kind == kind.name for other in draft.kinds.values())
     ):
         draft.notes.add(
             "never-ends", section.at("on_end"), f"no kind of event ends {kind.name}",
@@ -163,6 +169,14 @@ def _layers(section: Section) -> list[Layer]:
     return [layer for layer in Layer if give is not None and give.has(layer.name.lower())]
 
 
+def _all_read(give: Section) -> bool:
+    """Whether every holder and every currency that a rule gives to could be read."""
+    maps = [(give.get(name), node) for name, node in give.node.by_name.items()]
+    return not give.has_strays and all(
+        isinstance(node, Mapping) and len(read) == len(node.entries) for read, node in maps
+    )
+
+
 def _given_names(section: Section, layer: Layer) -> list[str]:
     return [key.text for key, _ in section.get("give").get(layer.name.lower()) or ()]
 
@@ -174,10 +188,10 @@ def _measure(section: Section, kind: EventKind, draft: Draft) -> tuple[Any, Meas
         return None, None
     scope = {
         **event_symbols(kind),
-        **(metric_symbols(draft, layers) if len(layers) == 1 else {}),
+        **(metric_symbols(draft, layers or list(Layer)) if len(layers) < 2 else {}),
         **tier_symbols(draft),
     }
-    expression = draft.expression(item, scope, None)
+    expression = draft.expression(item, scope, None, kind)
     if expression is None:
         return None, None
     if expression.interval is None:
@@ -196,21 +210,25 @@ def _give(
     written: Section | None = section.get("give")
     if written is None:
         return give
-    if not written.names:
+    if not written.node.entries:
         draft.notes.add(
             "missing-key", written.node, "a rule gives to `partner`, `person` or both",
             "write for example give: {partner: {points: 100}}",
         )  # fmt: skip
+    # One finding is enough for a rule that lacks its measure.
+    measure_told = section.has("of") or section.has_strays
     for layer in _layers(section):
         awards: dict[str, Award] = {}
         for key, read in written.get(layer.name.lower()) or ():
             currency = draft.currency(key)
             if currency is None or read is None:
                 continue
-            award = AwardReader(draft, kind, currency, measure[1], section.has("of")).read(read)
+            reader = AwardReader(draft, kind, currency, measure[1], measure_told)
+            award = reader.read(read)
+            measure_told = reader.measure_told
             if award is not None:
                 awards[key.text] = award
-        if written.get(layer.name.lower()) == []:
+        if written.get(layer.name.lower()) == [] and written.at(layer.name.lower()).got == "an empty mapping":
             draft.notes.add("missing-key", written.at(layer.name.lower()), "nothing is given", "name a currency")
         give[layer] = awards
     return give

@@ -49,9 +49,11 @@ def metric_symbols(draft: Draft, layers: Iterable[Layer], bounds: Bounds | None 
 def tier_symbols(draft: Draft) -> dict[str, Symbol]:
     """Give the names that read the tier; its level is its code, so that names and levels compare alike."""
     names = draft.tier_names
+    all_read = draft.all_read("tiers", "ladder", naming="tier")
+    highest = len(names) - 1 if all_read else MOST
     return {
-        "tier.level": Symbol(INT, Interval(0, len(names) - 1), "tier", doc="0 for base, then up the ladder."),
-        "tier.name": Symbol(STRING, code="tier", values=names, doc="The name of the tier."),
+        "tier.level": Symbol(INT, Interval(0, highest), "tier", doc="0 for base, then up the ladder."),
+        "tier.name": Symbol(STRING, code="tier", values=names if all_read else None, doc="The name of the tier."),
     }
 
 
@@ -98,7 +100,7 @@ def foreign_names(item: Item[str], draft: Draft, layers: Iterable[Layer]) -> boo
     for name in names_in(draft.notes.expression_source(item.node)[0]):
         metric = draft.metrics.get(name)
         if metric is None:
-            found = found or name in draft.declared["metrics"]
+            found = found or name in draft.declared["metrics"] or ("." not in name and not draft.names_read("metrics"))
         elif paid and paid != [metric.layer]:
             draft.notes.add(
                 "wrong-layer",

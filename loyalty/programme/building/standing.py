@@ -16,6 +16,7 @@ from loyalty.mdf.declaration import Allotment
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.scopes import Bounds, foreign_names, metric_symbols
 from loyalty.programme.building.truth import can_hold
+from loyalty.programme.nodes import Mapping
 from loyalty.programme.shapes import Item, Section
 from loyalty.rules.expressions import BOOL, Expression, Scope
 from loyalty.tiers.declaration import Ladder, Landing, Needs, Promote, Review, Tier
@@ -50,6 +51,8 @@ def build_ladder(draft: Draft, bounds: Bounds | None) -> Ladder:
         return Ladder(tiers=tuple(draft.tiers.values()), place=Place(draft.notes.file))
     scope = metric_symbols(draft, [Layer.PARTNER], bounds)
     tiers = [draft.tiers["base"]]
+    #: The last tier whose multiplier could be read.
+    below = tiers[0] if _multiplier_read(section.get("base"), section.has("base")) else None
     for step in section.get("ladder") or ():
         name: Item[str] | None = step.get("tier")
         needs = _needs(step.get("needs"), scope, Layer.PARTNER, draft)
@@ -57,13 +60,15 @@ def build_ladder(draft: Draft, bounds: Bounds | None) -> Ladder:
             continue
         tier = evolve(draft.tiers[name.value], needs=needs)
         _note_unreachable(needs, f"the tier {name.value}", "unreachable-tier", draft)
-        if tier.multiplier < tiers[-1].multiplier and not _exempt("monotonicity", draft):
+        readable = _multiplier_read(step, True)
+        if readable and below is not None and tier.multiplier < below.multiplier and not _exempt("monotonicity", draft):
             draft.notes.add(
                 "multiplier-falls", step.at("multiplier"),
-                f"it is below that of {tiers[-1].name}, so that a promotion would lower what is earned",
+                f"it is below that of {below.name}, so that a promotion would lower what is earned",
                 "raise it, or exempt the programme from `monotonicity` with a reason",
                 got=None if step.has("multiplier") else "a multiplier of 1",
             )  # fmt: skip
+        below = tier if readable else below
         tiers.append(tier)
     promote: Promote = section.value("promote", Promote.AT_ONCE)
     review = _review(section.get("review"), draft)
@@ -80,6 +85,8 @@ def build_badges(draft: Draft, bounds: Bounds | None) -> tuple[Badge, ...]:
     seen: dict[str, Place] = {}
     badges = []
     for section in draft.root.get("badges") or ():
+        if not section.is_clear("holder"):
+            continue
         name: Item[str] | None = section.get("badge")
         layer: Layer = section.value("holder", Layer.PARTNER)
         needs = _needs(section.get("needs"), metric_symbols(draft, [layer], bounds), layer, draft)
@@ -111,7 +118,8 @@ def build_allotments(draft: Draft) -> tuple[Allotment, ...]:
         if name is not None:
             draft.duplicate(name, seen, "an allotment")
         given = section.get("give")
-        if given is not None and len(given) != 1:
+        written = section.at("give")
+        if given is not None and isinstance(written, Mapping) and len(written.entries) != 1:
             draft.notes.add(
                 "one-currency", section.at("give"), "an allotment is of one currency", "write one for each currency"
             )
@@ -193,6 +201,11 @@ def _impossible(needs: Needs) -> Expression | None:
     if not needs.every and not all(blockers):
         return None
     return next((blocker for blocker in blockers if blocker is not None), None)
+
+
+def _multiplier_read(section: Section | None, written: bool) -> bool:
+    """Whether a tier's multiplier is the one that was written, or that none was."""
+    return not written if section is None else not section.has("multiplier") or section.get("multiplier") is not None
 
 
 def _exempt(law: str, draft: Draft) -> bool:

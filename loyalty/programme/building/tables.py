@@ -18,7 +18,7 @@ def read_multiplier(read: Item[str] | Section, kind: EventKind, draft: Draft) ->
     if isinstance(read, Item):
         text = read.value.strip()
         if text == "tier.multiplier":
-            if len(draft.tier_names) == 1 and not draft.root.has("tiers"):
+            if not draft.root.has("tiers") and not draft.root.has_strays:
                 draft.notes.add(
                     "unknown-tier", read.node, "the programme has no tiers", "declare `tiers`, or write 1.25"
                 )
@@ -51,6 +51,8 @@ def field_values(section: Section, kind: EventKind, draft: Draft) -> tuple[Any, 
     if item is None:
         return None
     spec = kind.fields.get(item.value.removeprefix("event."))
+    if spec is None and draft.is_unread(kind.name, item.value.removeprefix("event.")):
+        return None
     if spec is None:
         fix = did_you_mean(item.value, [f"event.{name}" for name in kind.fields], "fields")
         draft.notes.add("unknown-field", item.node, f"{kind.name} has no such field", fix)

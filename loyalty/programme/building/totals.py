@@ -38,7 +38,7 @@ def bound_balances(
         key = (Layer.PARTNER, allotment.currency)
         balances[key] = balances.get(key, 0) + max(allotment.amounts.values()) * _MONTHS
     for (layer, name), total in balances.items():
-        if total >= MAX_AMOUNT:
+        if total >= MAX_AMOUNT and draft.limits_read:
             _note(layer, name, total, rules, draft)
     return totals
 
