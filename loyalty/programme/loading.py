@@ -35,7 +35,7 @@ from loyalty.programme.language import FILE, LANGUAGE_VERSION
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import Notes
 from loyalty.programme.revision import revision_of
-from loyalty.programme.shapes import Section
+from loyalty.programme.sections import Section
 from loyalty.programme.yaml_reading import read_yaml
 
 

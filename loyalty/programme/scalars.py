@@ -25,7 +25,7 @@ from loyalty.core.calendar import Duration, parse_day
 from loyalty.programme.nodes import Mapping as MappingNode
 from loyalty.programme.nodes import Node, Scalar, Sequence, shorten
 from loyalty.programme.notes import Notes, did_you_mean, join_words
-from loyalty.programme.shapes import Item
+from loyalty.programme.sections import Item
 from loyalty.programme.units import UNIT, split_money
 from loyalty.programme.yaml_traps import quote
 

@@ -17,7 +17,7 @@ from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.tables import field_values, value_of
 from loyalty.programme.model import Currency, EventKind, FieldType
 from loyalty.programme.nodes import Node, Scalar
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.programme.units import split_money
 from loyalty.rules.declaration import Award, Band, BandMode, Bands, ByField, ByTier, Fixed, Rate
 from loyalty.rules.expressions import Expression, TypeKind

@@ -17,7 +17,7 @@ from loyalty.programme.language import FILE
 from loyalty.programme.model import Currency, EventKind
 from loyalty.programme.nodes import Mapping, Scalar, Sequence
 from loyalty.programme.notes import Notes, did_you_mean
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.programme.units import digits_of, split_money
 from loyalty.rules.expressions import Expression, Scope, Type, compile_expression, names_in
 from loyalty.tiers.declaration import Metric, Tier

@@ -10,7 +10,7 @@ from loyalty.programme.building.draft import Draft
 from loyalty.programme.language import LANGUAGE_VERSION
 from loyalty.programme.model import Currency, ExchangeRate, Expiry
 from loyalty.programme.nodes import Scalar
-from loyalty.programme.shapes import Section
+from loyalty.programme.sections import Section
 from loyalty.programme.units import digits_of
 from loyalty.rules.declaration import Validity
 

@@ -9,7 +9,7 @@ from loyalty.core.calendar import Period
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.model import EventKind
 from loyalty.programme.notes import did_you_mean, join_words
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import (
     Cap,
     Cooldown,

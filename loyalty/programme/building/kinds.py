@@ -13,7 +13,7 @@ from loyalty.programme.building.relations import relate_kinds
 from loyalty.programme.model import EventKind, FieldSpec, FieldType
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.notes import join_words
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 
 #: Keys of a field that only some types have.
 _KEYS = {"unit": {FieldType.MONEY}, "max": {FieldType.MONEY, FieldType.INT}, "min": {FieldType.MONEY, FieldType.INT}}

@@ -10,7 +10,7 @@ from loyalty.programme.building.scopes import event_symbols
 from loyalty.programme.model import EventKind, FieldType, Role
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.notes import did_you_mean
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import KeyPart, Subject
 from loyalty.rules.expressions import BOOL, Expression
 from loyalty.tiers.declaration import Measure, Metric, Window, WindowKind

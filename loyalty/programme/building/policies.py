@@ -21,7 +21,7 @@ from loyalty.programme.model import (
 )
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.notes import did_you_mean
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 
 #: Whom an example speaks of where it names nobody.
 DEFAULT_PARTNER = "p1"

@@ -11,7 +11,7 @@ from loyalty.programme.building.draft import Draft
 from loyalty.programme.model import EventKind, FieldType, Role
 from loyalty.programme.nodes import Node, Sequence
 from loyalty.programme.notes import did_you_mean, join_words
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import Subject
 
 _ROLES = {"refunds": Role.REFUNDS, "ends": Role.ENDS, "follows": Role.FOLLOWS}

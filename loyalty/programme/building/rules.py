@@ -17,7 +17,7 @@ from loyalty.programme.building.scopes import Bounds, event_symbols, foreign_nam
 from loyalty.programme.building.tables import read_multiplier
 from loyalty.programme.model import EventKind, Role
 from loyalty.programme.nodes import Mapping
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import (
     Award,
     Campaign,

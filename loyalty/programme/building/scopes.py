@@ -14,7 +14,7 @@ from loyalty.core.amounts import INT64_MAX, MAX_AMOUNT
 from loyalty.core.holders import Layer
 from loyalty.programme.building.draft import Draft, layer_words
 from loyalty.programme.model import EventKind, FieldSpec, FieldType
-from loyalty.programme.shapes import Item
+from loyalty.programme.sections import Item
 from loyalty.rules.expressions import BOOL, INT, STRING, Interval, Symbol, Type, money_type, names_in, points_type
 from loyalty.tiers.declaration import Measure, Metric
 

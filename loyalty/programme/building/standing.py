@@ -17,7 +17,7 @@ from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.scopes import Bounds, foreign_names, metric_symbols
 from loyalty.programme.building.truth import can_hold
 from loyalty.programme.nodes import Mapping
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.rules.expressions import BOOL, Expression, Scope
 from loyalty.tiers.declaration import Ladder, Landing, Needs, Promote, Review, Tier
 

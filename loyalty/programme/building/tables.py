@@ -9,7 +9,7 @@ from loyalty.core.amounts import parse_decimal
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.model import EventKind, FieldType
 from loyalty.programme.notes import did_you_mean
-from loyalty.programme.shapes import Item, Section
+from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import Multiplier
 
 
