@@ -14,7 +14,9 @@ from attrs import field, frozen
 
 from loyalty.programme.nodes import Mapping, Node, Scalar, Sequence
 from loyalty.programme.notes import Notes, did_you_mean, join_words, nearest
-from loyalty.programme.sections import Section as Section
+from loyalty.programme.sections import Section
+
+__all__ = ["ByNode", "Fields", "Key", "ListOf", "MapOf", "Named", "Section", "Shape", "Tagged"]
 
 
 class Shape(Protocol):
