@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ProgrammeError,
         SourceError,
         StoreError,
+        UsageError,
     )
     from loyalty.ledger.memory import MemoryStore
     from loyalty.programme.admission import read_event
@@ -56,6 +57,7 @@ _HOME = {
     "ProgrammeError": "loyalty.errors",
     "SourceError": "loyalty.errors",
     "StoreError": "loyalty.errors",
+    "UsageError": "loyalty.errors",
     "MemoryStore": "loyalty.ledger.memory",
     "Programme": "loyalty.programme.model",
     "load": "loyalty.programme.loading",
@@ -83,6 +85,7 @@ __all__ = [
     "SourceError",
     "Statement",
     "StoreError",
+    "UsageError",
     "load",
     "loads",
     "read_event",

@@ -71,6 +71,12 @@ class ProgrammeError(LoyaltyError):
         super().__init__("\n".join(str(finding) for finding in self.findings))
 
 
+class UsageError(LoyaltyError, ValueError):
+    """A call with an argument that the function cannot take; nothing was changed."""
+
+    code = "usage"
+
+
 class EventRejected(LoyaltyError):
     """An event that the programme cannot take: an unknown kind, a missing field, a value out of its range."""
 

@@ -61,8 +61,13 @@ def command(
         last_day = _last_day(programme, reading, until_day)
         until_day = last_day if until_day is None else until_day
         deliveries = sum(1 + (event.person is not None) for event in reading.events)
+        # Traced, so that the report can say what the caps took.
         settlement = settle(
-            programme, reading.events, until_day=until_day, progress=meter.stage("settling", deliveries)
+            programme,
+            reading.events,
+            until_day=until_day,
+            progress=meter.stage("settling", deliveries),
+            traced=True,
         )
     bad_rows = _save_bad(reading, Path(out_dir))
     notes = [*_notes(programme, reading, bad_rows), f"Everything due through {format_day(until_day)} has happened."]

@@ -18,19 +18,20 @@ late has its holders replayed, and the difference is posted as entries that name
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 
-from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day, parse_day
+from loyalty.core.calendar import format_day
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.answers import why
+from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of
 from loyalty.engine.corrections import replay
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt, Statement
 from loyalty.engine.statements import statement_of
-from loyalty.errors import EventConflict, EventRejected, InsufficientPoints, LedgerError
+from loyalty.errors import EventConflict, EventRejected, InsufficientPoints, LedgerError, StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.admission import admit
@@ -49,14 +50,26 @@ class Engine:
         programme: A checked programme.
         store: Where facts and entries are kept; the host's transaction is joined where it gave one.
         clock: Gives the instant of recording, UTC microseconds; the system's by default.
+        resettle: Whether a book that was settled under another revision may be used; its holders are then settled
+            again under this one, whole, as their next events come.
+
+    The first call looks at the book, and raises StoreError where it was settled under another revision.
     """
 
-    def __init__(self, programme: Programme, store: Store, *, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        programme: Programme,
+        store: Store,
+        *,
+        clock: Callable[[], int] | None = None,
+        resettle: bool = False,
+    ) -> None:
         self.programme = programme
         self.store = store
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
         self._histories = Histories(self._steps)
+        self._book_is_ours = resettle
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
         """
@@ -73,7 +86,7 @@ class Engine:
             EventRejected: the programme cannot take it; nothing was changed.
             EventConflict: its identity is known with another body; nothing was changed.
         """
-        event = admit(self.programme, event)
+        event = admit(self.programme, event_of(event))
         with self._transaction() as tx:
             known = tx.find_event(event.identity)
             if known is not None:
@@ -104,9 +117,9 @@ class Engine:
             The entries that were posted.
 
         Raises:
-            ValueError: not a day of the years that the calendar knows.
+            UsageError: not a day of the years that the calendar knows.
         """
-        day = _day_number(until)
+        day = day_of(until)
         with self._transaction() as tx:
             reached = tx.clock_day()
             if reached is not None and day <= reached:
@@ -123,7 +136,14 @@ class Engine:
             return entries
 
     def redeem(
-        self, holder: Holder, currency: str, amount: int, *, key: str, at: int | None = None, note: str = ""
+        self,
+        holder: Holder | str,
+        currency: str,
+        amount: int,
+        *,
+        key: str,
+        at: int | str | datetime | None = None,
+        note: str = "",
     ) -> Receipt:
         """
         Redeem available points.
@@ -133,12 +153,14 @@ class Engine:
             currency: A spendable currency of the programme.
             amount: Minor units, > 0.
             key: The command's idempotency key; the same command again changes nothing.
-            at: UTC microseconds, not before anything settled for the holder; now by default.
+            at: UTC microseconds, an ISO time or an aware datetime, not before anything settled for the holder; now by
+                default.
             note: A reason, kept with the grant.
 
         Raises:
             InsufficientPoints: less is available; nothing was changed.
             LedgerError: the currency cannot be spent, the key is another command's, or *at* lies in the past.
+            UsageError: an argument is of another kind.
         """
         declared = self.programme.currencies.get(currency)
         if declared is None or not declared.spendable:
@@ -146,7 +168,8 @@ class Engine:
             raise LedgerError(f"{currency!r} cannot be redeemed; spendable currencies are {spendable}")
         if type(amount) is not int or amount <= 0:
             raise LedgerError(f"a redemption of {amount!r}: write a whole number of minor units above 0")
-        at = self._clock() if at is None else at
+        holder = holder_of(holder)
+        at = self._clock() if at is None else instant_of(at, self.programme.calendar)
         with self._transaction() as tx:
             grant = Grant(
                 key=key, kind="redeem", holder=holder, currency=currency, amount=amount, at=at, note={"note": note}
@@ -159,20 +182,25 @@ class Engine:
             self._grant(tx, grant)
             return self._command_receipt(tx, grant)
 
-    def statement(self, holder: Holder, at: int | str | date | None = None) -> Statement:
+    def statement(self, holder: Holder | str, at: int | str | date | None = None) -> Statement:
         """
         Give the holder's wallets at an instant, with everything due by then; nothing is posted.
 
         Args:
-            at: UTC microseconds; or a day (its end); or None for now.
+            at: UTC microseconds or an aware datetime; or a day as ISO text or date (its end); or None for now.
+
+        Raises:
+            UsageError: an argument is of another kind.
         """
         calendar = self.programme.calendar
         if at is None:
             at = self._clock()
-        elif not isinstance(at, int):
-            at = calendar.day_start_us(_day_number(at) + 1) - 1
+        elif isinstance(at, int | datetime):
+            at = instant_of(at, calendar)
+        else:
+            at = calendar.day_start_us(day_of(at) + 1) - 1
         with self._transaction() as tx:
-            return statement_of(self._histories, tx, holder, at)
+            return statement_of(self._histories, tx, holder_of(holder), at)
 
     def explain(self, identity: str) -> Explanation:
         """
@@ -191,11 +219,24 @@ class Engine:
     def _transaction(self) -> Iterator[Transaction]:
         try:
             with self.store.transaction() as tx:
+                if not self._book_is_ours:
+                    self._look_at_book(tx)
                 yield tx
         except BaseException:
             # What the attempt settled in memory did not happen; it is settled again when it is needed.
             self._histories.forget()
             raise
+
+    def _look_at_book(self, tx: Transaction) -> None:
+        """See that the book was settled under this revision; a change of rules must never re-settle it unnoticed."""
+        first = next(iter(tx.entries()), None)
+        if first is not None and first.revision != self.programme.revision:
+            raise StoreError(
+                f"the book was settled under revision {first.revision}, and {self.programme.file} is revision "
+                f"{self.programme.revision} of {self.programme.id}; load the file that it was settled under, use "
+                "another book, or pass resettle=True to have all holders settled again under the new rules"
+            )
+        self._book_is_ours = first is not None
 
     def _receipt(self, tx: Transaction, event: Event) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))
@@ -268,8 +309,7 @@ class Engine:
             traces[str(run.holder)] = stored_trace(run.trace, tier)
             tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
             self._histories.keep(tx, run)
-        entries = entries_of(self._steps, outcomes, recorded_at=recorded_at)
-        tx.post([_explained(entry, traces) if entry.cause == event.identity else entry for entry in entries])
+        tx.post(entries_of(self._steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces}))
         return True
 
     def _grant(self, tx: Transaction, grant: Grant) -> None:
@@ -289,24 +329,3 @@ class Engine:
         apply_item(self._steps, run, item, outcomes)
         self._histories.keep(tx, run)
         tx.post(entries_of(self._steps, outcomes, recorded_at=grant.at))
-
-
-def _explained(entry: Entry, traces: Mapping[str, object]) -> Entry:
-    return Entry(
-        key=entry.key,
-        kind=entry.kind,
-        cause=entry.cause,
-        effective_at=entry.effective_at,
-        recorded_at=entry.recorded_at,
-        revision=entry.revision,
-        postings=entry.postings,
-        explanation=traces,
-    )
-
-
-def _day_number(day: int | str | date) -> int:
-    if not isinstance(day, int):
-        return parse_day(day if isinstance(day, str) else day.isoformat()[:10])
-    if not FIRST_DAY <= day < LAST_DAY:
-        raise ValueError(f"day {day} lies outside the years that the calendar knows; a day is counted from 1970-01-01")
-    return day

@@ -106,7 +106,7 @@ def explain_event(programme: Programme, events: Iterable[Event], identity: str) 
         nothing = Explanation(event.identity, programme.revision, ())
         return Explained(event, Fate.WAITING, voids, nothing, None, {})
     traces, outcomes = _settle_up_to(programme, placed, target)
-    entries = entries_of(steps_of(programme), outcomes, recorded_at=0)
+    entries = entries_of(steps_of(programme), outcomes)
     tiers = programme.ladder.tiers
     return Explained(
         event,

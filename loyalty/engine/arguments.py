@@ -1,0 +1,78 @@
+"""What a host may give for a holder, a day or an instant, and clear words where it gives something else."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar, instant_us, parse_day
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder
+from loyalty.errors import UsageError
+
+
+def event_of(value: object) -> Event:
+    """
+    Take an event.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(value, Event):
+        return value
+    raise UsageError(f"got {value!r} for an event; write Event(...), or read a mapping with read_event(programme, ...)")
+
+
+def holder_of(value: Holder | str) -> Holder:
+    """
+    Take a holder, or its text such as ``partner:acme``.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(value, Holder):
+        return value
+    try:
+        return Holder.parse(value)
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"got {value!r} for a holder; write Holder.partner(ID) or partner:ID") from error
+
+
+def day_of(value: int | str | date) -> int:
+    """
+    Take a day number, an ISO date or a date.
+
+    Raises:
+        UsageError: it is none, or no day of the years that the calendar knows.
+    """
+    try:
+        if isinstance(value, str):
+            return parse_day(value)
+        if isinstance(value, date):
+            return parse_day(value.isoformat()[:10])
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if type(value) is not int:
+        raise UsageError(f"got {value!r} for a day; write 2026-02-03, a date, or a day counted from 1970-01-01")
+    if not FIRST_DAY <= value < LAST_DAY:
+        raise UsageError(f"day {value} lies outside the calendar's years; days are counted from 1970-01-01")
+    return value
+
+
+def instant_of(value: int | str | datetime, calendar: Calendar) -> int:
+    """
+    Take UTC microseconds, an ISO date or time, or an aware datetime.
+
+    Raises:
+        UsageError: it is none, or lies outside the years that the calendar knows.
+    """
+    try:
+        if isinstance(value, str):
+            value = calendar.parse_instant_us(value)
+        elif isinstance(value, datetime) and value.tzinfo is not None:
+            value = instant_us(value)
+        if type(value) is int:
+            calendar.day_of(value)
+            return value
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    raise UsageError(f"got {value!r} for an instant; write UTC microseconds, an ISO time, or a datetime with its zone")

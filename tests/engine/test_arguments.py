@@ -1,0 +1,76 @@
+"""What a host may give the engine, and what it is told where it gives something else."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from loyalty import Engine, Event, Holder, LoyaltyError, MemoryStore, StoreError, UsageError, loads
+from loyalty.settlement.settle import EXAMPLE
+
+ACME = Holder.partner("acme")
+DEAL = Event(id="D-1", kind="deal.won", partner="acme", occurred_at=1_770_000_000_000_000, fields={"amount": 2_500_000})
+
+
+def engine_with_a_deal() -> Engine:
+    engine = Engine(loads(EXAMPLE), MemoryStore())
+    engine.submit(DEAL)
+    return engine
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine: engine.submit({"on": "deal.won"}),
+        lambda engine: engine.advance("soon"),
+        lambda engine: engine.advance(10**9),
+        lambda engine: engine.advance(3.5),
+        lambda engine: engine.statement("acme"),
+        lambda engine: engine.statement(ACME, "yesterday"),
+        lambda engine: engine.redeem("acme", "points", 1, key="r"),
+        lambda engine: engine.redeem(ACME, "points", 1, key="r", at="noon"),
+        lambda engine: engine.redeem(ACME, "points", 1, key="r", at=datetime(2026, 3, 1)),
+    ],
+)
+def test_an_argument_of_another_kind_is_told_in_words(call: object) -> None:
+    """Each is a UsageError that repeats what was got and says what to write; nothing is changed."""
+    engine = engine_with_a_deal()
+    with pytest.raises(UsageError, match=r"write|outside"):
+        call(engine)
+    with engine.store.transaction() as tx:
+        assert len(list(tx.entries())) == 1
+
+
+def test_instants_days_and_holders_may_be_written_in_each_usual_way() -> None:
+    """An ISO time, an aware datetime and microseconds name the same instant; a holder may be its text."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    statements = set()
+    for given in ("2026-03-01T12:00:00+00:00", at, int(at.timestamp()) * 1_000_000):
+        engine = engine_with_a_deal()
+        engine.redeem("partner:acme", "points", 20, key="r", at=given)
+        statements.add(tuple(engine.statement(ACME, date(2026, 3, 2)).balances.items()))
+    assert statements == {((("available", "points"), 230),)}
+
+
+def test_a_book_of_another_revision_is_refused() -> None:
+    """Changed rules never settle an old book again unnoticed; who wants that says so."""
+    engine = engine_with_a_deal()
+    doubled = loads(EXAMPLE.replace("1 per 100 EUR", "2 per 100 EUR"))
+    later = Event(id="D-2", kind="deal.won", partner="acme", occurred_at=1_771_000_000_000_000, fields={"amount": 0})
+    with pytest.raises(StoreError, match="resettle=True"):
+        Engine(doubled, engine.store).submit(later)
+    with engine.store.transaction() as tx:
+        assert tx.find_event(later.identity) is None
+    Engine(loads(EXAMPLE), engine.store).submit(later)
+    resettling = Engine(doubled, engine.store, resettle=True)
+    resettling.submit(
+        Event(id="D-0", kind="deal.won", partner="acme", occurred_at=1_769_000_000_000_000, fields={"amount": 0})
+    )
+    assert resettling.statement(ACME, "2026-12-31").balances["available", "points"] == 500
+
+
+def test_all_errors_share_one_base() -> None:
+    """A host can catch LoyaltyError alone; usage errors are ValueErrors too."""
+    assert issubclass(UsageError, LoyaltyError)
+    assert issubclass(UsageError, ValueError)
