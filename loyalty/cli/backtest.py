@@ -13,7 +13,7 @@ from loyalty.cli.outcome import Run, end_of_month, write_outcome
 from loyalty.cli.printing import count_words
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, out_option, programme_argument
-from loyalty.core.calendar import format_day
+from loyalty.core.calendar import LAST_DAY, format_day
 from loyalty.core.events import VOID, Event
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
@@ -137,8 +137,15 @@ def _left_out(programme: Programme, events: list[Event]) -> list[str]:
     def say(left_out: int, one: str, many: str) -> list[str]:
         return [f"{count_words(left_out, 'event')} {one if left_out == 1 else many}."] if left_out else []
 
+    first, last = programme.first_day, programme.last_day or LAST_DAY
+    outside = [e for e in events if not first <= programme.calendar.day_of(e.occurred_at) <= last]
     chosen: Callable[[Event], bool] = lambda event: (event.origin or "") in known  # noqa: E731
     return [
+        *say(
+            len(outside),
+            "lies outside the programme's dates and earns nothing",
+            "lie outside the programme's dates and earn nothing",
+        ),
         *say(len(voided & known), "was voided and does not count", "were voided and do not count"),
         *say(
             sum(not chosen(event) for event in waiting),

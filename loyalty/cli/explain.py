@@ -75,7 +75,8 @@ def _find(events: Sequence[Event], wanted: str, path: str) -> Event:
         raise WrongUseError(f"{path} has {len(found)} events of id {wanted!r}; write {names}")
     known = {name: event.identity for event in events for name in (event.identity, event.id, event.id.lower())}
     near = dict.fromkeys(known[name] for name in get_close_matches(wanted, known, n=5, cutoff=0.6))
-    hint = f"did you mean {join_words(list(near)[:3], 'or')}?" if near else "ids stand in its column or key `id`"
+    unlike = "ids stand in its column or key `id`, or where the mapping says"
+    hint = f"did you mean {join_words(list(near)[:3], 'or')}?" if near else unlike
     raise WrongUseError(f"{path} has no event {wanted!r}; {hint}")
 
 

@@ -31,7 +31,8 @@ def why(histories: Histories, tx: Transaction, identity: str) -> Explanation:
     if known is None:
         raise KeyError(identity)
     entry = tx.find_entry(f"event:{identity}")
-    if entry is None or not entry.explanation or _is_corrected(tx, identity):
+    ours = entry is not None and entry.explanation and entry.revision == programme.revision
+    if entry is None or not ours or _is_corrected(tx, identity):
         stored = _trace_again(histories, tx, identity) or _why_nothing(programme, known.event)
         return explain(programme, identity, programme.revision, stored)
     return explain(programme, identity, entry.revision, entry.explanation)

@@ -245,7 +245,7 @@ class Engine:
 
     def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
         nothing = Explanation(grant.key, self.programme.revision, ())
-        return Receipt(grant.key, tuple(tx.entries(cause=grant.key)), False, lambda: nothing)
+        return Receipt(grant.key, tuple(tx.entries(cause=f"command:{grant.key}")), False, lambda: nothing)
 
     def _accept(self, tx: Transaction, event: Event, recorded_at: int) -> None:
         """Record the event, find whom it reaches, and settle it in place or by replay."""
@@ -322,7 +322,7 @@ class Engine:
                 "commands are never back-dated: give the instant at which it is decided"
             )
         outcomes = clock_outcomes(self._steps, grant.holder, run.advance(day))
-        available = run.available(list(self.programme.currencies).index(grant.currency))
+        available = run.available(self._steps.names.assets.index(grant.currency))
         if available < grant.amount:
             raise InsufficientPoints(str(grant.holder), grant.currency, grant.amount, available)
         tx.add_grant(grant)

@@ -81,13 +81,14 @@ class Name:
     what: str
     pattern: str = r"[A-Za-z][A-Za-z0-9_]*"
     reserved: frozenset[str] = frozenset()
+    words: str = "letters, digits and _, with a letter first"
 
     def read(self, node: Node, notes: Notes) -> Item[str] | None:
         scalar = as_scalar(node, self.what, notes)
         if scalar is None:
             return None
         if not re.fullmatch(self.pattern, scalar.text):
-            notes.add("bad-name", scalar, f"it cannot be {self.what}", f"use only what {self.pattern} matches")
+            notes.add("bad-name", scalar, f"it cannot be {self.what}", f"write {self.words}")
             return None
         if scalar.text in self.reserved:
             notes.add("reserved-name", scalar, "the language uses this name itself", "choose another name")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import evolve
+
 from loyalty.core.amounts import Rounding
 from loyalty.core.calendar import Period
 from loyalty.core.holders import Layer
@@ -28,8 +30,12 @@ CURRENCY: Final = Name(
     IDENTIFIER,
     WORDS | {"at", "partner", "person", "tier", "badges", "within", "event", "per", "by_tier"},
 )
-KIND: Final = Name("a kind of event such as deal.won", r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
-NEW_KIND: Final = Name(KIND.what, KIND.pattern, frozenset({"void", "tier.override"}))
+KIND: Final = Name(
+    "a kind of event such as deal.won",
+    r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*",
+    words="words of letters, digits and _ joined by points, a letter first: deal.won",
+)
+NEW_KIND: Final = evolve(KIND, reserved=frozenset({"void", "tier.override"}))
 FIELD: Final = Name(
     "the name of a field",
     IDENTIFIER,
@@ -38,10 +44,11 @@ FIELD: Final = Name(
 METRIC: Final = Name(
     "the name of a metric", IDENTIFIER, WORDS | {"event", "tier", "min", "max", "money", "mul_div", "has"}
 )
-LABEL: Final = Name("a name", LABEL_PATTERN)
-TIER: Final = Name("the name of a tier", LABEL_PATTERN)
-NEW_TIER: Final = Name(TIER.what, LABEL_PATTERN, frozenset({"base"}))
-VALUE: Final = Name("a value", r"\S(.*\S)?", frozenset({"by", "else"}))
+_LABEL_WORDS: Final = "letters, digits, and _ . - after the first"
+LABEL: Final = Name("a name", LABEL_PATTERN, words=_LABEL_WORDS)
+TIER: Final = Name("the name of a tier", LABEL_PATTERN, words=_LABEL_WORDS)
+NEW_TIER: Final = Name(TIER.what, LABEL_PATTERN, frozenset({"base"}), words=_LABEL_WORDS)
+VALUE: Final = Name("a value", r"\S(.*\S)?", frozenset({"by", "else"}), words="a text that is not empty")
 
 EXPRESSION: Final = Expr()
 AMOUNT: Final = Text("an amount such as 500 or 30.00 EUR", rf"^\s*{AMOUNT_PATTERN}\s*$")
@@ -58,8 +65,9 @@ CALENDARS: Final = {f"calendar_{period.value}": period for period in list(Period
 KEY_PART: Final = Name(
     "partner, person, event.FIELD or a period",
     rf"partner|person|event|event\.{IDENTIFIER}|{'|'.join(PERIODS)}",
+    words=f"partner, person, event, event.FIELD, or one of {', '.join(PERIODS)}",
 )
 PLAIN_PART: Final = Name("partner, person or the name of a field", IDENTIFIER)
-FIELD_PATH: Final = Name("event.FIELD", rf"event\.{IDENTIFIER}")
+FIELD_PATH: Final = Name("event.FIELD", rf"event\.{IDENTIFIER}", words="event. and the name of a field")
 
 FACTOR: Final = Number("a factor such as 1.25")

@@ -67,8 +67,9 @@ class Encoder:
 
 def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode:
     """Write the encoder of one kind as source: one line for each field and key that the step reads."""
-    lines = [f"item.kind = {code}", "fields = event.fields"]
-    scope: dict[str, Any] = {"month_of": month_tables()[0], "room": room}
+    lines = [f"item.kind = {code}", "fields = event.fields", "item.person = codes_of_persons.get(person, -1)"]
+    persons = texts.codes(kind.name, "event.person")
+    scope: dict[str, Any] = {"month_of": month_tables()[0], "room": room, "codes_of_persons": persons}
     for spec in kind.fields.values():
         name = spec.name
         lines.append(f"value = fields.get({name!r})")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
@@ -23,7 +23,7 @@ from loyalty.settlement.encode import Encoder
 from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
 from loyalty.settlement.standing import write_after_event
-from loyalty.settlement.texts import Texts, mangle
+from loyalty.settlement.texts import Texts
 from loyalty.settlement.windows import month_of_day
 from loyalty.settlement.writer import Writer
 
@@ -74,8 +74,19 @@ class _ByRevision:
 
 @lru_cache(maxsize=64)
 def _cached(key: _ByRevision) -> Steps:
-    names = Names.of(key.programme)
-    return Steps(key.programme, names, {layer: _layer_step(key.programme, layer, names) for layer in Layer})
+    programme = _in_order_of_names(key.programme)
+    names = Names.of(programme)
+    return Steps(programme, names, {layer: _layer_step(programme, layer, names) for layer in Layer})
+
+
+def _in_order_of_names(programme: Programme) -> Programme:
+    """Give the programme with its mappings sorted: the step numbers them, and two orders are one revision."""
+    return evolve(
+        programme,
+        currencies=dict(sorted(programme.currencies.items())),
+        events=dict(sorted(programme.events.items())),
+        metrics=dict(sorted(programme.metrics.items())),
+    )
 
 
 def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
@@ -148,7 +159,7 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
                 with w.block(f"{head} kind == {code}"):
                     verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}.get(kind.role)
                     if verb:
-                        w.line(f"{verb}_{mangle(kind.name)}(e, s, m, o)")
+                        w.line(f"{verb}_{code}(e, s, m, o)")
                     write_earning(w, layout, kind.name, texts)
                 head = "elif"
             with w.block(f"{head} kind == {REDEEM_ITEM}"):

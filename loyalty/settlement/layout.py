@@ -100,6 +100,10 @@ class Layout:
     row_fields: dict[str, set[str]] = Factory(dict)
     _named_keys: dict[object, Key] = Factory(dict)
 
+    def kind_code(self, kind: str) -> int:
+        """Give the number of a kind of event, by which the step tells kinds apart."""
+        return list(self.programme.events).index(kind)
+
     def label(self, name: str) -> int:
         """Give the number of a label that stands beside the rules' names."""
         return self.names.label_code[name]
@@ -190,7 +194,7 @@ class Layout:
 
     def matures_first(self, c: int, pending: Pending) -> bool:
         """Tell whether what is pending in this way always matures before it can expire."""
-        expires = self.programme.currencies[list(self.programme.currencies)[c]].expires
+        expires = self.programme.currencies[self.names.assets[c]].expires
         if expires is None:
             return True
         if pending.duration is None:

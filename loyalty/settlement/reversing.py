@@ -12,7 +12,7 @@ from loyalty.programme.model import Clawback, EventKind, RefundPolicy, TierOnRef
 from loyalty.rules.declaration import OnEnd, Rule
 from loyalty.settlement.awards import write_award, write_measure
 from loyalty.settlement.layout import Layout, Leg
-from loyalty.settlement.texts import Texts, mangle
+from loyalty.settlement.texts import Texts
 from loyalty.settlement.tracking import chain_key, force_key, row_attributes, value_key
 from loyalty.settlement.windows import correct_at, period_source
 from loyalty.settlement.writer import Writer
@@ -27,11 +27,12 @@ _POLICY_NAMES = {
 
 
 def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> None:
-    """Write ``refund_KIND(x, s, m, o)``: what a refunding kind does to the event that ``x.row`` names."""
+    """Write ``refund_CODE(x, s, m, o)``: what a refunding kind does to the event that ``x.row`` names."""
     origin = str(kind.origin_kind)
     policy = layout.programme.refunds.get(kind.name) or RefundPolicy(kind=kind.name, clawback={})
     legs = [leg for leg in layout.legs if leg.rule.on == origin]
-    with w.block(f"def refund_{mangle(kind.name)}(x, s, m, o)"):
+    w.line(f"# {kind.name}")
+    with w.block(f"def refund_{layout.kind_code(kind.name)}(x, s, m, o)"):
         with w.block("if x.row < 0"):
             w.trace("no_origin")
             w.line("return")
@@ -76,10 +77,11 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
 
 
 def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
-    """Write ``end_KIND(x, s, m, o)``: what an ending kind does to the certifications of its key."""
+    """Write ``end_CODE(x, s, m, o)``: what an ending kind does to the certifications of its key."""
     origin = str(kind.origin_kind)
     reversing = [rule for rule in layout.rules.get(origin, []) if rule.on_end is OnEnd.REVERSE]
-    with w.block(f"def end_{mangle(kind.name)}(x, s, m, o)"):
+    w.line(f"# {kind.name}")
+    with w.block(f"def end_{layout.kind_code(kind.name)}(x, s, m, o)"):
         w.line("e = x")
         w.line("today = x.day")
         for index, metric in layout.metrics_of(origin):
@@ -121,7 +123,7 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
 
 
 def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
-    """Write ``follow_KIND(x, s, m, o)``: what waits for this kind, of the event that ``x.row`` names, matures."""
+    """Write ``follow_CODE(x, s, m, o)``: what waits for this kind, of the event that ``x.row`` names, matures."""
     origin = str(kind.origin_kind)
     legs = [
         leg
@@ -130,7 +132,8 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
         and leg.currency in leg.rule.pending
         and leg.rule.pending[leg.currency].until_kind == kind.name
     ]
-    with w.block(f"def follow_{mangle(kind.name)}(x, s, m, o)"):
+    w.line(f"# {kind.name}")
+    with w.block(f"def follow_{layout.kind_code(kind.name)}(x, s, m, o)"):
         with w.block("if x.row < 0"):
             w.trace("no_origin")
             w.line("return")

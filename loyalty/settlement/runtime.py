@@ -207,14 +207,14 @@ def maturity(m: Any, day: int, days: int, months: int) -> int:
 
 
 def add_months(m: Any, day: int, months: int) -> int:
-    """Give *day* moved by months, clamped to the month's length; beyond the tables it never comes."""
+    """Give *day* moved by months, clamped to the month's length; after the tables it never comes."""
     first = FIRST_YEAR * 12
     month = m.month_of[day - FIRST_DAY]
     index = month + months - first
     if index + 1 >= len(m.month_first):
         return NEVER
     if index < 0:
-        return FIRST_DAY
+        return FIRST_DAY - 1
     start = m.month_first[index]
     moved: int = start + min(day - m.month_first[month - first], m.month_first[index + 1] - start - 1)
     return moved

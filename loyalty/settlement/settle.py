@@ -169,9 +169,9 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
         movements, tier = run.apply(what, item.tier, traced=traced)
         cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
     else:
-        currency = list(steps.programme.currencies).index(what.currency)
+        currency = steps.names.assets.index(what.currency)
         movements, tier = run.redeem(currency, what.amount, what.at), 0
-        cause, kind, at, key = what.key, EntryKind.COMMAND, what.at, f"command:{what.key}"
+        cause, kind, at, key = f"command:{what.key}", EntryKind.COMMAND, what.at, f"command:{what.key}"
     for day, moved in split_by_day(movements):
         if day >= 0:
             outcomes.extend(clock_outcomes(steps, run.holder, moved))

@@ -38,7 +38,7 @@ ROW: Final = (
     "day", "tier", "first_leg", "end_leg", "refunded", "whole", "counted", "previous", "part",
 )  # fmt: skip
 ITEM: Final = (
-    "kind", "day", "instant", "tier", "row", "has_person", "currency", "amount", "tier_to", "until",
+    "kind", "day", "instant", "tier", "row", "has_person", "person", "currency", "amount", "tier_to", "until",
 )  # fmt: skip
 
 

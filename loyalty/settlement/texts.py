@@ -1,6 +1,4 @@
-"""
-What expressions and event kinds are called in generated source.
-"""
+"""The whole numbers that texts have in generated source."""
 
 from __future__ import annotations
 
@@ -43,8 +41,3 @@ class Texts:
             return known.setdefault(text, len(known))
 
         return emit(expression, intern, rename=rename)
-
-
-def mangle(kind: str) -> str:
-    """Give the kind as part of a Python name; kinds that differ stay different."""
-    return "".join(c if c.isalnum() else "_" if c == "." else f"_{ord(c):x}_" for c in kind)

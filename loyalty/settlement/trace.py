@@ -149,7 +149,7 @@ class _Settled:
             return Step(name, holder, rule.name, None, (reason, *details), self.skip_text(rule, reason, details))
         if name == "candidate":
             return Step(name, holder, rule.name, None, tuple(numbers[1:]), self.candidate_text(rule, numbers[1:]))
-        currency = list(self.programme.currencies)[numbers[1]]
+        currency = sorted(self.programme.currencies)[numbers[1]]
         values = tuple(numbers[2:])
         return Step(name, holder, rule.name, currency, values, self.award_text(rule, currency, name, values))
 

@@ -44,7 +44,7 @@ def row_attributes(layout: Layout, kind: str) -> list[str]:
     attributes = []
     for name in sorted(layout.row_fields[kind]):
         if name == "event.person":
-            attributes.append("has_person")
+            attributes += ["has_person", "person"]
         elif name.startswith("event."):
             field = name.removeprefix("event.")
             attributes.append(f"f_{field}")

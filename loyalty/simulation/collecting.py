@@ -153,7 +153,7 @@ class Collector:
 
     def _read_cuts(self, explanation: Mapping[str, Any]) -> None:
         """Add up what caps took, where the engine recorded it (the steps are those of the settlement's trace)."""
-        currencies = list(self._programme.currencies)
+        currencies = sorted(self._programme.currencies)
         for holder, part in explanation.items():
             cut: Counter[tuple[int, int]] = Counter()
             for name, *numbers in part["steps"]:

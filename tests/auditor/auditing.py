@@ -82,7 +82,7 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
         if isinstance(item, Grant):
             wallet = wallet_of(item.holder)
             advance(programme, wallet, day_of(item.at, programme.calendar.timezone))
-            wallet.redeem(Cause(item.key, "@redeem", item.at), item.currency, item.amount)
+            wallet.redeem(Cause(f"command:{item.key}", "@redeem", item.at), item.currency, item.amount)
         else:
             settle(programme, [wallet_of(holder) for holder in item.holders], item)
     for wallet in wallets.values():

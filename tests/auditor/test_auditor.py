@@ -126,9 +126,9 @@ def test_redemptions_of_one_instant_stand_in_the_order_of_recording():
     grants = [redeem("Z", "2026-01-02", 7), redeem("A", "2026-01-02", 7)]
     result = audit(programme(rule()), [won("D", "2026-01-01", 1000)], grants, until_day=day("2026-01-02"))
     assert [(t.cause, t.frm, t.amount) for t in result.transfers if t.to == "redeemed"] == [
-        ("Z", "available", 7),
-        ("A", "available", 3),
-        ("A", "arrears", 4),
+        ("command:Z", "available", 7),
+        ("command:A", "available", 3),
+        ("command:A", "arrears", 4),
     ]
 
 

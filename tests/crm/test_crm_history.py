@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from calendar import monthrange
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +22,12 @@ ROOT = Path(__file__).parents[2]
 CRM = ROOT / "examples" / "crm_sales"
 PIPELINE = ROOT.parent / "shared" / "data" / "crm-sales" / "sales_pipeline.csv"
 
-pytestmark = pytest.mark.skipif(not PIPELINE.exists(), reason=f"the CRM data is not kept here; it belongs at {PIPELINE}")
+pytestmark = pytest.mark.skipif(
+    not PIPELINE.exists(), reason=f"the CRM data is not kept here; it belongs at {PIPELINE}"
+)
 
 #: The last days of the months in which deals were won.
-MONTH_ENDS = [f"2017-{month:02}-{last}" for month, last in zip(range(3, 13), [31, 30, 31, 30, 31, 31, 30, 31, 30, 31])]
+MONTH_ENDS = [f"2017-{month:02}-{monthrange(2017, month)[1]}" for month in range(3, 13)]
 
 
 @pytest.fixture(scope="module")

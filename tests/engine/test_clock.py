@@ -73,7 +73,7 @@ def test_a_day_is_given_in_three_ways(engine: Engine) -> None:
 @pytest.mark.parametrize("until", ["soon", "", "2026-02-30", "2150-01-01", 10**6, -1, "20260401"])
 def test_what_is_no_day_does_not_move_the_clock(engine: Engine, until: int | str) -> None:
     """A day beyond the calendar would make all that follows late."""
-    with pytest.raises(ValueError, match=r"is no date|outside the years"):
+    with pytest.raises(ValueError, match=r"is no date|outside the"):
         engine.advance(until)
     with engine.store.transaction() as book:
         assert book.clock_day() is None

@@ -44,8 +44,8 @@ def test_a_redemption_is_posted_from_available_to_redeemed(engine: Engine) -> No
     receipt = engine.redeem(ACME, "points", 40, key="K-1", note="a mug")
     (entry,) = receipt.entries
     assert [(leg.account.path, leg.amount, leg.rule, leg.cause) for leg in entry.postings] == [
-        ("partner:acme/available", -40, "@redeem", "K-1"),
-        ("programme/redeemed", 40, "@redeem", "K-1"),
+        ("partner:acme/available", -40, "@redeem", "command:K-1"),
+        ("programme/redeemed", 40, "@redeem", "command:K-1"),
     ]
     assert entry.effective_at == instant("2026-04-01T12:00")
     assert points(engine, "2026-04-01") == {"available": 57}

@@ -105,8 +105,9 @@ def test_rules_have_awards_points_and_what_was_reversed(programme: Programme) ->
 def test_what_caps_took_is_counted_where_the_engine_recorded_it(programme: Programme) -> None:
     """Cuts of awards that were paid, or cut to nothing, count; those of a group's losers do not."""
     entry = _life(programme)[0]
-    steps = [["cap", 0, 0, 0, 500, 460, 70, 40], ["cap", 0, 0, 1, 500, 480, 40, 20], ["paid", 0, 0, 20, 0, 0, 0, 0],
-             ["cap", 1, 0, 0, 9, 9, 5, 0], ["skip", 1, "outbid"]]  # fmt: skip
+    c = sorted(programme.currencies).index("points")
+    steps = [["cap", 0, c, 0, 500, 460, 70, 40], ["cap", 0, c, 1, 500, 480, 40, 20], ["paid", 0, c, 20, 0, 0, 0, 0],
+             ["cap", 1, c, 0, 9, 9, 5, 0], ["skip", 1, "outbid"]]  # fmt: skip
     explained = Entry(key="k", kind=entry.kind, cause=entry.cause, effective_at=entry.effective_at, recorded_at=0,
                       revision="r", postings=(Posting(Account(None, "issued"), "points", -20, rule="deal-base"),
                                               Posting(Account(ACME, "available"), "points", 20, 30_000, "deal-base")),

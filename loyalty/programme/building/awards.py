@@ -211,6 +211,9 @@ class AwardReader:
                     "remove the band, or raise `max`",
                 )  # fmt: skip
             if start is not None and award is not None:
+                if mode is BandMode.MARGINAL and isinstance(award, Fixed):
+                    # A slice that gives nothing is a slice at the rate 0.
+                    award = Rate(amount=0, per=1, place=award.place)
                 bands.append(Band(start=start, award=award))
         if starts and starts[0]:
             self.notes.add("bands-order", steps[0].at("from"), "the first band starts at 0", "add a band from 0")

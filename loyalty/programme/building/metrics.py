@@ -6,7 +6,7 @@ from loyalty.core.amounts import INT64_MAX
 from loyalty.core.calendar import Duration, Period
 from loyalty.core.holders import Layer
 from loyalty.programme.building.draft import Draft, layer_words
-from loyalty.programme.building.scopes import event_symbols
+from loyalty.programme.building.scopes import event_symbols, measured_symbols
 from loyalty.programme.model import EventKind, FieldType, Role
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.notes import did_you_mean
@@ -154,7 +154,12 @@ def _expression(word: str, section: Section, kind: EventKind, draft: Draft) -> E
     item: Item[str] | None = section.get(word)
     if item is None:
         return None
-    expression = draft.expression(item, event_symbols(kind), BOOL if word == "when" else None, kind)
+    expression = draft.expression(
+        item,
+        event_symbols(kind) if word == "when" else measured_symbols(kind, draft),
+        BOOL if word == "when" else None,
+        kind,
+    )
     if expression is None or word == "when":
         return expression
     if expression.interval is None:

@@ -13,7 +13,14 @@ from loyalty.programme.building.bounds import TooLarge, largest_award, largest_o
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.frame import build_validity
 from loyalty.programme.building.keys import is_given, read_caps, read_cooldown, read_key
-from loyalty.programme.building.scopes import Bounds, event_symbols, foreign_names, metric_symbols, tier_symbols
+from loyalty.programme.building.scopes import (
+    Bounds,
+    event_symbols,
+    foreign_names,
+    measured_symbols,
+    metric_symbols,
+    tier_symbols,
+)
 from loyalty.programme.building.tables import read_multiplier
 from loyalty.programme.model import EventKind, Role
 from loyalty.programme.nodes import Mapping
@@ -187,7 +194,7 @@ def _measure(section: Section, kind: EventKind, draft: Draft) -> tuple[Any, Meas
     if item is None or foreign_names(item, draft, layers or list(Layer)):
         return None, None
     scope = {
-        **event_symbols(kind),
+        **measured_symbols(kind, draft),
         **(metric_symbols(draft, layers or list(Layer)) if len(layers) < 2 else {}),
         **tier_symbols(draft),
     }

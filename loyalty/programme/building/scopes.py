@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from attrs import evolve
+
 from loyalty.core.amounts import INT64_MAX, MAX_AMOUNT
 from loyalty.core.holders import Layer
 from loyalty.programme.building.draft import Draft, layer_words
-from loyalty.programme.model import EventKind, FieldSpec, FieldType
+from loyalty.programme.model import EventKind, FieldSpec, FieldType, Role
 from loyalty.programme.sections import Item
 from loyalty.rules.expressions import BOOL, INT, STRING, Interval, Symbol, Type, money_type, names_in, points_type
 from loyalty.tiers.declaration import Measure, Metric
@@ -31,6 +33,23 @@ def event_symbols(kind: EventKind) -> dict[str, Symbol]:
     symbols["event.person"] = Symbol(
         STRING, code="e.person", present="e.has_person", doc="The person of the event, where there is one."
     )
+    return symbols
+
+
+def measured_symbols(kind: EventKind, draft: Draft) -> dict[str, Symbol]:
+    """
+    Give the names that read an event of a kind in what is computed again after a refund.
+
+    Then the part that refunds take stands for what is left of it, which can be as little as one unit.
+    """
+    symbols = event_symbols(kind)
+    parts = {
+        other.part for other in draft.kinds.values() if other.role is Role.REFUNDS and other.origin_kind == kind.name
+    }
+    for part in parts - {None}:
+        symbol = symbols[f"event.{part}"]
+        if symbol.interval is not None and symbol.interval.lo > 1:
+            symbols[f"event.{part}"] = evolve(symbol, interval=Interval(1, symbol.interval.hi))
     return symbols
 
 
