@@ -52,7 +52,7 @@ class Unit(Enum):
 
 
 class Period(Enum):
-    """Calendar periods; the value is the length in months, 0 for those counted in days."""
+    """Calendar periods, by the words that files use; :data:`PERIOD_MONTHS` has the lengths of those made of months."""
 
     DAY = "day"
     WEEK = "week"

@@ -8,6 +8,7 @@ from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar, instant_us, par
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.errors import UsageError
+from loyalty.programme.texts import UNSTORABLE, can_be_stored
 
 
 def event_of(value: object) -> Event:
@@ -37,9 +38,23 @@ def holder_of(value: Holder | str) -> Holder:
         raise UsageError(f"got {value!r} for a holder; write Holder.partner(ID) or partner:ID") from error
 
 
-def day_of(value: int | str | date) -> int:
+def text_of(value: object, what: str) -> str:
     """
-    Take a day number, an ISO date or a date.
+    Take a text that every store can keep.
+
+    Raises:
+        UsageError: it is no text, is empty, or has a character that cannot be stored.
+    """
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"got {value!r} for {what}; write a text that is not empty")
+    if not can_be_stored(value):
+        raise UsageError(f"got {value!r} for {what}; write it without {UNSTORABLE}")
+    return value
+
+
+def day_of(value: int | str | date, calendar: Calendar) -> int:
+    """
+    Take a day number, an ISO date, a date, or a datetime (its day in the programme's zone, if it has a zone).
 
     Raises:
         UsageError: it is none, or no day of the years that the calendar knows.
@@ -47,6 +62,8 @@ def day_of(value: int | str | date) -> int:
     try:
         if isinstance(value, str):
             return parse_day(value)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return calendar.day_of(instant_of(value, calendar))
         if isinstance(value, date):
             return parse_day(value.isoformat()[:10])
     except ValueError as error:

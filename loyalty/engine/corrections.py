@@ -8,7 +8,7 @@ is left keeps its rule, its cause, its lot and the instant from which it counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
@@ -22,17 +22,23 @@ from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes, entri
 from loyalty.settlement.trace import stored_trace
 
 
-def replay(histories: Histories, tx: Transaction, holders: set[Holder], late: Event, recorded_at: int) -> list[Entry]:
+def replay(
+    histories: Histories, tx: Transaction, holders: set[Holder], joining: Sequence[Event], recorded_at: int
+) -> list[Entry]:
     """
     Settle the holders' histories again, and give the difference to the book as entries that name the late event.
 
     Args:
         holders: Those in whose histories the event is, or was; persons to whom their partner's tier is news join them.
-        late: The event that came late, or voids another.
+        joining: The event that came late, or voids another; then those that waited for it.
         recorded_at: When the book came to know it, UTC microseconds.
+
+    Returns:
+        An entry for each joining event, and corrections of earlier ones for each instant that they count from.
     """
     steps = histories.steps
-    traces: dict[str, object] = {}
+    new = {event.identity for event in joining}
+    traces: dict[str, dict[str, object]] = {identity: {} for identity in new}
     difference: Counter[Transfer] = Counter()
     told: dict[Holder, dict[str, Mapping[str, int]]] = {}
     for layer in Layer:
@@ -40,10 +46,10 @@ def replay(histories: Histories, tx: Transaction, holders: set[Holder], late: Ev
             outcomes: list[Outcome] = []
             run = HolderRun(steps, holder)
             for item in histories.items(tx, holder):
-                own = isinstance(item.what, Placed) and item.what.event.identity == late.identity
-                tier = apply_item(steps, run, item, outcomes, traced=own)
-                if own:
-                    traces[str(holder)] = stored_trace(run.trace, tier)
+                identity = item.what.event.identity if isinstance(item.what, Placed) else ""
+                tier = apply_item(steps, run, item, outcomes, traced=identity in new)
+                if identity in new:
+                    traces[identity][str(holder)] = stored_trace(run.trace, tier)
                 if layer is Layer.PARTNER and isinstance(item.what, Placed):
                     holders = holders | _pass_on(tx, item.what, tier, told)
             outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))
@@ -52,7 +58,8 @@ def replay(histories: Histories, tx: Transaction, holders: set[Holder], late: Ev
                 difference.update(dict(_summed(transfers_in(entry, holder))))
             for entry in tx.entries(holder=holder):
                 difference.subtract(dict(_summed(transfers_in(entry, holder))))
-    return _corrections(steps.programme.revision, difference, late, recorded_at, traces)
+    late = joining[0].identity
+    return _entries(steps.programme.revision, difference, late, traces, recorded_at)
 
 
 def _pass_on(
@@ -69,29 +76,32 @@ def _pass_on(
     return changed
 
 
-def _corrections(
-    revision: str, difference: Counter[Transfer], late: Event, recorded_at: int, traces: Mapping[str, object]
+def _entries(
+    revision: str,
+    difference: Counter[Transfer],
+    late: str,
+    traces: Mapping[str, Mapping[str, object]],
+    recorded_at: int,
 ) -> list[Entry]:
-    postings: dict[tuple[bool, int], list[Posting]] = {}
+    """Make the entries of the events that are new, and corrections that name the late one of all else."""
+    postings: dict[tuple[int, str], list[Posting]] = {}
     for transfer, amount in difference.items():
         if amount:
-            own = transfer.cause == late.identity
-            postings.setdefault((own, transfer.effective_at), []).extend(transfer_postings(transfer, amount))
-    entries = []
-    for (own, effective_at), legs in sorted(postings.items(), key=lambda pair: (pair[0][1], pair[0][0])):
-        entries.append(
-            Entry(
-                key=f"event:{late.identity}" if own else f"correction:{late.identity}:{effective_at}",
-                kind=EntryKind.EVENT if own else EntryKind.CORRECTION,
-                cause=late.identity,
-                effective_at=effective_at,
-                recorded_at=recorded_at,
-                revision=revision,
-                postings=tuple(legs),
-                explanation=traces if own else {},
-            )
+            cause = transfer.cause if transfer.cause in traces else ""
+            postings.setdefault((transfer.effective_at, cause or ""), []).extend(transfer_postings(transfer, amount))
+    return [
+        Entry(
+            key=f"event:{cause}" if cause else f"correction:{late}:{effective_at}",
+            kind=EntryKind.EVENT if cause else EntryKind.CORRECTION,
+            cause=cause or late,
+            effective_at=effective_at,
+            recorded_at=recorded_at,
+            revision=revision,
+            postings=tuple(legs),
+            explanation=traces.get(cause, {}),
         )
-    return entries
+        for (effective_at, cause), legs in sorted(postings.items(), key=lambda pair: pair[0])
+    ]
 
 
 def _summed(transfers: Iterable[tuple[Transfer, int]]) -> Mapping[Transfer, int]:

@@ -26,7 +26,7 @@ from loyalty.core.calendar import format_day
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.answers import why
-from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of
+from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of, text_of
 from loyalty.engine.corrections import replay
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt, Statement
@@ -39,7 +39,7 @@ from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import Placed, place_events, waits_for_origin
 from loyalty.settlement.settle import Item, Outcome, apply_item, clock_outcomes, entries_of
-from loyalty.settlement.trace import Explanation, stored_trace
+from loyalty.settlement.trace import Explanation, explain, stored_trace
 
 
 class Engine:
@@ -111,7 +111,7 @@ class Engine:
         Post everything due through a day: activation, expiry, reviews, graces, allotments.
 
         Args:
-            until: A day number, an ISO date, or a date.
+            until: A day number, an ISO date, a date, or a datetime (its day in the programme's zone, if it has a zone).
 
         Returns:
             The entries that were posted.
@@ -119,7 +119,7 @@ class Engine:
         Raises:
             UsageError: not a day of the years that the calendar knows.
         """
-        day = day_of(until)
+        day = day_of(until, self.programme.calendar)
         with self._transaction() as tx:
             reached = tx.clock_day()
             if reached is not None and day <= reached:
@@ -169,10 +169,17 @@ class Engine:
         if type(amount) is not int or amount <= 0:
             raise LedgerError(f"a redemption of {amount!r}: write a whole number of minor units above 0")
         holder = holder_of(holder)
+        text_of(key, "a command's key")
         at = self._clock() if at is None else instant_of(at, self.programme.calendar)
         with self._transaction() as tx:
             grant = Grant(
-                key=key, kind="redeem", holder=holder, currency=currency, amount=amount, at=at, note={"note": note}
+                key=key,
+                kind="redeem",
+                holder=holder,
+                currency=currency,
+                amount=amount,
+                at=at,
+                note={"note": text_of(note, "a note")} if note else {},
             )
             known = tx.find_grant(key)
             if known is not None:
@@ -198,8 +205,8 @@ class Engine:
         elif isinstance(at, int | datetime):
             at = instant_of(at, calendar)
         else:
-            at = calendar.day_start_us(day_of(at) + 1) - 1
-        with self._transaction() as tx:
+            at = calendar.day_start_us(day_of(at, calendar) + 1) - 1
+        with self._transaction(read_only=True) as tx:
             return statement_of(self._histories, tx, holder_of(holder), at)
 
     def explain(self, identity: str) -> Explanation:
@@ -212,20 +219,15 @@ class Engine:
         Raises:
             KeyError: no such event was accepted.
         """
-        with self._transaction() as tx:
+        with self._transaction(read_only=True) as tx:
             return why(self._histories, tx, identity)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Transaction]:
-        try:
-            with self.store.transaction() as tx:
-                if not self._book_is_ours:
-                    self._look_at_book(tx)
-                yield tx
-        except BaseException:
-            # What the attempt settled in memory did not happen; it is settled again when it is needed.
-            self._histories.forget()
-            raise
+    def _transaction(self, *, read_only: bool = False) -> Iterator[Transaction]:
+        with self.store.transaction(read_only=read_only) as tx:
+            if not self._book_is_ours:
+                self._look_at_book(tx)
+            yield tx
 
     def _look_at_book(self, tx: Transaction) -> None:
         """See that the book was settled under this revision; a change of rules must never re-settle it unnoticed."""
@@ -241,7 +243,14 @@ class Engine:
     def _receipt(self, tx: Transaction, event: Event) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))
         waiting = event.of is not None and not tx.recipients(event.identity)
-        return Receipt(event.identity, entries, waiting, lambda: self.explain(event.identity))
+        own = next((entry for entry in entries if entry.key == f"event:{event.identity}" and entry.explanation), None)
+        if own is None:
+            return Receipt(event.identity, entries, waiting, lambda: self.explain(event.identity))
+        # The receipt answers by what its entry recorded, long after the host's session is closed.
+        stored = own.explanation
+        return Receipt(
+            event.identity, entries, waiting, lambda: explain(self.programme, event.identity, own.revision, stored)
+        )
 
     def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
         nothing = Explanation(grant.key, self.programme.revision, ())
@@ -259,12 +268,13 @@ class Engine:
             return
         if event.kind != VOID and not about and self._settle_in_place(tx, event, holders, recorded_at):
             return
+        # What waited for this event, or voids it, becomes part of the same histories with it.
+        joining = [event, *self._waiting(tx, about)]
         for holder in holders:
-            # What waited for this event, or voids it, becomes part of the same histories with it.
-            for item in (event, *self._waiting(tx, about)):
+            for item in joining:
                 tx.deliver(item.identity, holder, {})
         try:
-            tx.post(replay(self._histories, tx, set(holders), event, recorded_at))
+            tx.post(replay(self._histories, tx, set(holders), joining, recorded_at))
         except EventRejected as error:
             # The one event too many of a replay is the last in the order, but it is this one that is refused.
             raise EventRejected(event.identity, error.reasons) from error

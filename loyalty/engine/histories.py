@@ -33,10 +33,6 @@ class Histories:
         self.steps = steps
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
 
-    def forget(self) -> None:
-        """Drop all states from memory: what the last attempt settled did not happen."""
-        self._runs.clear()
-
     def items(self, tx: Transaction, holder: Holder) -> list[Item]:
         """Give the holder's history in settlement order."""
         received = tx.received(holder)
@@ -47,14 +43,19 @@ class Histories:
         return sorted(items, key=lambda item: item.key)
 
     def run(self, tx: Transaction, holder: Holder) -> HolderRun:
-        """Give the holder's state as recorded: the one kept in memory, or settled again."""
-        kept = self._runs.get(holder)
+        """
+        Give the holder's state as recorded: the one kept in memory, or settled again.
+
+        It is taken out of memory, so that no one else meets it while it moves, and an attempt that fails leaves
+        nothing behind; :meth:`keep` puts it back.
+        """
+        kept = self._runs.pop(holder, None)
         if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
-            self._runs.move_to_end(holder)
             return kept[1]
         return self.fresh_run(tx, holder)
 
     def fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
+        """Settle the holder's recorded history again, through the day that its clock has reached."""
         run = HolderRun(self.steps, holder)
         for item in self.items(tx, holder):
             apply_item(self.steps, run, item, [])
@@ -72,6 +73,7 @@ class Histories:
         return max(days)
 
     def keep(self, tx: Transaction, run: HolderRun) -> None:
+        """Keep a state in memory under the version that the store has of its holder."""
         self._runs[run.holder] = ((tx.holder_version(run.holder), tx.clock_day()), run)
         self._runs.move_to_end(run.holder)
         if len(self._runs) > _KEPT_RUNS:

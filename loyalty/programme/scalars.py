@@ -257,6 +257,8 @@ def _no_hours(text: str) -> Duration:
 
 def _length(text: str) -> Duration:
     length = Duration.parse(text)
+    if length.hours > 24 * 365 * 100:
+        raise ValueError(f"{text!r} is longer than a hundred years")
     return length if length.hours else _no_hours(text)
 
 

@@ -124,10 +124,12 @@ def _expiry_table(expires: Expiry | None, year_starts_month: int) -> list[int]:
 
 def _day_after_period(tables: Any, day: int, period: Period | None, year_starts_month: int) -> int:
     """Give the day after the last usable day: that of *day* itself, or of the period that it lies in."""
-    if day >= LAST_DAY:
+    if day >= NEVER:
         return NEVER
     if period is None or period is Period.DAY:
         return day + 1
+    if day >= LAST_DAY:
+        return NEVER
     if period is Period.WEEK:
         return ((day + 3) // 7 + 1) * 7 - 3
     months = PERIOD_MONTHS[period]

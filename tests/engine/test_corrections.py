@@ -72,22 +72,24 @@ def test_a_balance_as_of_an_instant_is_settlement_of_what_happened_by_then() -> 
 
 @given(events=histories(FULL), data=st.data())
 def test_what_an_event_posts_names_it_and_balances(events: list[Event], data: st.DataObject) -> None:
-    """Every entry of a submission but the clock's has the event as its cause, and its receipt is all of them."""
+    """A submission's entries name it or what waited for it as their cause, and its receipt is all that name it."""
     engine = Engine(FULL, MemoryStore())
     for event in data.draw(st.permutations(events)):
         before = len(entries_in(engine.store))
         receipt = engine.submit(event)
         posted = entries_in(engine.store)[before:]
-        assert [entry for entry in posted if entry.kind is not EntryKind.TIMER] == list(receipt.entries)
+        assert [entry for entry in posted if entry.cause == event.identity] == list(receipt.entries)
         for entry in posted:
             assert_balanced(entry)
             if entry.kind is EntryKind.TIMER:
                 assert entry.cause is None
                 continue
-            assert entry.cause == event.identity
             assert entry.kind in (EntryKind.EVENT, EntryKind.CORRECTION)
             if entry.kind is EntryKind.EVENT:
-                assert {leg.cause for leg in entry.postings} == {event.identity}
+                assert {leg.cause for leg in entry.postings} == {entry.cause}
+            if entry.cause != event.identity:
+                waited = next(other for other in events if other.identity == entry.cause)
+                assert (entry.kind, waited.of is not None) == (EntryKind.EVENT, True)
 
 
 def test_a_correction_is_effective_when_the_corrected_was_and_recorded_now(store: Store) -> None:

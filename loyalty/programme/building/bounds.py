@@ -11,7 +11,6 @@ from fractions import Fraction
 from math import lcm
 from typing import Final
 
-from loyalty.core.amounts import MAX_AMOUNT
 from loyalty.programme.building.awards import Measure
 from loyalty.programme.building.draft import Draft
 from loyalty.rules.declaration import Award, BandMode, Bands, ByField, ByTier, Fixed, Multiplier, Rate, Rule
@@ -55,8 +54,7 @@ def largest_product(base: int, multipliers: tuple[Multiplier, ...], draft: Draft
         factor *= max(factors)
         numerator *= max(part.numerator for part in factors)
         denominator *= max(part.denominator for part in factors)
-    # The step may bring the factors to one denominator, so that no numerator is larger than this.
-    if max(base, 1) * numerator * denominator > PRODUCT_LIMIT:
+    if max(base, 1) * numerator > PRODUCT_LIMIT or denominator > PRODUCT_LIMIT:
         raise TooLarge(f"{base} times the multipliers can leave 64 bits")
     return _up(base * factor)
 
@@ -65,11 +63,6 @@ def largest_of_rule(rule: Rule, currency: str, most: int) -> int:
     """Lower what a rule can pay at one event by its caps for each event."""
     caps = [cap.amount for cap in rule.caps if cap.currency == currency and (cap.per_event or not cap.per)]
     return min([most, *caps])
-
-
-def balance_fits(most: int) -> bool:
-    """Whether a balance stays below what a posting may carry."""
-    return most < MAX_AMOUNT
 
 
 def _largest_rate(rate: Rate, measure: Measure | None) -> int:
