@@ -109,4 +109,12 @@ class Bucket:
         self.open_amount -= lot.amount
 
 
+def lot_finding(path: str, entry_key: str, asset: str, amount: int, remaining: int, taken: int) -> str:
+    """Say that what is left of a lot is not what the debits left of it."""
+    return (
+        f"the lot of {path} from entry {entry_key} has {remaining} of {amount} {asset} left, "
+        f"but debits took {taken} of it"
+    )
+
+
 _EARNED_AT = attrgetter("earned_at")

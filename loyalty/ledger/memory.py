@@ -12,6 +12,7 @@ A book in memory: the store for simulations, tests and short-lived runs, and the
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -22,11 +23,11 @@ from attrs import define, field
 
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
-from loyalty.errors import LedgerError
+from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account, Entry
-from loyalty.ledger.lots import Allocation
-from loyalty.ledger.store import Grant, Lot, Received, RecordedEvent, version_step
+from loyalty.ledger.lots import Allocation, lot_finding
+from loyalty.ledger.store import READ_ONLY, Grant, Lot, Received, RecordedEvent, version_step
 
 
 class MemoryStore:
@@ -42,10 +43,17 @@ class MemoryStore:
         self._transaction = MemoryTransaction()
 
     @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
-        """Open a transaction or join the open one; an error undoes what was done since this call."""
+    def transaction(self, read_only: bool = False) -> Iterator[MemoryTransaction]:
+        """
+        Open a transaction or join the open one; an error undoes what was done since this call.
+
+        Args:
+            read_only: Refuse with StoreError whatever writes until the end of the block.
+        """
         transaction = self._transaction
         with self._lock:
+            was_read_only = transaction.read_only
+            transaction.read_only = was_read_only or read_only
             book_mark, undo_mark = transaction.book.mark(), len(transaction.undo)
             transaction.depth += 1
             try:
@@ -55,6 +63,7 @@ class MemoryStore:
                 transaction.unwind(undo_mark)
                 raise
             finally:
+                transaction.read_only = was_read_only
                 transaction.depth -= 1
                 if not transaction.depth:
                     transaction.undo.clear()
@@ -80,12 +89,14 @@ class MemoryTransaction:
         book: The projections of the entries.
         undo: The calls that take back what this transaction did outside the book, oldest first.
         depth: How many ``with`` blocks are open.
+        read_only: Whether one of them only reads.
     """
 
     def __init__(self) -> None:
         self.book = Book()
         self.undo: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.depth = 0
+        self.read_only = False
         self._events: dict[str, RecordedEvent] = {}
         self._about: dict[str, list[RecordedEvent]] = {}
         self._recipients: dict[str, set[Holder]] = {}
@@ -110,6 +121,7 @@ class MemoryTransaction:
         Raises:
             LedgerError: its identity is known.
         """
+        self._require_writable()
         identity, origin = event.identity, event.origin
         if identity in self._events:
             raise LedgerError(f"event {identity} is recorded already; an identity is used once in a book")
@@ -129,6 +141,7 @@ class MemoryTransaction:
         Raises:
             LedgerError: the event is not recorded.
         """
+        self._require_writable()
         recorded = self._events.get(identity)
         if recorded is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
@@ -176,6 +189,7 @@ class MemoryTransaction:
         Raises:
             LedgerError: its key is known.
         """
+        self._require_writable()
         if grant.key in self._grants:
             raise LedgerError(f"grant {grant.key} is recorded already; a key is used once in a book")
         history = self._histories.get(grant.holder) or self._histories.setdefault(grant.holder, _History())
@@ -204,6 +218,7 @@ class MemoryTransaction:
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
         """
+        self._require_writable()
         self.book.post(entries)
 
     def find_entry(self, key: str) -> Entry | None:
@@ -264,6 +279,7 @@ class MemoryTransaction:
 
     def set_clock_day(self, day: int) -> None:
         """Record that everything due through *day* was posted."""
+        self._require_writable()
         self.undo.append((setattr, (self, "_clock_day", self._clock_day)))
         self._clock_day = day
 
@@ -275,6 +291,21 @@ class MemoryTransaction:
             for (name, asset), amount in wallet.balances.items()
             if amount
         }
+
+    def audit(self) -> Iterator[str]:
+        """Compare what is left of each lot with what debits took of it; give one sentence for each finding."""
+        taken: Counter[int] = Counter()
+        for item in self.book.allocations():
+            taken[item.lot.sequence] += item.amount
+        for lot in self.book.created_lots():
+            if lot.remaining != lot.amount - taken[lot.sequence]:
+                yield lot_finding(
+                    lot.account.path, lot.entry_key, lot.asset, lot.amount, lot.remaining, taken[lot.sequence]
+                )
+
+    def _require_writable(self) -> None:
+        if self.read_only:
+            raise StoreError(READ_ONLY)
 
     def _changed(self, history: _History, *changed: str) -> None:
         self.undo.append((setattr, (history, "version", history.version)))

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Account, Entry
+
+#: What is said to whoever writes where only reading is allowed.
+READ_ONLY: Final = "this transaction only reads; write in one that was opened without read_only, and not inside this"
 
 
 @frozen
@@ -156,11 +159,33 @@ class Transaction(Protocol):
         """Give the balance of each (account path, asset) that is not 0, the programme's side included."""
 
 
+@runtime_checkable
+class KeepsDigests(Protocol):
+    """What the transaction of a store can do besides that keeps a digest beside each entry."""
+
+    def digested_entries(self) -> Iterator[tuple[Entry, int, bytes]]:
+        """Give all entries in order of posting, each with the version of its encoding and its stored digest."""
+
+
+@runtime_checkable
+class AuditsItself(Protocol):
+    """What the transaction of a store can do besides that keeps more than the protocol shows."""
+
+    def audit(self) -> Iterator[str]:
+        """Compare what the store keeps twice, or with a digest; give one sentence for each finding."""
+
+
 class Store(Protocol):
     """A book of entries, and the history that it was settled from."""
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Open a transaction, or join the one that the host opened; an error inside leaves nothing behind."""
+    def transaction(self, read_only: bool = False) -> AbstractContextManager[Transaction]:
+        """
+        Open a transaction, or join the one that the host opened; an error inside leaves nothing behind.
+
+        Args:
+            read_only: Change nothing, and in a database wait for no writer: writing inside raises StoreError, also in
+                a transaction that is opened inside this one, and a book that is not there reads as empty.
+        """
 
 
 def version_step(*changed: str) -> int:

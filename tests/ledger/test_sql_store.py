@@ -232,21 +232,37 @@ def test_a_failed_write_cannot_be_swallowed(engine: Engine) -> None:
             with pytest.raises(StoreError, match="disk is full"):
                 book.post([earn("b", 5)])
 
-    with pytest.raises(StoreError, match="an earlier batch failed"):
+    with pytest.raises(StoreError, match="an earlier write failed"):
         swallow()
     with SqlStore(engine).transaction() as book:
         assert (book.clock_day(), [one.key for one in book.entries()]) == (None, ["a"])
 
 
 def test_the_hosts_pool_gets_its_connections_back_as_they_were(engine: Engine) -> None:
-    """Foreign keys and the driver's way of beginning are set for our transactions alone."""
+    """Foreign keys, the time-out and the driver's way of beginning are set for our transactions alone."""
+    pragmas = ("foreign_keys", "busy_timeout", "journal_mode")
+    with engine.connect() as connection:
+        before = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
     with SqlStore(engine).transaction() as book:
-        assert book.runner.connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        inside = [book.runner.connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
         book.set_clock_day(1)
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.connection.driver_connection.isolation_level == ""
+        after = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+        driver: Any = connection.connection.driver_connection
+        assert driver.isolation_level == ""
+    assert (before, inside, after) == ([0, 5_000, "delete"], [1, 30_000, "delete"], [0, 5_000, "delete"])
+
+
+def test_a_file_of_its_own_keeps_a_write_ahead_log(tmp_path: Path) -> None:
+    """What is never changed on a host's file is set up on one of our own."""
+    own = sqlite_engine(tmp_path / "own.db")
+    with own.connect() as connection:
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("foreign_keys", "busy_timeout", "journal_mode")
+        ]
+    own.dispose()
+    assert found == [1, 30_000, "wal"]
 
 
 #: What reads a whole book because it is asked for one, or one end of an index.

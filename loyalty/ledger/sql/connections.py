@@ -2,22 +2,24 @@
 Transactions on the host's database: our own on an engine, savepoints inside the host's on a connection.
 
 SQLite refuses at once, whatever the time-out, when a transaction that began by reading turns to writing after another
-one wrote. Writers therefore take the lock when they begin. Python's driver begins late of its own accord, and a row of
-a released savepoint then survives a rollback; so the lock is taken by our own statement in both cases.
+one wrote. Writers therefore take the lock when they begin, and readers begin without it and never turn. Python's
+driver begins late of its own accord, and a row of a released savepoint then survives a rollback; so our own statement
+begins in all cases.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
 
 from loyalty.errors import StoreError
+from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 
 #: How long a writer waits for another one.
 BUSY_TIMEOUT_MS = 30_000
@@ -25,89 +27,122 @@ BUSY_TIMEOUT_MS = 30_000
 
 def sqlite_engine(path: str | Path) -> Engine:
     """
-    Make an engine for a file of its own, whose connections enforce foreign keys from the start.
+    Make an engine for a file of its own: with a write-ahead log, so that readers and a writer never wait for each
+    other, and with foreign keys and the time-out of writers set for each connection.
 
-    On an engine of the host they are turned on for each of our transactions and off again, which makes SQLite prepare
-    every statement anew: a commit each is then a third slower.
+    On an engine of the host the last two are set for each of our transactions and set back again, which makes SQLite
+    prepare every statement anew: a commit each is then a third slower. The way in which a host's file keeps its
+    journal is never changed.
 
     Args:
         path: The database file; it is created where there is none.
     """
     engine = create_engine(URL.create("sqlite", database=str(path)))
-    event.listen(engine, "connect", lambda driver, _record: driver.execute("PRAGMA foreign_keys = ON"))
+    event.listen(engine, "connect", _set_up)
     return engine
 
 
 @contextmanager
-def begin_own(engine: Engine) -> Iterator[Connection]:
+def begin_own(engine: Engine, *, read_only: bool = False) -> Iterator[Connection]:
     """
     Open a connection and a transaction, commit at the end, roll back after an error.
+
+    Args:
+        engine: The host's, or one of :func:`sqlite_engine`.
+        read_only: Begin without the writer's lock, and leave the connection's settings alone.
 
     Raises:
         StoreError: the lock was not given in time, or the engine's only connection is in use.
     """
-    with engine.connect() as connection:
+    with told(engine.connect) as connection:
         if engine.dialect.name != "sqlite":
-            with connection.begin():
+            with told(connection.begin):
                 yield connection
             return
         driver: Any = connection.connection.driver_connection
-        with _prepared(driver, connection.info), connection.begin():
+        if driver.in_transaction:
+            raise StoreError(
+                "the engine has one connection and the host's transaction is open on it; give the store that connection"
+            )
+        if read_only:
+            with told(connection.begin):
+                if not driver.in_transaction:
+                    _say(connection, "BEGIN")
+                yield connection
+            return
+        with _prepared(driver), told(connection.begin):
             if driver.in_transaction:
                 # An event of the host's engine began without the lock, and nothing was done in it.
                 driver.rollback()
-            _lock(connection)
+            _say(connection, "BEGIN IMMEDIATE")
             yield connection
 
 
 @contextmanager
-def join_host(connection: Connection) -> Iterator[None]:
+def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[None]:
     """
     Open a savepoint in the host's transaction, which begins here if it did not yet and which the host ends.
+
+    Args:
+        connection: The host's.
+        read_only: Take no lock. A snapshot that begins here ends with the block, so that the host who writes next does
+            not turn from an old one to writing.
 
     Raises:
         StoreError: the lock was not given in time.
     """
     if not connection.in_transaction():
         # The host ends it with commit() or rollback(), as it would end one that its own first statement began.
-        connection.begin()
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        # Without a transaction around it, releasing the savepoint would commit.
-        if not getattr(driver, "in_transaction", True):
-            _lock(connection)
-    with connection.begin_nested():
-        yield
-
-
-def _lock(connection: Connection) -> None:
+        try:
+            connection.begin()
+        except FAULTS as fault:
+            raise to_store_error(fault) from fault
+    changes = None
+    driver: Any = connection.connection.driver_connection
+    # Without a transaction around it, releasing the savepoint would commit.
+    if connection.dialect.name == "sqlite" and not getattr(driver, "in_transaction", True):
+        _say(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
+        changes = driver.total_changes if read_only else None
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError as error:
-        raise StoreError(
-            f"the database is locked by another writer ({error.orig}); keep transactions short and try again"
-        ) from error
+        with told(connection.begin_nested):
+            yield
+    finally:
+        # If the host wrote something inside after all, the transaction is the host's to end.
+        if changes is not None and driver.in_transaction and driver.total_changes == changes:
+            _say(connection, "COMMIT")
+
+
+def _say(connection: Connection, statement: str) -> None:
+    try:
+        connection.exec_driver_sql(statement)
+    except FAULTS as fault:
+        raise to_store_error(fault) from fault
+
+
+def _set_up(driver: Any, _record: Any) -> None:
+    driver.execute("PRAGMA foreign_keys = ON")
+    driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    # A file that can only be read, or is in use just now, keeps the journal that it has; everything works with both.
+    with suppress(sqlite3.OperationalError):
+        driver.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager
-def _prepared(driver: Any, info: dict[Any, Any]) -> Iterator[None]:
-    if driver.in_transaction:
-        raise StoreError(
-            "the engine has one connection and the host's transaction is open on it; give the store that connection"
-        )
-    if not info.get("loyalty"):
-        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        driver.execute("PRAGMA journal_mode = WAL")
-        info["loyalty"] = True
+def _prepared(driver: Any) -> Iterator[None]:
+    """Set what a writer needs on a connection; it goes back to a pool that the host may share as it was."""
     before = driver.isolation_level
     (enforced,) = driver.execute("PRAGMA foreign_keys").fetchone()
+    (timeout_ms,) = driver.execute("PRAGMA busy_timeout").fetchone()
     driver.isolation_level = None
     if not enforced:
         driver.execute("PRAGMA foreign_keys = ON")
+    if timeout_ms < BUSY_TIMEOUT_MS:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     try:
         yield
     finally:
-        # The connection goes back to a pool that the host may share, as it was.
+        if timeout_ms < BUSY_TIMEOUT_MS:
+            driver.execute(f"PRAGMA busy_timeout = {timeout_ms}")
         if not enforced:
             driver.execute("PRAGMA foreign_keys = OFF")
         driver.isolation_level = before

@@ -34,6 +34,7 @@ class Facts:
         Raises:
             LedgerError: its identity is known.
         """
+        self.runner.require_writable()
         if self.find_event(event.identity) is not None:
             raise LedgerError(f"event {event.identity} is recorded already; an identity is used once in a book")
         sequence = self.runner.number(_last_sequence, book=self.names.book_id) + 1
@@ -62,6 +63,7 @@ class Facts:
         Raises:
             LedgerError: the event is not recorded.
         """
+        self.runner.require_writable()
         found = self.runner.first(_find_event, book=self.names.book_id, identity=identity)
         if found is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
@@ -103,6 +105,7 @@ class Facts:
         Raises:
             LedgerError: its key is known.
         """
+        self.runner.require_writable()
         if self.find_grant(grant.key) is not None:
             raise LedgerError(f"grant {grant.key} is recorded already; a key is used once in a book")
         self.names.add_holders(self.runner, [grant.holder])
@@ -142,6 +145,7 @@ class Facts:
 
     def set_clock_day(self, day: int) -> None:
         """Record that everything due through *day* was posted."""
+        self.runner.require_writable()
         self.runner.write(_set_clock, [{"book": self.names.book_id, "day": day}])
 
     def _changed(self, holder: Holder, *changed: str) -> None:

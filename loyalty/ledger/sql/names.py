@@ -33,7 +33,7 @@ class Names:
     def publish(self) -> None:
         """Hand on what is known, once it is committed."""
         if self._shared is not self:
-            self._shared.book_id = self.book_id
+            self._shared.book_id = self.book_id or self._shared.book_id
             self._shared.assets.update(self.assets)
             self._shared._asset_names.update(self._asset_names)
             self._shared.holders.update(self.holders)
@@ -46,10 +46,10 @@ class Names:
             known.clear()
 
     def open_book(self, runner: Runner) -> None:
-        """Find the book, or start it."""
+        """Find the book, or start it; for a reader a book that is not there has the id 0, which no row refers to."""
         if not self.book_id:
             self.book_id = runner.number(_find_book, name=self.book)
-        if not self.book_id:
+        if not self.book_id and not runner.read_only:
             self.book_id = runner.last_id(runner.schema.book) + 1
             runner.insert(runner.schema.book, [(self.book_id, self.book, None, None)])
 

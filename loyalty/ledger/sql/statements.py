@@ -14,11 +14,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import define, frozen
 from sqlalchemy import ColumnElement, Delete, Insert, Select, Table, Update, bindparam, func, insert, select
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection, CursorResult, Dialect
 
+from loyalty.errors import StoreError
+from loyalty.ledger.sql.faults import FAULTS, to_store_error
 from loyalty.ledger.sql.schema import Schema
+from loyalty.ledger.store import READ_ONLY
 
 #: A row, whose values are reached by name and by place.
 Record: TypeAlias = Any
@@ -84,27 +87,50 @@ class Compiler:
         return json.dumps(list(values)) if self._dialect.name == "sqlite" else list(values)
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Runner:
-    """A connection inside a transaction, and the statements that can be run there."""
+    """
+    A connection inside a transaction, and the statements that can be run there; here alone they meet the database.
+
+    What the database raises becomes a StoreError, in reading as in writing.
+
+    Attributes:
+        connection: The host's, or our own.
+        compiler: Where the statements' texts are kept.
+        read_only: Whether writing is refused.
+        failure: What a write failed with; whatever was written along with it is not whole.
+    """
 
     connection: Connection
     compiler: Compiler
+    read_only: bool = False
+    failure: BaseException | None = None
 
     @property
     def schema(self) -> Schema:
         """The tables."""
         return self.compiler.schema
 
+    def require_writable(self) -> None:
+        """
+        Be called before anything is decided that ends in a write.
+
+        Raises:
+            StoreError: the transaction only reads.
+        """
+        if self.read_only:
+            raise StoreError(READ_ONLY)
+
     def rows(self, writer: Writer, **values: Any) -> Sequence[Record]:
         """Run a query and give all its rows."""
         statement = self.compiler.statement(writer)
-        return self.connection.exec_driver_sql(statement.text, statement.arguments(values)).all()
+        found: Sequence[Record] = self._run(statement.text, statement.arguments(values), _ALL)
+        return found
 
     def first(self, writer: Writer, **values: Any) -> Record | None:
         """Run a query and give its first row, or None."""
         statement = self.compiler.statement(writer)
-        return self.connection.exec_driver_sql(statement.text, statement.arguments(values)).first()
+        return self._run(statement.text, statement.arguments(values), _FIRST)
 
     def number(self, writer: Writer, **values: Any) -> int:
         """Run a query for one whole number; no row or no value is 0."""
@@ -115,7 +141,7 @@ class Runner:
         """Run a writing statement once for each mapping of its parameters."""
         statement = self.compiler.statement(writer)
         if arguments := [statement.arguments(change) for change in changes]:
-            self.connection.exec_driver_sql(statement.text, arguments)
+            self._write(statement.text, arguments)
 
     def insert(self, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         """Insert rows whose values stand in the order of the table's columns."""
@@ -124,9 +150,31 @@ class Runner:
         if not statement.positional:
             many = [dict(zip(statement.names, row, strict=True)) for row in many]
         if many:
-            self.connection.exec_driver_sql(statement.text, many)
+            self._write(statement.text, many)
 
     def last_id(self, table: Table) -> int:
         """Give the largest id of a table, 0 where it is empty; the writer holds the lock and counts on from it."""
-        row = self.connection.exec_driver_sql(f'SELECT max(id) FROM "{table.name}"').first()
+        row = self._run(f'SELECT max(id) FROM "{table.name}"', None, _FIRST)
         return int(row[0]) if row is not None and row[0] is not None else 0
+
+    def _write(self, text: str, many: list[Any]) -> None:
+        self.require_writable()
+        try:
+            self._run(text, many, _nothing)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _run(self, text: str, arguments: Any, take: Callable[[CursorResult[Any]], Any]) -> Any:
+        try:
+            return take(self.connection.exec_driver_sql(text, arguments))
+        except FAULTS as fault:
+            raise to_store_error(fault, self.schema.prefix) from fault
+
+
+_ALL = CursorResult.all
+_FIRST = CursorResult.first
+
+
+def _nothing(_result: CursorResult[Any]) -> None:
+    """Take nothing of what a write returns."""

@@ -20,13 +20,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.sql.connections import begin_own, join_host
 from loyalty.ledger.sql.facts import Facts
+from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 from loyalty.ledger.sql.journal import Journal
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.posting import post_batch
@@ -59,26 +59,33 @@ class SqlStore:
         self._open = threading.local()
         self._names = Names(book)
 
-    def transaction(self) -> AbstractContextManager[SqlTransaction]:
+    def transaction(self, read_only: bool = False) -> AbstractContextManager[SqlTransaction]:
         """
         Open a transaction or join the one that is open; an error inside leaves nothing behind.
+
+        Every failure of the database inside it, in reading as in writing, is a StoreError whose cause is the driver's.
+
+        Args:
+            read_only: Take no lock and change nothing, not even to start the book; writing inside raises StoreError,
+                also in a transaction that is opened inside this one. A file that can only be read will do.
 
         Raises:
             StoreError: the tables are missing, or the database cannot be locked.
         """
-        return self._own(self._bind) if isinstance(self._bind, Engine) else self._joined(self._bind)
+        bind = self._bind
+        return self._own(bind, read_only) if isinstance(bind, Engine) else self._joined(bind, read_only)
 
     @contextmanager
-    def _own(self, engine: Engine) -> Iterator[SqlTransaction]:
+    def _own(self, engine: Engine, read_only: bool) -> Iterator[SqlTransaction]:
         outer: SqlTransaction | None = getattr(self._open, "transaction", None)
         if outer is not None:
-            with outer.savepoint():
+            with outer.reading() if read_only or outer.runner.read_only else outer.savepoint():
                 yield outer
             return
         # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
         names = Names(self._book, self._names)
-        with begin_own(engine) as connection:
-            transaction = self._start(connection, names)
+        with begin_own(engine, read_only=read_only) as connection:
+            transaction = self._start(connection, names, read_only)
             self._open.transaction = transaction
             try:
                 yield transaction
@@ -88,23 +95,25 @@ class SqlStore:
         names.publish()
 
     @contextmanager
-    def _joined(self, host: Connection | Session) -> Iterator[SqlTransaction]:
-        connection = host.connection() if isinstance(host, Session) else host
-        with join_host(connection):
-            transaction = self._start(connection, Names(self._book))
-            yield transaction
-            transaction.check()
-
-    def _start(self, connection: Connection, names: Names) -> SqlTransaction:
-        runner = Runner(connection, self._compiler)
+    def _joined(self, host: Connection | Session, read_only: bool) -> Iterator[SqlTransaction]:
+        outer: SqlTransaction | None = getattr(self._open, "transaction", None)
+        read_only = read_only or (outer is not None and outer.runner.read_only)
         try:
-            names.open_book(runner)
-        except (OperationalError, ProgrammingError) as error:
-            prefix = self._compiler.schema.prefix
-            raise StoreError(
-                f"the tables {prefix}* cannot be used ({error.orig}); "
-                f"create them with loyalty.ledger.sql.create_tables(engine, prefix={prefix!r})"
-            ) from error
+            connection = host.connection() if isinstance(host, Session) else host
+        except FAULTS as fault:
+            raise to_store_error(fault) from fault
+        with join_host(connection, read_only=read_only):
+            transaction = self._start(connection, Names(self._book), read_only)
+            self._open.transaction = transaction
+            try:
+                yield transaction
+                transaction.check()
+            finally:
+                self._open.transaction = outer
+
+    def _start(self, connection: Connection, names: Names, read_only: bool) -> SqlTransaction:
+        runner = Runner(connection, self._compiler, read_only)
+        names.open_book(runner)
         return SqlTransaction(runner, names)
 
 
@@ -114,7 +123,6 @@ class SqlTransaction(Facts, Journal):
     def __init__(self, runner: Runner, names: Names) -> None:
         self.runner = runner
         self.names = names
-        self._failure: DBAPIError | None = None
 
     def post(self, entries: Sequence[Entry]) -> None:
         """
@@ -124,33 +132,43 @@ class SqlTransaction(Facts, Journal):
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
             StoreError: the database refused what was written; the transaction cannot end well any more.
         """
+        self.runner.require_writable()
         self.check()
-        try:
-            post_batch(self.runner, self.names, entries)
-        except DBAPIError as error:
-            self._failure = error
-            raise StoreError(f"the database refused a batch ({error.orig}); roll back and try again") from error
+        post_batch(self.runner, self.names, entries)
 
     def check(self) -> None:
         """
         Make sure that everything that was written is whole.
 
         Raises:
-            StoreError: an earlier batch failed half-way and the error was swallowed.
+            StoreError: an earlier write failed and the error was swallowed.
         """
-        if self._failure is not None:
-            raise StoreError(f"an earlier batch failed ({self._failure.orig}); roll back") from self._failure
+        failure = self.runner.failure
+        if failure is not None:
+            raise StoreError(
+                f"an earlier write failed and what belongs to it is not whole; roll back: {failure}"
+            ) from failure
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Have an error inside undo what was done inside, and nothing else."""
         try:
-            with self.runner.connection.begin_nested():
+            with told(self.runner.connection.begin_nested):
                 yield
                 self.check()
         except BaseException:
             # What failed is undone, and so are ids that were given inside.
-            self._failure = None
+            self.runner.failure = None
             self.names.forget()
             self.names.open_book(self.runner)
             raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Refuse whatever writes inside; there is nothing to undo then."""
+        before = self.runner.read_only
+        self.runner.read_only = True
+        try:
+            yield
+        finally:
+            self.runner.read_only = before

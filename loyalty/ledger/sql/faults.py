@@ -1,0 +1,80 @@
+"""
+What a database says when it fails, told as a StoreError that says what to do.
+
+Every statement of the library and every beginning and end of its transactions passes here, and nothing of the host's:
+what the host's own statements raise inside a transaction comes out as it went in. The driver's error is always the
+cause of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy.exc import DBAPIError, TimeoutError
+
+from loyalty.errors import StoreError
+
+#: What SQLAlchemy raises when a statement, a connection or the pool fails.
+FAULTS: Final = (DBAPIError, TimeoutError)
+
+#: SQLITE_BUSY and SQLITE_LOCKED, the lower byte of their extended codes.
+_SQLITE_BUSY: Final = frozenset({5, 6})
+
+#: PostgreSQL: a lock not given, a serialization failure, a deadlock.
+_SQLSTATE_BUSY: Final = frozenset({"55P03", "40001", "40P01"})
+
+_Opened = TypeVar("_Opened")
+
+
+def to_store_error(fault: Exception, prefix: str | None = None) -> StoreError:
+    """
+    Say in the library's words what the database raised; the caller raises the answer from *fault*.
+
+    Args:
+        fault: One of :data:`FAULTS`.
+        prefix: What the names of the tables begin with, where a statement on them failed.
+    """
+    driver = fault.orig if isinstance(fault, DBAPIError) and fault.orig is not None else fault
+    if _is_busy(driver):
+        return StoreError(f"another writer holds the database ({driver}); roll back, keep transactions short and retry")
+    if prefix is not None and _is_missing_table(driver):
+        return StoreError(
+            f"the tables {prefix}* cannot be used ({driver}); "
+            f"create them with loyalty.ledger.sql.create_tables(engine, prefix={prefix!r})"
+        )
+    return StoreError(f"the database refused or failed ({driver}); roll back, and mend what its words say")
+
+
+@contextmanager
+def told(open_block: Callable[[], AbstractContextManager[_Opened]]) -> Iterator[_Opened]:
+    """
+    Enter and leave a block of SQLAlchemy's; what that raises is told, what is raised inside stays as it is.
+
+    Raises:
+        StoreError: the block could not be entered or left.
+    """
+    inside: BaseException | None = None
+    try:
+        with open_block() as opened:
+            try:
+                yield opened
+            except BaseException as error:
+                inside = error
+                raise
+    except FAULTS as fault:
+        if fault is inside:
+            raise
+        raise to_store_error(fault) from fault
+
+
+def _is_busy(driver: BaseException) -> bool:
+    code = getattr(driver, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE_BUSY
+    return getattr(driver, "sqlstate", None) in _SQLSTATE_BUSY
+
+
+def _is_missing_table(driver: BaseException) -> bool:
+    return "no such table" in str(driver) or getattr(driver, "sqlstate", None) == "42P01"
