@@ -64,8 +64,10 @@ def fail(ctx: click.Context, findings: Iterable[Finding], *, exit_code: int = FI
         shown = listed if any(finding.code != "bad-row" for finding in listed) else listed[:_MOST_ROWS]
         print_findings(stderr(), shown)
         if len(shown) < len(listed):
-            hint = "mend the file or its mapping, or go on without them with --skip-bad-rows, which saves them all"
-            print_line(stderr(), f"and {count_words(len(listed) - len(shown), 'more bad row')}; {hint}")
+            print_line(stderr(), f"and {count_words(len(listed) - len(shown), 'more bad row')}")
+        if "skip_bad_rows" in ctx.params and any(finding.code == "bad-row" for finding in listed):
+            hint = "mend the file or its mapping, or go on without these rows with --skip-bad-rows, which saves them"
+            print_line(stderr(), f"Nothing was settled; {hint}.")
     ctx.exit(exit_code)
 
 

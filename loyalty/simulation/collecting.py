@@ -200,8 +200,15 @@ class Collector:
             funds={key: (given, taken) for key, (given, taken) in sorted(self._funds.items())},
             holders=tuple(self._holder(holder, wallets) for holder, wallets in holders),
             rules=tuple(
-                RuleResult(rule=key[0], layer=key[1], currency=key[2], awards=awards, issued=issued, reversed=taken,
-                           cut=self._cut.get(key))
+                RuleResult(
+                    rule=key[0],
+                    layer=key[1],
+                    currency=key[2],
+                    awards=awards,
+                    issued=issued,
+                    reversed=taken,
+                    cut=self._cut.get(key),
+                )
                 for key, (awards, issued, taken) in sorted(self._rules.items())
             ),
             concentration={

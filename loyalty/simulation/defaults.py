@@ -41,9 +41,7 @@ _ASSUMPTIONS = (
 
 def default_scenario(programme: Programme) -> Scenario:
     """Derive a scenario from the kinds, fields and ranges that *programme* declares."""
-    activities = tuple(
-        _activity(kind, programme) for kind in programme.events.values() if kind.role is Role.NONE
-    )
+    activities = tuple(_activity(kind, programme) for kind in programme.events.values() if kind.role is Role.NONE)
     return Scenario(name="default", segments=SEGMENTS, activities=activities, assumptions=_ASSUMPTIONS)
 
 

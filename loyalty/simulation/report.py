@@ -220,9 +220,7 @@ def _cell(cell: object, texts: Texts) -> str:
     return f"<td>{escape(str(cell or ''))}</td>"
 
 
-def _facts(
-    results: Results, programme: Programme, parameters: Mapping[str, str], texts: Texts
-) -> Iterable[str]:
+def _facts(results: Results, programme: Programme, parameters: Mapping[str, str], texts: Texts) -> Iterable[str]:
     facts = {
         texts.say("programme"): programme.id,
         texts.say("revision"): programme.revision,

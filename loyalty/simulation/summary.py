@@ -76,9 +76,7 @@ def _points(results: Results, name: str, texts: Texts) -> tuple[Headline, Headli
 
     unit, value = worth_of(results.currencies[name])
     if unit is not None and value:
-        remark = texts.say(
-            "card.outstanding.worth", worth=money_text(value * total.outstanding, texts), unit=unit
-        )
+        remark = texts.say("card.outstanding.worth", worth=money_text(value * total.outstanding, texts), unit=unit)
     else:
         remark = texts.say("card.outstanding.hint", available=number(total.available), pending=number(total.pending))
     return (
@@ -102,8 +100,13 @@ def _money(results: Results, name: str, texts: Texts) -> Headline:
 
     return Headline(
         texts.say("card.accrued", currency=texts.named(name), unit=results.currencies[name].unit),
-        number(total.issued - total.reversed),
-        texts.say("card.accrued.hint", expired=number(total.expired), available=number(total.available)),
+        number(total.issued),
+        texts.say(
+            "card.accrued.hint",
+            expired=number(total.expired),
+            reversed=number(total.reversed),
+            available=number(total.available),
+        ),
     )
 
 

@@ -102,7 +102,7 @@ ENGLISH = Texts(
         "card.outstanding.worth": "worth {worth} {unit}",
         "card.outstanding.hint": "{available} available · {pending} pending",
         "card.accrued": "{currency} accrued, {unit}",
-        "card.accrued.hint": "{expired} expired · {available} available",
+        "card.accrued.hint": "{expired} expired · {reversed} reversed · {available} available",
         "card.tiers": "Partners above {base}",
         "card.tiers.hint": "{tiers}",
         "card.top": "Earned by the top tenth",

@@ -72,7 +72,10 @@ def test_the_report_needs_nothing_else(programme: Programme, book: Book) -> None
     assert not found.handlers
     assert "default-src 'none'" in page
     assert not re.search(r"@import|url\((?!#)", page)
-    assert set(re.findall(r"https?://[^\s\"'<]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert set(re.findall(r"https?://[^\s\"'<]+", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
 
 
 def test_the_same_results_give_the_same_bytes(programme: Programme, book: Book) -> None:
