@@ -7,12 +7,13 @@ a cap binds or a tier is reached. Searches and strategies draw from these before
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import islice, product
+from itertools import chain, islice, product, zip_longest
 
-from loyalty.core.calendar import LAST_DAY, PERIOD_MONTHS, Calendar, Duration
+from loyalty.core.calendar import LAST_DAY, PERIOD_MONTHS, Calendar, Duration, Period
 from loyalty.core.events import FieldValue
 from loyalty.core.holders import Layer
 from loyalty.programme.model import EventKind, FieldSpec, FieldType, Programme, Role
@@ -23,6 +24,23 @@ from loyalty.tiers.declaration import Measure, Metric, Needs
 
 NUMBERS = (FieldType.INT, FieldType.MONEY)
 
+#: Names of whole numbers that say how much was sold: more of them is more, and a sale can be cut in two of them.
+QUANTITIES = {
+    "seats", "quantity", "qty", "units", "count", "number", "pieces", "items", "licences", "licenses", "users",
+    "volume", "amount", "hours", "devices", "subscriptions", "nodes", "cores", "boxes",
+}  # fmt: skip
+
+#: Last names of kinds that are sales: what such an event says of money can be cut in two, even where no rule reads it.
+SALES = {
+    "won", "sold", "closed", "ordered", "purchased", "bought", "signed", "invoiced", "shipped", "booked", "delivered",
+    "paid", "renewed", "made", "placed", "sale", "deal", "order", "purchase", "invoice",
+}  # fmt: skip
+
+#: About so many days from one period to the next, from the middle of the one.
+PERIOD_DAYS = {
+    Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.HALF_YEAR: 183, Period.YEAR: 366,
+}  # fmt: skip
+
 #: Values of text fields; keys only ask whether texts are equal.
 TEXTS = ("a", "b")
 
@@ -30,6 +48,35 @@ TEXTS = ("a", "b")
 def numeric_fields(kind: EventKind) -> list[FieldSpec]:
     """Give the money and int fields of a kind."""
     return [spec for spec in kind.fields.values() if spec.type in NUMBERS]
+
+
+def words_of(name: str) -> list[str]:
+    """Give the words of a name: ``deal.closed_won`` has three."""
+    return [word for word in re.split(r"[._-]+", name.lower()) if word]
+
+
+def is_quantity(spec: FieldSpec) -> bool:
+    """Say whether a whole number is called like something that can be counted out."""
+    return spec.type is FieldType.INT and not QUANTITIES.isdisjoint(words_of(spec.name))
+
+
+def divisible_fields(programme: Programme, kind: EventKind) -> list[FieldSpec]:
+    """Give the numeric fields of which a part of an event has a part; those that are measured first."""
+    measured = measured_fields(programme, kind)
+    sold = not SALES.isdisjoint(words_of(kind.name)[-1:])
+    parts = {other.part for other in programme.events.values() if other.origin_kind == kind.name and other.part}
+    read = {name for expression in _expressions(programme, kind) for name in expression.names}
+    more = [
+        spec
+        for spec in numeric_fields(kind)
+        if spec not in measured
+        and (
+            (spec.type is FieldType.MONEY and sold)
+            or (spec.type is FieldType.INT and spec.name in parts)
+            or (is_quantity(spec) and (sold or f"event.{spec.name}" in read))
+        )
+    ]
+    return [*measured, *more]
 
 
 def measured_fields(programme: Programme, kind: EventKind) -> list[FieldSpec]:
@@ -59,16 +106,21 @@ def numbers(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[int]
     return _NUMBERS[key]
 
 
-def _numbers(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[int]:
+def edges(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[int]:
+    """Give the telling values at which one event's own award may change: no caps, no thresholds of metrics."""
+    return _numbers(programme, kind, spec, far=False)
+
+
+def _numbers(programme: Programme, kind: EventKind, spec: FieldSpec, *, far: bool = True) -> list[int]:
     points: set[int] = {spec.lowest, spec.highest, 0, 1}
     for expression in _expressions(programme, kind):
         points |= {c + d for c in _constants(expression) for d in (-1, 0, 1)}
     for rule in programme.rules:
         if rule.on == kind.name and rule.of is not None and f"event.{spec.name}" in rule.of.names:
-            for measure in _telling_measures(programme, rule):
+            for measure in _telling_measures(programme, rule, far=far):
                 at = _inverse(rule.of, spec, measure)
                 points |= {at - 1, at, at + 1}
-    for metric in programme.metrics.values():
+    for metric in programme.metrics.values() if far else ():
         if metric.kind == kind.name and metric.of is not None and f"event.{spec.name}" in metric.of.names:
             for threshold in _thresholds(programme, metric):
                 at = _inverse(metric.of, spec, threshold)
@@ -98,17 +150,75 @@ def choices(programme: Programme, kind: EventKind, spec: FieldSpec) -> list[Fiel
     return list(dict.fromkeys((*compared, *TEXTS)))
 
 
-def category_combinations(programme: Programme, kind: EventKind, limit: int) -> Iterator[dict[str, FieldValue]]:
-    """Give combinations of the values of the fields that are no numbers; what may be absent is so in some."""
-    specs = [spec for spec in kind.fields.values() if spec.type not in NUMBERS]
-    options: list[list[FieldValue | None]] = []
-    for spec in specs:
-        values: list[FieldValue | None] = [*choices(programme, kind, spec)]
-        if spec.type is FieldType.TEXT:
-            values = values[:-1]
-        options.append(values if spec.required or spec.default is not None else [*values, None])
-    for combination in islice(product(*options), limit):
-        yield {spec.name: value for spec, value in zip(specs, combination, strict=True) if value is not None}
+def category_combinations(
+    programme: Programme, kind: EventKind, limit: int, aim: Rule | None = None
+) -> Iterator[dict[str, FieldValue]]:
+    """
+    Give combinations of the values of the fields that are no numbers; what may be absent is so in some.
+
+    First what each rule and metric asks for and the opposite, the other fields standing still; then all others. With
+    ``aim``, what this rule asks for and no more.
+    """
+    options: dict[str, list[FieldValue | None]] = {}
+    for spec in kind.fields.values():
+        if spec.type not in NUMBERS:
+            values: list[FieldValue | None] = [*choices(programme, kind, spec)]
+            if spec.type is FieldType.TEXT:
+                values = values[:-1]
+            options[spec.name] = values if spec.required or spec.default is not None else [*values, None]
+    first = {name: values[0] for name, values in options.items()}
+    asked = [list(islice(_asked(reader, options, first), 32)) for reader in _readers(programme, kind, aim)]
+    every = (dict(zip(options, values, strict=True)) for values in product(*options.values()))
+    seen: set[tuple[FieldValue | None, ...]] = set()
+    in_turn = (one for row in zip_longest(*asked) for one in row if one is not None)
+    for combination in in_turn if aim else chain([first], in_turn, islice(every, 4 * limit)):
+        key = tuple(combination.values())
+        if key not in seen and len(seen) < limit:
+            seen.add(key)
+            yield {name: value for name, value in combination.items() if value is not None}
+
+
+def _readers(programme: Programme, kind: EventKind, aim: Rule | None) -> Iterator[tuple[set[str], set[FieldValue]]]:
+    """Give for each rule and metric of a kind which fields it reads, and the values that it names."""
+    for rule in programme.rules if aim is None else (aim,):
+        if rule.on == kind.name:
+            names, values = _named(rule.when, rule.of)
+            for award in (award for given in rule.give.values() for award in given.values()):
+                if isinstance(award, ByField):
+                    names.add(award.field)
+                    values.update(award.awards)
+            for multiplier in (one for multipliers in rule.multiply.values() for one in multipliers):
+                if multiplier.field:
+                    names.add(multiplier.field)
+                    values.update(multiplier.table)
+            yield names, values
+    metrics = programme.metrics.values() if aim is None else ()
+    yield from (_named(metric.when, metric.of) for metric in metrics if metric.kind == kind.name)
+
+
+def _named(*expressions: Expression | None) -> tuple[set[str], set[FieldValue]]:
+    names: set[str] = set()
+    values: set[FieldValue] = set()
+    for expression in expressions:
+        if expression is not None:
+            names |= {name.removeprefix("event.") for name in expression.names}
+            values |= {node.value for node in walk(expression.tree) if isinstance(node, Literal)}
+    return names, values
+
+
+def _asked(
+    reader: tuple[set[str], set[FieldValue]],
+    options: Mapping[str, list[FieldValue | None]],
+    first: Mapping[str, FieldValue | None],
+) -> Iterator[dict[str, FieldValue | None]]:
+    names, values = reader
+    asked: dict[str, list[FieldValue | None]] = {}
+    for name in (name for name in options if name in names):
+        named = [value for value in options[name] if value in values and not isinstance(value, bool)]
+        rest = [value for value in options[name] if value not in named]
+        asked[name] = [*named, *(rest if None in rest or True in rest else rest[:1])]
+    for combination in product(*asked.values()):
+        yield {**first, **dict(zip(asked, combination, strict=True))}
 
 
 def usual_numbers(programme: Programme, kind: EventKind) -> dict[str, FieldValue]:
@@ -118,6 +228,58 @@ def usual_numbers(programme: Programme, kind: EventKind) -> dict[str, FieldValue
         telling = [n for n in numbers(programme, kind, spec) if n < spec.highest]
         usual[spec.name] = telling[-1] if telling else spec.highest
     return usual
+
+
+def settings(programme: Programme, kind: EventKind) -> list[dict[str, FieldValue]]:
+    """Give usual numbers, then the same with one field at the other side of what a condition asks of it."""
+    usual = usual_numbers(programme, kind)
+    found = [usual]
+    for spec in numeric_fields(kind):
+        conditions = [
+            expression
+            for expression in _expressions(programme, kind)
+            if f"event.{spec.name}" in expression.names and _constants(expression)
+        ]
+        telling = {n for expression in conditions for c in _constants(expression) for n in (c - 1, c)}
+        values = sorted(n for n in telling if spec.lowest <= n <= spec.highest)
+        if conditions and len(numeric_fields(kind)) > 1:
+            found += [{**usual, spec.name: value} for value in dict.fromkeys((*values[:2], *values[-2:], spec.lowest))]
+    return [one for place, one in enumerate(found) if one not in found[:place]]
+
+
+def depends_on_tier(programme: Programme, kind: EventKind) -> bool:
+    """Say whether what an event of a kind is paid may depend on the partner's tier."""
+    return any(
+        asks_for_tier(rule) or any(one.by_tier for multipliers in rule.multiply.values() for one in multipliers)
+        for rule in programme.rules
+        if rule.on == kind.name
+    )
+
+
+def asks_for_tier(rule: Rule) -> bool:
+    """Say whether a rule pays something else at another tier, multipliers aside."""
+    names = [name for expression in (rule.when, rule.of) if expression for name in expression.names]
+    by_tier = any(isinstance(award, ByTier) for given in rule.give.values() for award in given.values())
+    return by_tier or any(name.startswith("tier.") for name in names)
+
+
+def asked_metrics(programme: Programme, kind: EventKind) -> list[tuple[Metric, int]]:
+    """Give the metrics that conditions of a kind's rules read, each with how much they ask of it, 6 at most."""
+    names = {name for r in programme.rules if r.on == kind.name for e in (r.when, r.of) if e for name in e.names}
+    metrics = [metric for name, metric in programme.metrics.items() if name in names]
+    return [(metric, max(1, min(6, max(_thresholds(programme, metric), default=1)))) for metric in metrics]
+
+
+def rhythms(programme: Programme) -> list[tuple[int, int]]:
+    """Give how often, and how many days apart, a thing is done to be rewarded for doing it again."""
+    found = {(rule.streak.length, PERIOD_DAYS[rule.streak.every]) for rule in programme.rules if rule.streak}
+    found |= {
+        (threshold, 0)
+        for metric in programme.metrics.values()
+        if metric.measure in (Measure.COUNT, Measure.DISTINCT)
+        for threshold in _thresholds(programme, metric)
+    }
+    return sorted((times, days) for times, days in found | {(2, 0)} if 2 <= times <= 6)
 
 
 def gaps(programme: Programme) -> list[int]:
@@ -180,12 +342,12 @@ def _plain(award: Award) -> Iterator[Fixed | Rate]:
         yield award
 
 
-def _telling_measures(programme: Programme, rule: Rule) -> Iterator[int]:
+def _telling_measures(programme: Programme, rule: Rule, *, far: bool) -> Iterator[int]:
     limits: dict[str, list[int]] = {}
     campaign = programme.campaigns.get(rule.campaign or "")
-    for cap in (*rule.caps, *(campaign.caps if campaign else ())):
+    for cap in (*rule.caps, *(campaign.caps if campaign else ())) if far else ():
         limits.setdefault(cap.currency, []).append(cap.amount)
-    for metric in programme.metrics.values():
+    for metric in programme.metrics.values() if far else ():
         if metric.measure in (Measure.EARNED, Measure.BALANCE) and metric.currency:
             limits.setdefault(metric.currency, []).extend(_thresholds(programme, metric))
     factors = _factors(programme, rule)

@@ -12,6 +12,7 @@ from loyalty.core.amounts import format_minor_units
 from loyalty.core.events import Event, FieldValue
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import FieldType, Programme
+from loyalty.programme.units import digits_of
 from loyalty.testing.laws import Counterexample, History
 from loyalty.testing.outcomes import write_amount
 
@@ -27,9 +28,15 @@ def tell(programme: Programme, counterexample: Counterexample) -> str:
     ]
     if counterexample.rules:
         rule, moved = counterexample.rules[0]
-        lines.append(f"    because of rule {rule}: {moved}")
-        lines += [f"    and of rule {rule}: {moved}" for rule, moved in counterexample.rules[1:4]]
+        lines.append(f"    because of {_named(programme, rule)}: {moved}")
+        lines += [f"    and of {_named(programme, rule)}: {moved}" for rule, moved in counterexample.rules[1:4]]
     return "\n".join(lines)
+
+
+def _named(programme: Programme, rule: str) -> str:
+    """Name what paid: a rule, a badge with its place, or what the ledger calls it."""
+    badge = next((badge for badge in programme.badges if rule == f"@badge.{badge.name}"), None)
+    return f"badge {badge.name} at {badge.place}" if badge else f"rule {rule}"
 
 
 def _happened(programme: Programme, history: History, grants: tuple[Grant, ...]) -> Iterator[str]:
@@ -65,5 +72,5 @@ def _write(value: FieldValue, unit: str | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) and unit is not None:
-        return f"{format_minor_units(value, 2)} {unit}"
+        return f"{format_minor_units(value, digits_of(unit))} {unit}"
     return str(value)

@@ -11,19 +11,19 @@ from loyalty.programme.model import Programme
 from loyalty.testing.fairness import actions, bounds, cliffs, cuts, pumps, sameness, search
 from loyalty.testing.laws import Law, LawResult
 
-#: Every law of fairness, those that find most first.
+#: Every law of fairness: those that find most first, and the one that needs most time last.
 FAIRNESS_LAWS: tuple[Law, ...] = (
     cliffs.LAW,
     pumps.LAW,
     cuts.SPLIT,
     cuts.MERGE,
-    actions.LAW,
     bounds.CAPS_HOLD,
     bounds.SOFT_LANDING,
     bounds.NO_EARLY_EXPIRY,
     bounds.LATE_NEVER_HARMS,
     sameness.ANONYMITY,
     sameness.EQUAL_TREATMENT,
+    actions.LAW,
 )
 
 

@@ -1,9 +1,10 @@
 """
 No cliff: one more unit never lowers the reward.
 
-A unit is one minor unit of a money field, or one of an int field. Money and whatever a rule or metric measures always
-count; another int field counts when some more of it is somewhere rewarded, so that a field which only ever costs (days
-late, say) is no quantity of merit. The reward is what the event itself is paid, for each holder, in value.
+A unit is one minor unit of a money field, or one of an int field. Money, whatever a rule or metric measures and what is
+called a quantity always count; another int field counts when some more of it is somewhere rewarded, so that a field
+which only ever costs (days late, say) is no quantity of merit. The reward is what the event itself is paid, for each
+holder, in value.
 """
 
 from __future__ import annotations
@@ -53,17 +54,26 @@ def probe(bench: Bench, lead: Lead) -> Iterator[Counterexample]:
 
 def leads(bench: Bench) -> Iterator[Lead]:
     """Walk each number up its telling values; between two of which the greater pays less there is a cliff."""
-    for scene in islice(scenes(bench.programme), 60):
-        usual = boundaries.usual_numbers(bench.programme, scene.kind)
-        for spec in boundaries.numeric_fields(scene.kind):
-            for low, high in pairwise(_grid(bench, scene.kind, spec)):
-                if _pays_less(bench, scene, usual, spec, low, high):
-                    yield _edge(bench, scene, usual, spec, low, high)
-                    break
+    found = list(islice(scenes(bench.programme), 60))
+    for turn in range(9):  # All scenes at usual numbers, then with one number elsewhere, and so on.
+        for scene in found if not turn else found[:16]:
+            settings = boundaries.settings(bench.programme, scene.kind)
+            for spec in boundaries.numeric_fields(scene.kind) if turn < len(settings) else ():
+                usual = settings[turn]
+                if turn and usual[spec.name] != settings[0][spec.name]:
+                    continue
+                for low, high in pairwise(_grid(bench, scene.kind, spec)):
+                    if _pays_less(bench, scene, usual, spec, low, high):
+                        yield _edge(bench, scene, usual, spec, low, high)
+                        break
 
 
 def _grid(bench: Bench, kind: EventKind, spec: FieldSpec) -> list[int]:
-    return sorted({*boundaries.numbers(bench.programme, kind, spec), *boundaries.ladder_of_sizes(spec)[::2]})
+    key = f"grid {kind.name}.{spec.name}"
+    if key not in bench.notes:
+        sizes = boundaries.ladder_of_sizes(spec)[::2]
+        bench.notes[key] = sorted({*boundaries.edges(bench.programme, kind, spec), *sizes})
+    return list(bench.notes[key])
 
 
 def _pays_less(bench: Bench, scene: Scene, usual: Fields, spec: FieldSpec, low: int, high: int) -> bool:
@@ -86,7 +96,8 @@ def _edge(bench: Bench, scene: Scene, usual: Fields, spec: FieldSpec, low: int, 
 
 
 def _is_merit(bench: Bench, kind: EventKind, spec: FieldSpec) -> bool:
-    if spec.type is FieldType.MONEY or spec in boundaries.measured_fields(bench.programme, kind):
+    measured = boundaries.measured_fields(bench.programme, kind)
+    if spec.type is FieldType.MONEY or spec in measured or boundaries.is_quantity(spec):
         return True
     key = f"merit {kind.name}.{spec.name}"
     if key not in bench.notes:

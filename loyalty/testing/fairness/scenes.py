@@ -15,15 +15,17 @@ from attrs import evolve, frozen
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day
 from loyalty.core.events import TIER_OVERRIDE, Event, FieldValue
 from loyalty.core.holders import Layer
-from loyalty.programme.model import EventKind, Programme, Role
+from loyalty.programme.model import EventKind, FieldType, Programme, Role
 from loyalty.rules.declaration import Rule, Subject
+from loyalty.rules.expressions import evaluate
 from loyalty.testing import boundaries
 from loyalty.testing.laws import Bench, History, Lead
+from loyalty.tiers.declaration import Measure, Metric
 
 PARTNER, PERSON = "acme", "ann"
 
 #: How many combinations of values a kind's fields are tried in.
-COMBINATIONS = 24
+COMBINATIONS = 32
 
 
 @frozen
@@ -46,16 +48,38 @@ class Scene:
 
 
 def scenes(programme: Programme) -> Iterator[Scene]:
-    """Give every scene: each kind, day and tier with one combination of values, then with the next."""
+    """Give every scene: each kind, day, tier and past with one combination of values, then with the next."""
     ladder = programme.ladder.tiers
-    settings = [
-        list(_scenes_of(programme, kind, day, ladder[place].name if place else None))
-        for place in range(len(ladder))
-        for kind in acting_kinds(programme)
-        for day in days_in_force(programme, kind)
+    kinds = [(kind, days_in_force(programme, kind)) for kind in acting_kinds(programme)]
+    usual = [_scenes_of(programme, kind, day, None) for kind, days in kinds for day in days]
+    usual += [
+        _scenes_of(programme, kind, day, None, asked)
+        for kind, days in kinds
+        for asked in boundaries.asked_metrics(programme, kind)
+        for day in days
     ]
-    for row in zip_longest(*settings):
-        yield from (scene for scene in row if scene is not None)
+    higher = [
+        _scenes_of(programme, kind, day, tier.name)
+        for tier in reversed(ladder[1:])
+        for kind, days in kinds
+        if boundaries.depends_on_tier(programme, kind)
+        for day in days
+    ]
+    aimed = [
+        _scenes_of(programme, programme.events[rule.on], day, tier.name, aim=rule)
+        for tier in reversed(ladder[1:])
+        for rule in programme.rules
+        if boundaries.asks_for_tier(rule) and programme.events[rule.on].role in (Role.NONE, Role.FOLLOWS)
+        for day in days_in_force(programme, programme.events[rule.on])
+    ]
+    # What a rule asks for matters more often than the tier by itself.
+    in_turn, by_tier = zip_longest(*usual), zip_longest(*higher)
+    at_tier = (scene for row in zip_longest(*aimed) for scene in row if scene is not None)
+    for place, row in enumerate(in_turn):
+        yield from (scene for scene in (*row, *(next(by_tier, ()) if place % 3 == 0 else ())) if scene is not None)
+        yield from islice(at_tier, 3)
+    yield from at_tier
+    yield from (scene for row in by_tier for scene in row if scene is not None)
 
 
 def acting_kinds(programme: Programme) -> list[EventKind]:
@@ -126,7 +150,14 @@ def later(programme: Programme, lead: Lead, days: int, id: str) -> Lead:
     return Lead((*renamed, evolve(last, id=id, of=origins.get(last.of or "", last.of))))
 
 
-def _scenes_of(programme: Programme, kind: EventKind, day: int, tier: str | None) -> Iterator[Scene]:
+def _scenes_of(
+    programme: Programme,
+    kind: EventKind,
+    day: int,
+    tier: str | None,
+    past: tuple[Metric, int] | None = None,
+    aim: Rule | None = None,
+) -> Iterator[Scene]:
     start = programme.calendar.day_start_us(day)
     noon = start + 43_200_000_000
     person = PERSON if _reads_person(programme) else None
@@ -134,10 +165,55 @@ def _scenes_of(programme: Programme, kind: EventKind, day: int, tier: str | None
     of = None
     if tier is not None:
         prefix = (override(tier, start, min(day + 1500, LAST_DAY - 1)),)
+    if past is not None:
+        prefix = _past(programme, *past, start)
     for origin in _origins(programme, kind, start, person):
         prefix, of = (*prefix, origin), origin.id
-    for fields in boundaries.category_combinations(programme, kind, COMBINATIONS):
+    for fields in boundaries.category_combinations(programme, kind, 6 if aim else COMBINATIONS, aim):
         yield Scene(prefix, kind, noon, fields, of, person)
+
+
+def _past(programme: Programme, metric: Metric, times: int, at: int) -> History:
+    """Give events that raise a metric as far as a rule asks for."""
+    kinds = [metric.kind] if metric.kind else [
+        rule.on for rule in programme.rules if any(metric.currency in given for given in rule.give.values())
+    ]  # fmt: skip
+    kind = next((programme.events[name] for name in kinds if programme.events[name].role is Role.NONE), None)
+    if kind is None:
+        return ()
+    combination = next(
+        (one for one in boundaries.category_combinations(programme, kind, COMBINATIONS) if _counts(metric, kind, one)),
+        next(boundaries.category_combinations(programme, kind, 1)),
+    )
+    read = metric.when.names if metric.when else frozenset[str]()
+    texts = [s.name for s in kind.fields.values() if s.type is FieldType.TEXT and f"event.{s.name}" not in read]
+    by = kind.fields.get(metric.by) if isinstance(metric.by, str) else None
+    values = boundaries.choices(programme, kind, by) if by and by.type is FieldType.ONE_OF else []
+    if metric.measure not in (Measure.COUNT, Measure.DISTINCT):
+        times = 1
+    return tuple(
+        Event(
+            id=f"e-past{number}", kind=kind.name, partner=PARTNER, occurred_at=at + number * 1_000_000,
+            person=f"{PERSON}{number or ''}" if metric.by is Subject.PERSON or _reads_person(programme) else None,
+            fields={
+                **combination, **boundaries.usual_numbers(programme, kind),
+                **{name: f"{combination.get(name, 'a')}{number or ''}" for name in texts},
+                **({by.name: values[number % len(values)]} if by and values else {}),
+            },
+        )
+        for number in range(times)
+    )  # fmt: skip
+
+
+def _counts(metric: Metric, kind: EventKind, fields: Mapping[str, FieldValue]) -> bool:
+    """Say whether the metric's condition may hold for an event with these values."""
+    if metric.when is None:
+        return True
+    numbers = {spec.name: spec.highest for spec in boundaries.numeric_fields(kind)}
+    try:
+        return bool(evaluate(metric.when, {f"event.{name}": value for name, value in {**numbers, **fields}.items()}))
+    except (KeyError, TypeError):
+        return False
 
 
 def _origins(programme: Programme, kind: EventKind, at: int, person: str | None) -> History:

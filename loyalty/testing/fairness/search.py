@@ -62,7 +62,9 @@ def check_fairness(
     for law in laws:
         if results[law.name].verdict is Verdict.HOLDS:
             drawn = _look(bench, law, iter(drawn_leads), DRAWN)
-            results[law.name] = evolve(drawn, histories=drawn.histories + results[law.name].histories)
+            # The drawn histories are a gleaning: where the time ends in them, the directed search stands.
+            verdict = Verdict.HOLDS if drawn.verdict is Verdict.UNFINISHED else drawn.verdict
+            results[law.name] = evolve(drawn, verdict=verdict, histories=drawn.histories + results[law.name].histories)
     return [results[law.name] for law in laws]
 
 
