@@ -108,6 +108,28 @@ CLIFFS = [
               name="poor") + _rule(_RATE, more="group: g\npriority: 2", name="rich"),
         more="groups: {g: first}",
     ),
+    Variant("the condition is on another number too", "no_cliff",
+            _rule(_RATE)
+            + _rule(_RATE, more='when: event.seats < 10 && event.amount < money("10000 EUR")', name="small"),
+            events="deal.won: {amount: {type: money, unit: EUR, max: 1000000.00}, seats: {type: int, max: 5000}}"),
+    Variant("only who is trained has the cliff", "no_cliff",
+            _rule(_RATE) + _rule(_RATE, more='when: trained >= 2 && event.amount < money("10000 EUR")', name="trained"),
+            events="training.passed: {track: text}\ndeal.won: {amount: {type: money, unit: EUR, max: 1000000.00}}",
+            more="metrics: {trained: {distinct: person, of: training.passed, window: lifetime}}"),
+    Variant("a cliff in a far corner", "no_cliff", _rule(
+        _bands("whole_slab", *_FALLING),
+        more='when: event.country == "fi" && event.field == "bank" && event.deal == "upsell"',
+    ), events="""
+        deal.won:
+          amount: {type: money, unit: EUR, max: 1000000.00}
+          country: {one_of: [se, no, dk, fi]}
+          field: {one_of: [public, retail, health, energy, bank]}
+          deal: {one_of: [new, renewal, upsell]}
+        """),
+    Variant("more seats, less bonus", "no_cliff",
+            _rule("{partner: {points: 100}}", of="", more="when: event.seats < 50", name="small")
+            + _rule("{partner: {points: 80}}", of="", more="when: event.seats >= 50", name="large"),
+            events="deal.won: {seats: {type: int, max: 500}}"),
     Variant("slabs that rise", "",
             _rule(_bands("whole_slab", ("0 EUR", "1 per 100 EUR"), ("10000 EUR", "2 per 100 EUR"))),
             more='fairness: {no_merge_gain: {except: "large deals are wanted"}}'),
@@ -136,6 +158,21 @@ SPLITS = [
     Variant("seats with a minimum", "no_split_gain",
             _rule("{partner: {points: {rate: 3 per 1, at_least: 40}}}", of="event.seats"),
             events="deal.won: {seats: {type: int, min: 1, max: 500}}"),
+    Variant("a bonus, whatever the amount", "no_split_gain", _rule("{partner: {points: 250}}", of="")),
+    Variant("a bonus from ten seats", "no_split_gain",
+            _rule("{partner: {points: 100}}", of="", more="when: event.seats >= 10"),
+            events="deal.won: {seats: {type: int, min: 1, max: 500}}"),
+    Variant("a minimum in a far corner, at the highest tier", "no_split_gain",
+            _rule(_RATE) + _rule("{partner: {points: {rate: 2 per 1, at_least: 25}}}", of="event.seats", name="seats",
+                                 more='when: event.renewal && event.product == "e" && tier.name == "gold"'),
+            events="""
+        deal.won:
+          amount: {type: money, unit: EUR, max: 1000000.00}
+          seats: {type: int, max: 500}
+          country: {one_of: [se, no, dk, fi]}
+          product: {one_of: [a, b, c, d, e]}
+          renewal: bool
+        """, more=_TIERS),
     Variant("a fund for each deal", "no_split_gain",
             _rule("{partner: {mdf: 1 %}}") + _rule("{partner: {mdf: 20.00}}", of="", name="bonus")),
     Variant("a maximum", "no_split_gain", _rule("{partner: {points: {rate: 1 per 100 EUR, at_most: 90}}}")),
@@ -149,6 +186,8 @@ SPLITS = [
     Variant("small deals do not count", "no_merge_gain", _rule(_RATE, more='when: event.amount >= money("1000 EUR")')),
     Variant("slices that rise", "no_merge_gain",
             _rule(_bands("marginal", ("0 EUR", "1 per 100 EUR"), ("10000 EUR", "3 per 100 EUR")))),
+    Variant("an attendance is no sale", "", _rule("{person: {points: 25}}", of="", on="training.attended"),
+            events="training.attended: {fee: {type: money, unit: EUR, max: 5000.00}}"),
     Variant("the rate alone", "", _rule(_RATE)),
     Variant("the rate, rounded up and by tier", "",
             _rule(_RATE, more="multiply: {points: tier.multiplier}\nround: up"), more=_TIERS),
@@ -184,6 +223,33 @@ PUMPS = [
     Variant("a badge's gift stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
             'metrics: {deals: {count: deal.won, window: lifetime}}\n'
             'badges: [{badge: first, needs: deals >= 1, give: {points: 100}}]'),
+    Variant("names without a dot", "no_refund_gain",
+            _rule("{partner: {points: 25}}", of="", on="deal_registered"),
+            "deal_registered: {customer: text}\ndeal_cancelled: {customer: text}"),
+    Variant("a registration has another first name", "no_refund_gain", _BONUS,
+            _REGISTERED + "registration.cancelled: {customer: text}"),
+    Variant("the cancellation has a long name", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.registration_cancelled: {follows: deal.registered}"),
+    Variant("a badge for two registrations stays", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.cancelled: {refunds: deal.registered}",
+            'metrics: {registered: {count: deal.registered, window: lifetime}}\n'
+            'badges: [{badge: hunter, needs: registered >= 2, give: {points: 200}}]'),
+    Variant("a rhythm of registrations", "no_refund_gain",
+            _rule("{partner: {points: 100}}", of="", on="deal.registered",
+                  more="streak: {every: month, length: 2, repeat: true}"),
+            _REGISTERED + "deal.withdrawn: {customer: text}"),
+    Variant("the bonus for a payment that was given back", "no_refund_gain",
+            _rule(_RATE) + _rule("{partner: {points: 100}}", of="", on="deal.paid", name="bonus"),
+            _DEAL + _REFUNDED + "\ndeal.paid: {follows: deal.won}"),
+    Variant("what has matured by another event is kept", "no_refund_gain",
+            _rule("{partner: {points: 10}}", of="", on="deal.registered",
+                  more="pending: {points: {until: deal.approved}}"),
+            _REGISTERED + "deal.approved: {follows: deal.registered}\ndeal.cancelled: {refunds: deal.registered}",
+            "refunds: {deal.cancelled: {points: pending_only}}"),
+    Variant("a registration pays when it is approved", "",
+            _rule("{partner: {points: 10}}", of="", on="deal.registered",
+                  more="pending: {points: {until: deal.approved}}"),
+            _REGISTERED + "deal.approved: {follows: deal.registered}\ndeal.cancelled: {follows: deal.registered}"),
     Variant("everything is taken back", "", _rule(_RATE, more="pending: {points: 30 days}"), _DEAL + _REFUNDED),
     Variant("the registration is taken back", "", _BONUS, _REGISTERED + "deal.cancelled: {refunds: deal.registered}"),
     Variant("a certificate that ran out is worth what it was", "",

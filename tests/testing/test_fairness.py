@@ -55,6 +55,26 @@ def test_a_sound_variant_is_left_alone(variant: Variant) -> None:
     assert not broken, "\n".join(broken)
 
 
+def test_amounts_are_told_in_the_digits_of_their_unit() -> None:
+    """A story writes yen without decimals, and names a badge with its place."""
+    text = next(variant.text for variant in VARIANTS if variant.name == "a badge's gift stays")
+    yen = text.replace("unit: EUR, max: 1000000.00", "unit: JPY, max: 1000000").replace(
+        "1 per 100 EUR", "1 per 100 JPY"
+    )
+    (result,) = search.check_fairness(loads(yen), laws=(_LAWS["no_refund_gain"],), budget_seconds=60)
+    assert result.verdict is Verdict.VIOLATED
+    assert ".00 JPY" not in result.story
+    assert " JPY" in result.story
+    assert "badge first at " in result.story
+
+
+def test_time_that_ends_in_drawn_histories_leaves_what_was_found() -> None:
+    """A law whose directed search was finished holds, and one whose was not says so."""
+    programme = load(_PROGRAMMES / "split_sound.yaml")
+    results = check_fairness(programme, budget_seconds=0.0)
+    assert {result.verdict for result in results if result.name == "no_cliff"} == {Verdict.UNFINISHED}
+
+
 def test_the_search_gives_the_same_twice() -> None:
     """The search is counted in histories and drawn from a seed, so that it does not depend on luck or speed."""
     programme = load(_PROGRAMMES / "split.yaml")
