@@ -17,20 +17,36 @@ import hashlib
 from typing import Final
 
 from loyalty.core.events import canonical_json
+from loyalty.errors import LedgerError
 from loyalty.ledger.entries import Entry
 
 #: The version of the encoding that new entries are hashed with.
 HASH_VERSION: Final = 1
 
-
-def content_hash(entry: Entry) -> bytes:
-    """Give the SHA-256 of the entry's encoding, postings and explanation included."""
-    return hashlib.sha256(encode(entry)).digest()
+#: Those that stored digests may have.
+HASH_VERSIONS: Final = frozenset({1})
 
 
-def encode(entry: Entry) -> bytes:
-    """Write the entry as bytes: the version, then every field with its length before it, then every posting."""
-    parts = [bytes((HASH_VERSION,))]
+def content_hash(entry: Entry, version: int = HASH_VERSION) -> bytes:
+    """
+    Give the SHA-256 of the entry's encoding, postings and explanation included.
+
+    Raises:
+        LedgerError: no encoding has this version.
+    """
+    return hashlib.sha256(encode(entry, version)).digest()
+
+
+def encode(entry: Entry, version: int = HASH_VERSION) -> bytes:
+    """
+    Write the entry as bytes: the version, then every field with its length before it, then every posting.
+
+    Raises:
+        LedgerError: no encoding has this version.
+    """
+    if version not in HASH_VERSIONS:
+        raise LedgerError(f"entry {entry.key} is hashed by encoding {version}; known is {sorted(HASH_VERSIONS)}")
+    parts = [bytes((version,))]
     fields: list[str | int | None] = [
         entry.key,
         entry.kind.value,

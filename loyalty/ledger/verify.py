@@ -2,7 +2,8 @@
 Audit a book: recompute what it claims from the entries that are stored.
 
 An entry that does not balance cannot be built, and a store refuses what breaks a bound; this looks again at what was
-read back, so that a change made behind the library's back is found.
+read back. In a database, where rows can be changed behind the library's back, entries and events are compared with
+the digests that were stored with them, and what is kept twice with itself. :func:`verify` says what is not looked at.
 
 >>> from loyalty.ledger.memory import MemoryStore
 >>> with MemoryStore().transaction() as book:
@@ -17,8 +18,9 @@ from collections.abc import Iterator, Sequence
 
 from loyalty.core.calendar import format_day
 from loyalty.errors import LedgerError
-from loyalty.ledger.entries import HOLDER_ACCOUNTS, LOT_ACCOUNTS, Account
-from loyalty.ledger.store import Lot, Transaction
+from loyalty.ledger.entries import HOLDER_ACCOUNTS, LOT_ACCOUNTS, Account, Entry
+from loyalty.ledger.hashing import HASH_VERSIONS, content_hash
+from loyalty.ledger.store import AuditsItself, KeepsDigests, Lot, Transaction
 
 #: The sums of all postings, by account and asset.
 _Sums = dict[tuple[Account, str], int]
@@ -28,9 +30,18 @@ def verify(transaction: Transaction) -> list[str]:
     """
     Look for what is wrong with a book.
 
-    Every entry balances and its key is unique; present balances are the sums of postings; the lots of a wallet sum to
-    its balance, day by day, and none has less than nothing or more than it began with; every floor holds; and the
-    trial balance is 0 in every asset.
+    In every store: each entry balances and its key is unique; present balances are the sums of postings; the lots of
+    a wallet sum to its balance, day by day; what is left of each lot is what debits did not take of it; every floor
+    holds; and the trial balance is 0 in every asset.
+
+    In a database besides: each entry, with its postings and its explanation, has the digest that is stored with it,
+    and so has the body of each event; lots and allocations sum to their postings; and the balances that postings
+    carry run.
+
+    Not looked at: decisions, who received which event with what, when an event was accepted and in which place, the
+    clock, when a lot was earned, and which lot of a day a debit took. A digest stands beside what it is of, and no
+    chain ties one to the next yet: whoever changes a row together with everything that follows from it, its digest
+    included, or takes it out together with that, is not found. Nor is anything settled again.
 
     Returns:
         One sentence for each finding; none is good.
@@ -40,7 +51,8 @@ def verify(transaction: Transaction) -> list[str]:
     days: dict[tuple[Account, str], dict[int, int]] = {}
     keys: set[str] = set()
     try:
-        for entry in transaction.entries():
+        for entry, forgery in _read(transaction):
+            findings += forgery
             totals: dict[str, int] = defaultdict(int)
             for posting in entry.postings:
                 totals[posting.asset] += posting.amount
@@ -65,7 +77,24 @@ def verify(transaction: Transaction) -> list[str]:
             if account.name in LOT_ACCOUNTS:
                 lots = transaction.lots(account, asset)
                 findings += _check_lots(account, asset, lots, days.get((account, asset), {}))
+    if isinstance(transaction, AuditsItself):
+        findings += transaction.audit()
     return findings
+
+
+def _read(transaction: Transaction) -> Iterator[tuple[Entry, list[str]]]:
+    """Give each entry, with what is wrong with its digest where the store keeps one."""
+    if not isinstance(transaction, KeepsDigests):
+        for entry in transaction.entries():
+            yield entry, []
+        return
+    for entry, version, digest in transaction.digested_entries():
+        if version not in HASH_VERSIONS:
+            yield entry, [f"entry {entry.key} has a digest of encoding {version}, which is not known"]
+        elif content_hash(entry, version) != digest:
+            yield entry, [f"entry {entry.key} is not what was posted: its digest is another one's"]
+        else:
+            yield entry, []
 
 
 def _check_balances(transaction: Transaction, sums: _Sums) -> Iterator[str]:

@@ -25,7 +25,7 @@ class Facts:
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
         row = self.runner.first(_find_event, book=self.names.book_id, identity=identity)
-        return _to_recorded(row) if row is not None else None
+        return to_recorded(row) if row is not None else None
 
     def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
         """
@@ -82,12 +82,12 @@ class Facts:
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
         rows = self.runner.rows(_events_about, book=self.names.book_id, origin=identity)
-        return tuple(_to_recorded(row) for row in rows)
+        return tuple(to_recorded(row) for row in rows)
 
     def received(self, holder: Holder) -> Sequence[Received]:
         """Give the holder's events, in order of acceptance."""
         rows = self.runner.rows(_received, holder=self.names.find_holder(self.runner, holder))
-        return tuple(Received(_to_recorded(row), json.loads(row.inputs)) for row in rows)
+        return tuple(Received(to_recorded(row), json.loads(row.inputs)) for row in rows)
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is, in order of layer and id."""
@@ -153,7 +153,8 @@ class Facts:
         self.runner.write(_raise_version, [{"holder": self.names.holders[holder], "step": step}])
 
 
-def _to_recorded(row: Record) -> RecordedEvent:
+def to_recorded(row: Record) -> RecordedEvent:
+    """Build the event of a row."""
     # Identity and origin are "source/id", and the source is known.
     behind = len(row.source) + 1
     event = Event(

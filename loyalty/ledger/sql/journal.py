@@ -10,10 +10,11 @@ from sqlalchemy import Select, bindparam, func, literal_column, select
 
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.holders import Holder
+from loyalty.errors import LedgerError
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.statements import Compiler, Record, Runner
+from loyalty.ledger.sql.statements import Compiler, Record, Runner, Writer
 from loyalty.ledger.store import Lot
 
 #: How many entries are read at a time.
@@ -38,16 +39,15 @@ class Journal:
                 if cause is None or entry.cause == cause:
                     yield entry
             return
-        values = {"book": self.names.book_id, "size": _PAGE, "after": 0}
-        while True:
-            if cause is None:
-                rows = self.runner.rows(_entries, **values)
-            else:
-                rows = self.runner.rows(_entries_of_cause, cause=cause, **values)
-            if not rows:
-                return
+        pages = self._pages(_entries) if cause is None else self._pages(_entries_of_cause, cause=cause)
+        for rows in pages:
             yield from self._read(rows)
-            values["after"] = rows[-1].id
+
+    def digested_entries(self) -> Iterator[tuple[Entry, int, bytes]]:
+        """Give all entries in order of posting, each with the version of its encoding and its stored digest."""
+        for rows in self._pages(_entries):
+            for row, entry in zip(rows, self._read(rows), strict=True):
+                yield entry, row.hash_version, row.content_hash
 
     def last_effective_at(self, holder: Holder) -> int | None:
         """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
@@ -102,6 +102,12 @@ class Journal:
             "asset": self.names.find_asset(self.runner, asset),
         }
 
+    def _pages(self, writer: Writer, **values: Any) -> Iterator[Sequence[Record]]:
+        after = 0
+        while rows := self.runner.rows(writer, book=self.names.book_id, size=_PAGE, after=after, **values):
+            yield rows
+            after = rows[-1].id
+
     def _entries_of_holder(self, holder: Holder) -> Iterator[Entry]:
         holder_id = self.names.find_holder(self.runner, holder)
         ids = [row.entry_id for row in self.runner.rows(_entry_ids_of_holder, holder=holder_id)]
@@ -110,22 +116,26 @@ class Journal:
             yield from self._read(self.runner.rows(_entries_listed, ids=page))
 
     def _read(self, rows: Sequence[Record]) -> Iterator[Entry]:
-        legs: dict[int, list[Posting]] = {row.id: [] for row in rows}
+        legs: dict[int, list[Record]] = {row.id: [] for row in rows}
+        for leg in self.runner.rows(_postings, ids=self.runner.compiler.listed(legs)):
+            legs[leg[0]].append(leg)
         account_of = self.names.account_of
-        for entry_id, path, *rest in self.runner.rows(_postings, ids=self.runner.compiler.listed(legs)):
-            legs[entry_id].append(Posting(account_of(path), *rest))
         for row in rows:
-            yield Entry(
-                key=row.key,
-                kind=EntryKind(row.kind),
-                cause=row.cause,
-                effective_at=row.effective_at,
-                recorded_at=row.recorded_at,
-                revision=row.revision,
-                postings=tuple(legs[row.id]),
-                corrects=row.corrects,
-                explanation=json.loads(row.explanation),
-            )
+            try:
+                entry = Entry(
+                    key=row.key,
+                    kind=EntryKind(row.kind),
+                    cause=row.cause,
+                    effective_at=row.effective_at,
+                    recorded_at=row.recorded_at,
+                    revision=row.revision,
+                    postings=tuple([Posting(account_of(path), *rest) for _, path, *rest in legs[row.id]]),
+                    corrects=row.corrects,
+                    explanation=dict(json.loads(row.explanation)),
+                )
+            except (LedgerError, ValueError, TypeError) as error:
+                raise LedgerError(f"entry {row.key} is stored as what no entry can be: {error}") from error
+            yield entry
 
 
 def _to_open_lot(row: Record, account: Account, asset: str) -> OpenLot:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
+from loyalty.ledger.sql.audit import Audit
 from loyalty.ledger.sql.connections import begin_own, join_host
 from loyalty.ledger.sql.facts import Facts
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
@@ -117,7 +118,7 @@ class SqlStore:
         return SqlTransaction(runner, names)
 
 
-class SqlTransaction(Facts, Journal):
+class SqlTransaction(Facts, Journal, Audit):
     """Reads and writes of a :class:`SqlStore`, on one connection inside one transaction."""
 
     def __init__(self, runner: Runner, names: Names) -> None:
