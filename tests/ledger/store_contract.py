@@ -6,12 +6,13 @@ The derived class has a fixture ``store`` that gives an empty store with the boo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from loyalty.core.holders import Holder
-from loyalty.errors import LedgerError
+from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.entries import Account, Entry, EntryKind
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.ledger.verify import verify
@@ -481,5 +482,75 @@ class TransactionContract:
             assert book.balance(REDEEMED, "points") == 6
 
 
-class StoreContract(PostingContract, LotContract, HistoryContract, TransactionContract):
+class ReadingContract:
+    """Transactions that only read."""
+
+    def test_a_reader_sees_what_a_writer_left(self, store: Store) -> None:
+        """Reading gives the same picture with and without the right to write, and an audit needs none."""
+        with store.transaction() as book:
+            TransactionContract._start(book)
+            TransactionContract._do_everything(book)
+            before = _picture(book)
+        with store.transaction(read_only=True) as book:
+            assert _picture(book) == before
+            assert verify(book) == []
+
+    def test_an_empty_book_reads_as_empty(self, store: Store) -> None:
+        """A book that nobody wrote to has nothing of anything, and reading does not start it."""
+        with store.transaction(read_only=True) as book:
+            found = (list(book.entries()), list(book.holders()), list(book.lots(AVAILABLE, "points")))
+            assert found == ([], [], [])
+            assert (book.balance(ISSUED, "points"), book.balances(ACME), book.trial_balance()) == (0, {}, {})
+            assert (book.find_entry("a"), book.find_event("crm/D-1"), book.find_grant("g")) == (None, None, None)
+            assert (book.clock_day(), book.holder_version(ACME), book.last_effective_at(ACME)) == (None, 0, None)
+            assert (list(book.received(ACME)), list(book.grants(ACME)), verify(book)) == ([], [], [])
+
+    def test_whoever_only_reads_cannot_write(self, store: Store) -> None:
+        """Each write is refused, also one that would have changed nothing, and the reader goes on."""
+        with store.transaction() as book:
+            TransactionContract._start(book)
+            before = _picture(book)
+        writes: list[Callable[[Transaction], object]] = [
+            lambda book: book.add_event(deal("D-1"), recorded_at=1),
+            lambda book: book.add_event(deal("D-2"), recorded_at=1),
+            lambda book: book.deliver("crm/D-1", ACME, {"tier": 1}),
+            lambda book: book.deliver("crm/D-1", ZOE, {}),
+            lambda book: book.add_grant(_grant("g")),
+            lambda book: book.add_grant(_grant("h")),
+            lambda book: book.post([]),
+            lambda book: book.post([earn("b", 5)]),
+            lambda book: book.set_clock_day(9),
+        ]
+        with store.transaction(read_only=True) as book:
+            for write in writes:
+                with pytest.raises(StoreError, match="only reads"):
+                    write(book)
+            assert _picture(book) == before
+        with store.transaction() as book:
+            assert _picture(book) == before
+            book.set_clock_day(9)
+
+    def test_nothing_inside_a_reader_writes(self, store: Store) -> None:
+        """A transaction inside one that only reads only reads too, and what comes after them writes again."""
+        with store.transaction(read_only=True), store.transaction() as inner:
+            with pytest.raises(StoreError, match="only reads"):
+                inner.set_clock_day(9)
+            assert inner.clock_day() is None
+        with store.transaction() as book:
+            book.set_clock_day(10)
+
+    def test_a_reader_inside_a_writer_sees_its_work(self, store: Store) -> None:
+        """What is not committed yet is there for a reader that joins, and the writer goes on after it."""
+        with store.transaction() as outer:
+            outer.set_clock_day(9)
+            with store.transaction(read_only=True) as inner:
+                assert inner.clock_day() == 9
+                with pytest.raises(StoreError, match="only reads"):
+                    inner.set_clock_day(10)
+            outer.set_clock_day(11)
+        with store.transaction(read_only=True) as book:
+            assert book.clock_day() == 11
+
+
+class StoreContract(PostingContract, LotContract, HistoryContract, TransactionContract, ReadingContract):
     """Everything that a store must do."""

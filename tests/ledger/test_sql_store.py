@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from loyalty.errors import LedgerError, StoreError
-from loyalty.ledger.sql import Schema, SqlStore, create_tables, facts, journal, names, posting, sqlite_engine
+from loyalty.ledger.sql import (
+    Schema,
+    SqlStore,
+    connections,
+    create_tables,
+    facts,
+    journal,
+    names,
+    posting,
+    sqlite_engine,
+)
 from loyalty.ledger.sql.statements import Compiler
+from loyalty.ledger.verify import verify
 
 from .journals import ACME, AVAILABLE, deal, earn, redeem
 from .store_contract import StoreContract
@@ -170,6 +181,209 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'empty.db'}")
     with pytest.raises(StoreError, match="create_tables"), SqlStore(engine).transaction():
         pass
+
+
+def _host(path: Path, *, begins: bool = False) -> Engine:
+    """A host's engine that waits for nobody; with *begins* its transactions start deferred, by an event."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0})
+    if begins:
+        event.listen(engine, "connect", lambda driver, _record: setattr(driver, "isolation_level", None))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+@pytest.fixture
+def other_writer(engine: Engine) -> Iterator[Connection]:
+    """A connection that holds the writer's lock on the file."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
+@pytest.mark.usefixtures("other_writer")
+@pytest.mark.parametrize("kind", ["engine", "connection", "session"])
+def test_another_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Who cannot get the lock hears of the other writer, not of tables, with the driver's error behind it."""
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_MS", 0)
+    host = _host(tmp_path / "book.db")
+    bind = host if kind == "engine" else host.connect() if kind == "connection" else Session(host)
+    store = SqlStore(bind, book="new")
+    with pytest.raises(StoreError, match=r"another writer holds the database .*retry") as caught, store.transaction():
+        pass
+    assert isinstance(caught.value.__cause__, DBAPIError)
+    if not isinstance(bind, Engine):
+        bind.close()
+    host.dispose()
+
+
+@pytest.mark.usefixtures("other_writer")
+def test_another_writer_is_told_of_in_a_transaction_that_the_host_began(tmp_path: Path) -> None:
+    """A host that began without the lock hears of it when the book is started, which is the first write."""
+    host = _host(tmp_path / "book.db", begins=True)
+    with host.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM loyalty_entry"))
+        store = SqlStore(connection, book="new")
+        with pytest.raises(StoreError, match="another writer holds the database"), store.transaction():
+            pass
+    host.dispose()
+
+
+def test_turning_from_an_old_snapshot_to_writing_is_told(tmp_path: Path) -> None:
+    """A host that read before another one wrote is told to try again, whichever statement writes first."""
+    own = sqlite_engine(tmp_path / "own.db")
+    create_tables(own)
+    with SqlStore(own).transaction() as book:
+        book.set_clock_day(1)
+    host = _host(tmp_path / "own.db", begins=True)
+    with host.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM loyalty_event")) == 0
+        with SqlStore(own).transaction() as book:
+            book.set_clock_day(2)
+        store = SqlStore(connection)
+        with pytest.raises(StoreError, match="another writer holds the database"), store.transaction() as book:
+            book.add_event(deal("D-1"), recorded_at=1)
+    own.dispose()
+    host.dispose()
+
+
+def test_a_failure_of_reading_is_told(engine: Engine) -> None:
+    """A table that went missing is named; anything else comes in the driver's words."""
+    with SqlStore(engine).transaction() as book:
+        book.set_clock_day(1)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE loyalty_lot_allocation")
+        connection.exec_driver_sql("ALTER TABLE loyalty_grant DROP COLUMN note")
+    with SqlStore(engine).transaction(read_only=True) as book:
+        with pytest.raises(StoreError, match=r"loyalty_\* cannot be used \(no such table.*create_tables"):
+            book.allocations(AVAILABLE, "points")
+        with pytest.raises(StoreError, match="refused or failed \\(no such column") as caught:
+            book.find_grant("g")
+        assert isinstance(caught.value.__cause__, DBAPIError)
+
+
+def test_a_database_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    """No connection is a StoreError too."""
+    store = SqlStore(create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'book.db'}"))
+    with pytest.raises(StoreError, match="unable to open database file"), store.transaction():
+        pass
+
+
+def test_a_commit_that_fails_is_told(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader in the way of a commit is told as the lock that it is, and nothing is kept."""
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_MS", 0)
+    host = _host(tmp_path / "book.db")
+
+    def write_beside_a_reader() -> None:
+        with engine.connect() as reader, SqlStore(host).transaction() as book:
+            book.set_clock_day(1)
+            reader.exec_driver_sql("BEGIN")
+            reader.exec_driver_sql("SELECT count(*) FROM loyalty_book").all()
+
+    with pytest.raises(StoreError, match="another writer holds the database"):
+        write_beside_a_reader()
+    with SqlStore(engine).transaction(read_only=True) as book:
+        assert book.clock_day() is None
+    host.dispose()
+
+
+def test_the_hosts_own_errors_stay_its_own(engine: Engine) -> None:
+    """What the host's statements raise inside a transaction comes out as it is."""
+    with engine.connect() as connection:
+        for store in (SqlStore(engine), SqlStore(connection)):
+            with pytest.raises(DBAPIError, match="no such table: elsewhere"), store.transaction() as book:
+                book.runner.connection.exec_driver_sql("SELECT * FROM elsewhere")
+            connection.rollback()
+
+
+def _books(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [name for (name,) in connection.exec_driver_sql("SELECT name FROM loyalty_book").all()]
+
+
+def test_reading_starts_no_book(engine: Engine) -> None:
+    """A name that was mistyped reads as empty and leaves no row, and can be started later by the same store."""
+    store = SqlStore(engine, book="typo")
+    with store.transaction(read_only=True) as book:
+        assert list(book.entries()) == []
+    with Session(engine) as session, SqlStore(session, book="typo").transaction(read_only=True) as joined:
+        assert joined.trial_balance() == {}
+    assert _books(engine) == []
+    with store.transaction() as book:
+        book.post([earn("a", 5)])
+    with store.transaction(read_only=True) as book:
+        assert book.balance(AVAILABLE, "points") == 5
+    assert _books(engine) == ["typo"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_file_that_can_only_be_read_is_read(tmp_path: Path, own: bool) -> None:
+    """Reading needs no right to write, with either journal; writing says what the database says."""
+    path = tmp_path / "kept.db"
+    first = sqlite_engine(path) if own else create_engine(f"sqlite:///{path}")
+    create_tables(first)
+    with SqlStore(first).transaction() as book:
+        book.post([earn("a", 5)])
+    first.dispose()
+    kept = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with SqlStore(kept).transaction(read_only=True) as book:
+        assert (book.balance(AVAILABLE, "points"), verify(book)) == (5, [])
+    with Session(kept) as session, SqlStore(session).transaction(read_only=True) as book:
+        assert book.balance(AVAILABLE, "points") == 5
+    with pytest.raises(StoreError, match="readonly"), SqlStore(kept).transaction() as book:
+        book.set_clock_day(1)
+    kept.dispose()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_reader_stands_beside_a_writer(tmp_path: Path, own: bool) -> None:
+    """While another one writes, the last committed book is read at once, on an engine and in a host's session."""
+    path = tmp_path / "shared.db"
+    first = sqlite_engine(path) if own else create_engine(f"sqlite:///{path}")
+    create_tables(first)
+    with SqlStore(first).transaction() as book:
+        book.post([earn("a", 5)])
+    second = _host(path)
+    with SqlStore(first).transaction() as writer:
+        writer.post([earn("b", 5)])
+        with SqlStore(second).transaction(read_only=True) as book:
+            assert book.balance(AVAILABLE, "points") == 5
+        with Session(second) as session, SqlStore(session).transaction(read_only=True) as book:
+            assert book.balance(AVAILABLE, "points") == 5
+    with SqlStore(second).transaction(read_only=True) as book:
+        assert book.balance(AVAILABLE, "points") == 10
+    first.dispose()
+    second.dispose()
+
+
+def test_a_host_that_read_can_write_afterwards(tmp_path: Path) -> None:
+    """The snapshot of a reader ends with it, so that a write of another one does not stand in the host's way."""
+    own = sqlite_engine(tmp_path / "own.db")
+    create_tables(own)
+    with Session(own) as session:
+        with SqlStore(session).transaction(read_only=True) as book:
+            assert book.clock_day() is None
+        with SqlStore(own).transaction() as book:
+            book.set_clock_day(1)
+        with SqlStore(session).transaction() as book:
+            assert book.clock_day() == 1
+            book.set_clock_day(2)
+        session.rollback()
+    with SqlStore(own).transaction(read_only=True) as book:
+        assert book.clock_day() == 1
+    own.dispose()
+
+
+def test_what_the_host_writes_beside_a_reader_stays_its_own(engine: Engine) -> None:
+    """A row that the host wrote on its connection inside our reading is neither committed nor lost."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE orders (id INTEGER)")
+    for end, expected in (("rollback", 0), ("commit", 1)):
+        with engine.connect() as host:
+            with SqlStore(host).transaction(read_only=True):
+                host.exec_driver_sql("INSERT INTO orders VALUES (1)")
+            getattr(host, end)()
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM orders").scalar() == expected
 
 
 def test_a_prefix_that_is_no_name_is_refused() -> None:
