@@ -14,14 +14,17 @@ from loyalty.settlement.writer import Writer
 
 
 def award_name(layout: Layout, rule: Rule, currency: str) -> str:
+    """Give the local variable that holds the rule's capped award of a currency."""
     return f"a{layout.code(rule)}_{layout.currency[currency]}"
 
 
 def award_names(layout: Layout, rule: Rule) -> list[str]:
+    """Give the local variables of all awards of the rule in this layer."""
     return [award_name(layout, rule, currency) for currency in rule.give[layout.layer]]
 
 
 def write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts, *, measured: bool) -> None:
+    """Write the rule's awards, each lowered to the headroom of its caps, into their local variables."""
     code = layout.code(rule)
     if not measured:
         write_measure(w, layout, rule, texts)
@@ -55,6 +58,7 @@ def _write_new_period(w: Writer, layout: Layout, cap: Cap, key: Key) -> None:
 
 
 def write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
+    """Write the payment of the rule's awards, and the marks of ``once_per`` and cooldown where anything was paid."""
     code = layout.code(rule)
     names = award_names(layout, rule)
     for currency, name in zip(rule.give[layout.layer], names, strict=True):

@@ -92,6 +92,7 @@ def write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
 
 
 def write_override_end(w: Writer, layout: Layout) -> None:
+    """Write how a manual tier ends at the boundary of ``day``."""
     with w.block("if s.manual_end <= day"):
         w.line("s.manual = -1")
         w.line("s.manual_end = NEVER")
@@ -99,6 +100,7 @@ def write_override_end(w: Writer, layout: Layout) -> None:
 
 
 def write_review(w: Writer, layout: Layout) -> None:
+    """Write how a grace ends, and then how standing is reviewed, at the boundary of ``day``."""
     review = layout.programme.ladder.review
     if review is None or len(layout.programme.ladder.tiers) < 2:
         return
@@ -125,6 +127,7 @@ def write_review(w: Writer, layout: Layout) -> None:
 
 
 def next_review_source(layout: Layout, review: Review, day: str) -> str:
+    """Give the source of the day of the first review after *day*."""
     if review.every is None:
         return f"add_months(m, s.anchor, 12 * (anniversary(m, s.anchor, {day}) + 1))"
     return period_start_source(layout, review.every, f"{period_source(layout, review.every, day)} + 1")

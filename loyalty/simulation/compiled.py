@@ -1,8 +1,8 @@
 """
 The very step of the core, compiled by numba over structured arrays.
 
-Nothing is written twice: the generated source and the runtime are compiled as they are, and only the two primitives
-that grow tables differ. Arrays have a fixed capacity here, and a step that would pass it raises instead of writing
+Nothing is written twice: the generated source and the runtime are compiled as they are, and only the primitives that
+touch tables differ. Arrays have a fixed capacity here, and a step that would pass it raises instead of writing
 past the end. (The batch kernel over packed holders builds on this.)
 """
 
