@@ -36,7 +36,8 @@ from loyalty.settlement.runtime import (
 #: key and level; an attended event's format; a redemption's amount.
 Item = tuple[int, int, int, int, int, int, int]
 
-DEAL, CERTIFIED, ATTENDED, REDEEMING = 0, 1, 2, -1
+#: The step numbers kinds in the order of their names.
+CERTIFIED, DEAL, ATTENDED, REDEEMING = 0, 1, 2, -1
 CLOUD, EXPERT, ON_SITE = 1, 1, 1
 STARTS = parse_day("2025-01-01")
 PENDING_DAYS = 30

@@ -106,6 +106,7 @@ FAULTS = [
     ("at: exact", "at: »end_of_moth", "unknown-word"),
     ("rate: 0.92 EUR", "rate: »0.92 USD", "bad-rate"),
     ("rate: 0.92 EUR", "rate: »0 EUR", "bad-rate"),
+    ("rate: 0.92 EUR", "rate: »0.92 CHF", "bad-rate"),
     ("rate: 0.92 EUR}", "rate: 0.92 EUR}, {from: »2026-01-01, rate: 0.9 EUR}", "duplicate-name"),
     ("USD: [{", "»usd: [{", "bad-value"),
     # Events.

@@ -19,8 +19,26 @@ def lint(
     if all_rules_known(draft, drafts):
         _campaign_caps(draft, drafts, campaigns)
     _expiry_before_maturity(draft, drafts)
+    _unused_rates(draft)
     _never_true(draft, rules)
     return {name: _with_currency(group, draft, drafts) for name, group in groups.items()}
+
+
+def _unused_rates(draft: Draft) -> None:
+    """Note exchange rates into a unit that no field takes; while a field is unread, it might be that one."""
+    if any(draft.unread_fields.values()) or not draft.names_read("events"):
+        return
+    units = {spec.unit for kind in draft.kinds.values() for spec in kind.fields.values() if spec.unit}
+    for key, sections in draft.root.get("exchange") or ():
+        for section in sections or ():
+            rate = section.value("rate")
+            if rate is not None and rate[1] not in {*units, key.text}:
+                draft.notes.add(
+                    "bad-rate",
+                    section.at("rate"),
+                    f"no field of an event is in {rate[1]}, so that nothing could be converted into it",
+                    f"write the rate in {' or '.join(sorted(units))}" if units else "remove the rate",
+                )
 
 
 def all_rules_known(draft: Draft, drafts: list[RuleDraft]) -> bool:
