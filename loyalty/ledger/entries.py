@@ -95,9 +95,7 @@ class Posting:
                 f"a posting to {self.account.path} of {self.amount!r} {self.asset}: "
                 f"write a whole number of minor units, not 0, at most {MAX_AMOUNT} either way"
             )
-        if (self.lot_day is not None) != (
-            self.account.owner is not None and self.account.name in LOT_ACCOUNTS
-        ):
+        if (self.lot_day is not None) != (self.account.owner is not None and self.account.name in LOT_ACCOUNTS):
             raise LedgerError(
                 f"a posting to {self.account.path}: lots stand on {', '.join(sorted(LOT_ACCOUNTS))} alone"
             )
