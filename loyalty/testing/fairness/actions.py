@@ -16,7 +16,7 @@ from loyalty.core.holders import Holder
 from loyalty.programme.model import Programme, Role
 from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import losses, rules_that_differ, write_value
-from loyalty.testing.fairness.scenes import later, telling_events
+from loyalty.testing.fairness.scenes import before_large, later, telling_events
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead
 from loyalty.testing.outcomes import Outcome, value_of
 
@@ -81,7 +81,8 @@ def _tier_lost(programme: Programme, without: Outcome, with_it: Outcome) -> str 
 
 
 def leads(bench: Bench) -> Iterator[Lead]:
-    """Put each telling event before and after each other, at the gaps that the programme names."""
+    """Reach a tier before the largest thing; put telling events before and after each other, at telling gaps."""
+    yield from before_large(bench)
     telling = telling_events(bench, limit=8)
     gaps = boundaries.gaps(bench.programme)
     for gap in gaps[:: max(1, len(gaps) // 10)]:

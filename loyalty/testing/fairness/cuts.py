@@ -6,6 +6,9 @@ metrics measure are shared out, and so are money that they look at, the money of
 gain one unit for each rule and part, since each part is rounded: one minor unit by the rate's rounding, carried through
 the multiplier, and one more where the multiplied award is rounded again. Whatever a rule that only pays fixed amounts
 gains is within one unit or no rounding at all. Events that others refund or follow are not cut.
+
+Compared are the awards of the whole history: where a tier or a badge counts deals, and the parts count as deals do, a
+later deal that is paid more because an earlier one was cut is a gain of the cut.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.rules.declaration import Multiplier, Rule
 from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import losses, rules_that_differ, write_value
-from loyalty.testing.fairness.scenes import Scene, later, scenes, telling_events
+from loyalty.testing.fairness.scenes import Scene, before_large, later, scenes, telling_events
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead
 from loyalty.testing.outcomes import Outcome, unit_value, value_of
 
@@ -139,7 +142,7 @@ def _probe_merge(bench: Bench, lead: Lead) -> Iterator[Counterexample]:
 
 
 def leads(bench: Bench, law: str) -> Iterator[Lead]:
-    """Try halves in every scene; then telling sizes and their doubles; then before and after another event."""
+    """Try halves in every scene, telling sizes and their doubles, short of a tier, before and after another event."""
     programme = bench.programme
     found = list(islice(scenes(programme), 60))
     for scene in found:
@@ -149,6 +152,7 @@ def leads(bench: Bench, law: str) -> Iterator[Lead]:
             settings = boundaries.settings(programme, scene.kind)
             if turn < len(settings):
                 yield from _at_telling_sizes(programme, scene, settings[turn])
+    yield from before_large(bench, fewer=1)  # Where parts count for a tier as deals do, one cut reaches it.
     telling_leads = telling_events(bench, limit=10)
     for first in telling_leads:
         for second in telling_leads:

@@ -1,25 +1,33 @@
 """
 No refund gain: a history in which every earning event is taken back in full ends with worth <= 0.
 
-What takes an event back, exactly:
+What takes an event back, by what the programme declares; names come second:
 
-1. An event of a kind that ``refunds`` its kind, for all that is left, at a day within the policy's horizon.
+1. An event of a kind that ``refunds`` its kind, for all that is left, at a day within the policy's horizon. Where there
+   are several such kinds, each is tried.
 2. An event of a kind that ``ends`` its kind, when it can be done again: done, ended, done and ended again must not pay
    twice. What a certification keeps after it ran out (kinds named expired, lapsed, ended, finished, completed) is not
    taken back: it held for its time.
-3. An event of a kind that ``follows`` it, or that speaks of the same thing (``lead.cancelled`` or ``lead_cancelled``
+3. An event of a kind that ``follows`` its kind and that the programme uses for nothing (no rule, metric or pending
+   award reads it, nothing speaks of it), where its kind can be neither refunded nor ended: whatever it is called, the
+   programme only lets it happen after what was paid. Not so where its name says that things went on (qualified,
+   approved, paid, delivered), or that what held ran out.
+4. By name: a kind that ``follows`` it, or that speaks of the same thing (``lead.cancelled`` or ``lead_cancelled``
    beside ``lead.registered``, and ``registration.cancelled`` too), and whose name says that it was undone: cancelled,
-   withdrawn, revoked, and the like. Beside a kind that can be refunded or ended, only what follows it is one.
-4. An event that itself cannot be taken back, but begins a chain whose end can, is taken back with that end: the kind
-   that follows it, or speaks of the same thing where its own name says that it only announces (registered, submitted,
-   opened). A bonus for registering that the cancellation of the deal leaves is a gain.
-5. An event that itself cannot be taken back, but says that one was paid or delivered that can, goes with it: a bonus
+   withdrawn, revoked, and the like; beside what only announces (registered, submitted, opened), also lost, failed,
+   declined or expired. Beside a kind that can be refunded or ended, only what follows it is one.
+5. An event that itself cannot be taken back, but begins a chain whose end can, is taken back with that end: the kind
+   that follows it, or speaks of the same thing where its own name says that it only announces. A bonus for registering
+   that the cancellation of the deal leaves is a gain.
+6. An event that itself cannot be taken back, but says that one was paid or delivered that can, goes with it: a bonus
    for a payment that was given back is a gain.
 
-What waits for a kind of event is no gain where 3 takes it back: until that has come it cannot be used, and afterwards
-it was earned.
+What waits for a kind of event is no gain where 3 or 4 takes it back: until that has come it cannot be used, and
+afterwards it was earned.
 
-Events that nothing takes back are no part of such histories, nor are allotments. Worth counts what was redeemed, so a
+Events that nothing takes back are no part of such histories. Allotments for a tier count where nothing ever looks at
+the tier again: refunds keep it to the end of the period, and no review is declared. Otherwise they are outside the law,
+since a tier that is kept to a declared day is meant to be used until then. Worth counts what was redeemed, so a
 policy that takes back no more than what is in the wallet is tried with a wallet that was emptied in between.
 """
 
@@ -32,10 +40,10 @@ from attrs import evolve, frozen
 
 from loyalty.core.events import VOID, Event, FieldValue
 from loyalty.ledger.store import Grant
-from loyalty.programme.model import EventKind, FieldType, Programme, Role
+from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import rules_that_differ, write_value
-from loyalty.testing.fairness.scenes import PARTNER, Scene, later, number_choices, scenes
+from loyalty.testing.fairness.scenes import PARTNER, Scene, again, number_choices, promotions, scenes
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead
 from loyalty.testing.outcomes import Effect, Outcome, value_of
 
@@ -43,10 +51,20 @@ from loyalty.testing.outcomes import Effect, Outcome, value_of
 UNDONE = (
     "cancel", "withdr", "revok", "revoc", "revers", "refund", "return", "void", "annul", "anul", "rescind", "undo",
     "unregist", "deregist", "reject", "invalid", "retract", "charge", "abort", "abandon", "dropp", "delet", "remov",
-    "terminat", "storn", "widerruf", "resil",
+    "terminat", "storn", "widerruf", "resil", "otmen",
 )  # fmt: skip
+#: The same, where what they are said of had only been announced.
+FELL_THROUGH = ("lost", "lose", "losing", "fail", "declin", "denied", "expir", "laps", "verlor", "abgelehnt")
 RAN_OUT = {"expired", "lapsed", "ended", "finished", "completed", "retired"}
 ANNOUNCES = {"registered", "registration", "submitted", "opened", "created", "announced", "reported", "proposed"}
+#: That things went on: what follows an event and is called so does not undo it.
+ONWARD = boundaries.SALES | {
+    "qualified", "approved", "accepted", "granted", "verified", "validated", "completed", "finished", "done", "met",
+    "started", "scheduled", "contacted", "assigned", "updated", "changed", "extended", "upgraded", "progressed",
+    "converted", "quoted", "offered", "demonstrated", "piloted", "installed", "deployed", "implemented", "launched",
+    "attended", "passed", "reviewed", "rated", "noted", "note", "commented", "published", "acknowledged", "reminded",
+    "sent", "visited", "used", "consumed", "survey", "feedback", "review", "report", "meeting", "call", "demo",
+}  # fmt: skip
 CONFIRMS = {"paid", "payment", "settled", "collected", "invoiced", "delivered", "activated", "confirmed", "received"}
 
 
@@ -64,7 +82,7 @@ def undoings(programme: Programme) -> list[Undoing]:
     kinds = list(programme.events.values())
     ways: list[Undoing] = []
     for kind in (kind for kind in kinds if kind.role in (Role.NONE, Role.FOLLOWS)):
-        own = [Undoing(kind, by) for by in kinds if by is not kind and _takes_back(by, kind)]
+        own = [Undoing(kind, by) for by in kinds if by is not kind and _takes_back(programme, by, kind)]
         declared = any(way.by.role in (Role.REFUNDS, Role.ENDS) for way in own)
         ways += [way for way in own if not declared or way.by.role is not Role.NONE]
     # Whatever begins a chain is added after what it leads to, so that chains of any length are followed.
@@ -82,24 +100,49 @@ def undoings(programme: Programme) -> list[Undoing]:
     return ways
 
 
-def _takes_back(by: EventKind, kind: EventKind) -> bool:
+def _takes_back(programme: Programme, by: EventKind, kind: EventKind) -> bool:
     if by.role is Role.REFUNDS:
         return by.origin_kind == kind.name
     if by.role is Role.ENDS:
         return by.origin_kind == kind.name and by.name.rpartition(".")[2] not in RAN_OUT
-    if not _is_undone(by) or _is_undone(kind):
+    if by.role is Role.FOLLOWS and by.origin_kind == kind.name and _leads_nowhere(programme, by, kind):
+        return True
+    fell_through = _announces(kind) and _says(by, FELL_THROUGH)
+    if not (_is_undone(by) or fell_through) or _is_undone(kind):
         return False
     return by.origin_kind == kind.name if by.role is Role.FOLLOWS else _same_thing(by, kind)
 
 
+def _leads_nowhere(programme: Programme, by: EventKind, kind: EventKind) -> bool:
+    """Say whether the programme uses a kind that follows another for nothing but to say that it was the end of it."""
+    words = set(boundaries.words_of(by.name.rpartition(".")[2])) - set(boundaries.words_of(kind.name))
+    went_on = words & (ONWARD | CONFIRMS | ANNOUNCES) and not _says(by, FELL_THROUGH)
+    if went_on or (words & RAN_OUT and not _announces(kind)):
+        return False
+    used = {rule.on for rule in programme.rules} | {metric.kind for metric in programme.metrics.values()}
+    used |= {pending.until_kind for rule in programme.rules for pending in rule.pending.values()}
+    used |= {other.origin_kind for other in programme.events.values()}
+    takers = {k.origin_kind for k in programme.events.values() if k.role in (Role.REFUNDS, Role.ENDS)}
+    return by.name not in used and kind.name not in takers
+
+
+def _announces(kind: EventKind) -> bool:
+    return not ANNOUNCES.isdisjoint(boundaries.words_of(kind.name))
+
+
+def _says(kind: EventKind, beginnings: tuple[str, ...]) -> bool:
+    return any(word.startswith(beginnings) for word in boundaries.words_of(kind.name))
+
+
 def _is_undone(kind: EventKind) -> bool:
-    return any(word.startswith(UNDONE) for word in boundaries.words_of(kind.name))
+    return _says(kind, UNDONE)
 
 
 def _same_thing(one: EventKind, other: EventKind) -> bool:
     """Say whether two names speak of one thing: a word of both, or one of the same beginning."""
     first, second = (
-        [word for word in boundaries.words_of(kind.name) if not word.startswith(UNDONE)] for kind in (one, other)
+        [word for word in boundaries.words_of(kind.name) if not word.startswith(UNDONE + FELL_THROUGH)]
+        for kind in (one, other)
     )
     return any(a == b or (len(a) >= 6 and a[:6] == b[:6]) for a in first for b in second)
 
@@ -107,8 +150,7 @@ def _same_thing(one: EventKind, other: EventKind) -> bool:
 def _begins(kind: EventKind, end: EventKind) -> bool:
     if end.role is Role.FOLLOWS and end.origin_kind == kind.name:
         return True
-    announces = not ANNOUNCES.isdisjoint(boundaries.words_of(kind.name))
-    return announces and end is not kind and _same_thing(kind, end)
+    return _announces(kind) and end is not kind and _same_thing(kind, end)
 
 
 def _goes_with(kind: EventKind, origin: EventKind) -> bool:
@@ -182,6 +224,7 @@ def probe(bench: Bench, lead: Lead) -> Iterator[Counterexample]:
             continue
         outcome = bench.settle(history)
         yield from _gains(bench, outcome)
+        yield from _allotted_for_good(bench, outcome)
         grants = _emptied(programme, bench.settle(doings, until_day=_day_before_undo(programme, doings, gap)), gap)
         if grants:
             yield from _gains(bench, bench.settle(history, grants))
@@ -214,6 +257,39 @@ def _gains(bench: Bench, outcome: Outcome) -> Iterator[Counterexample]:
             )  # fmt: skip
 
 
+def _allotted_for_good(bench: Bench, outcome: Outcome) -> Iterator[Counterexample]:
+    """Look a year on whether the tier of a history that was refunded whole still brings more than the base does."""
+    programme = bench.programme
+    if not _keeps_tiers_for_good(programme):
+        return
+    refunds = {kind.name for kind in programme.events.values() if kind.role is Role.REFUNDS}
+    refunded = {event.origin for event in outcome.events if event.kind in refunds}
+    if any(event.kind not in refunds and event.identity not in refunded for event in outcome.events):
+        return
+    last = max(event.occurred_at for event in outcome.events)
+    in_a_year = bench.settle(outcome.events, until_day=programme.calendar.day_of(last) + 370)
+    base = programme.ladder.tiers[0].name
+    usual = {f"@allotment.{one.name}": one.amounts[base] for one in programme.allotments}
+    more = [
+        evolve(effect, amount=effect.amount - usual[effect.rule])
+        for effect in in_a_year.effects
+        if effect.rule in usual and effect.effective_at > last and effect.amount > usual[effect.rule]
+    ]
+    for (holder, unit), worth in value_of(programme, more).items():
+        if worth > 0:
+            yield Counterexample(
+                law="no_refund_gain",
+                claim=f"all of it is taken back, the tier stays for good, and within a year brings {holder}"
+                      f" {write_value(worth, unit)}",
+                second=outcome.events, second_label="after",
+                rules=rules_that_differ(programme, [], [effect for effect in more if effect.holder == holder]),
+            )  # fmt: skip
+
+
+def _keeps_tiers_for_good(programme: Programme) -> bool:
+    return bool(programme.allotments) and programme.ladder.review is None
+
+
 def _less_what_ends_leave(bench: Bench, outcome: Outcome, effects: list[Effect]) -> list[Effect]:
     """Of events that were ended, count only what doing them once more pays again."""
     programme = bench.programme
@@ -226,14 +302,14 @@ def _less_what_ends_leave(bench: Bench, outcome: Outcome, effects: list[Effect])
     last = max(calendar.day_of(event.occurred_at) for event in outcome.events)
     first = min(calendar.day_of(event.occurred_at) for event in outcome.events)
     shift = calendar.day_start_us(last + 1) - calendar.day_start_us(first)
-    again = tuple(
+    once_more = tuple(
         evolve(e, id=f"{e.id}-again", of=f"{e.of}-again" if e.of else None, occurred_at=e.occurred_at + shift)
         for e in outcome.events if e.kind in programme.events
     )  # fmt: skip
-    twice = bench.settle((*outcome.events, *again), outcome.grants)
+    twice = bench.settle((*outcome.events, *once_more), outcome.grants)
     pays_again = {
         (effect.rule, effect.holder)
-        for event in again
+        for event in once_more
         for effect in twice.awarded_by(event.identity)
         if effect.amount > 0
     }
@@ -302,6 +378,8 @@ def leads(bench: Bench) -> Iterator[Lead]:
     ways = undoings(programme)
     undone = {way.kind.name for way in ways}
     found = list(islice((scene for scene in scenes(programme) if scene.kind.name in undone), 60))
+    if _keeps_tiers_for_good(programme):
+        yield from promotions(bench)
     for limit in (1, 6):
         for scene in found:
             for way in (way for way in ways if way.kind.name == scene.kind.name):
@@ -316,24 +394,14 @@ def leads(bench: Bench) -> Iterator[Lead]:
         for scene in found[:16]:
             for times, days in boundaries.rhythms(programme):
                 first = Lead((*scene.prefix, scene.event(boundaries.usual_numbers(programme, scene.kind))))
-                again = (_again(programme, first, days * number, number) for number in range(1, times))
-                yield Lead((*first.events, *(event for lead in again for event in lead.events)))
+                more = (again(programme, first, days * number, number) for number in range(1, times))
+                yield Lead((*first.events, *(event for lead in more for event in lead.events)))
 
 
 def _awaited(programme: Programme, kind: EventKind) -> list[EventKind]:
     """Give the kinds until which awards of a kind's events are pending."""
     awaited = {p.until_kind for rule in programme.rules if rule.on == kind.name for p in rule.pending.values()}
     return [programme.events[name] for name in sorted(name for name in awaited if name)]
-
-
-def _again(programme: Programme, lead: Lead, days: int, number: int) -> Lead:
-    """Do the same for another person and another customer, where texts say whom it is about."""
-    *before, last = later(programme, lead, days, f"e-{1 + number}").events
-    kind = programme.events[last.kind]
-    texts = [spec.name for spec in kind.fields.values() if spec.type is FieldType.TEXT and spec.name in last.fields]
-    other = {name: f"{last.fields[name]}{1 + number}" for name in texts if last.fields[name] in boundaries.TEXTS}
-    origins = before[-1:] if last.of else []
-    return Lead((*origins, evolve(last, fields={**last.fields, **other})))
 
 
 def _end_of_chain(programme: Programme, end: EventKind, event: Event, scene: Scene) -> Event:

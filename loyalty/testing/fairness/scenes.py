@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day
 from loyalty.core.events import TIER_OVERRIDE, Event, FieldValue
-from loyalty.core.holders import Layer
+from loyalty.core.holders import Holder, Layer
 from loyalty.programme.model import EventKind, FieldType, Programme, Role
 from loyalty.rules.declaration import Rule, Subject
 from loyalty.rules.expressions import evaluate
@@ -26,6 +26,9 @@ PARTNER, PERSON = "acme", "ann"
 
 #: How many combinations of values a kind's fields are tried in.
 COMBINATIONS = 32
+
+#: How many histories are settled, at most, to see which tiers they reach.
+PROMOTIONS = 200
 
 
 @frozen
@@ -124,6 +127,27 @@ def telling_events(bench: Bench, *, limit: int = 14) -> list[Lead]:
     return list(known[:limit])
 
 
+def promotions(bench: Bench) -> list[Lead]:
+    """
+    Give for each tier the shortest and least history of one thing, done once or again, that reaches it.
+
+    They are found by settling, so that it does not matter what the tier asks for.
+    """
+    programme = bench.programme
+    known = bench.notes.get("promotions")
+    if known is None:
+        reached: dict[int, Lead] = {}
+        for lead in islice(_advances(programme), PROMOTIONS if programme.ladder.tiers[1:] else 0):
+            if len(reached) == len(programme.ladder.tiers) - 1:
+                break
+            steps = bench.settle(lead.events).tier_steps(Holder.partner(PARTNER))
+            place = max((place for _, place in steps), default=0)
+            if place:
+                reached.setdefault(place, lead)
+        known = bench.notes["promotions"] = list(reached.values())
+    return list(known)
+
+
 def number_choices(programme: Programme, kind: EventKind, limit: int) -> list[dict[str, FieldValue]]:
     """Give values of the numeric fields: usual ones, and each field through its telling values."""
     usual = boundaries.usual_numbers(programme, kind)
@@ -133,6 +157,52 @@ def number_choices(programme: Programme, kind: EventKind, limit: int) -> list[di
         step = max(1, len(values) // limit)
         found += [{**usual, spec.name: value} for value in values[::step]]
     return found
+
+
+def _advances(programme: Programme) -> Iterator[Lead]:
+    own = [scene for scene in islice(scenes(programme), 40) if not is_by_hand(scene.prefix)]
+    first_of_kind = {scene.kind.name: scene for scene in reversed(own)}
+    for scene in first_of_kind.values():
+        for numbers in number_choices(programme, scene.kind, 40):
+            yield Lead((*scene.prefix, scene.event(numbers)))
+    for scene in own[:12]:
+        first = Lead((*scene.prefix, scene.event(boundaries.usual_numbers(programme, scene.kind))))
+        for times, days in boundaries.rhythms(programme):
+            more = (again(programme, first, days * number, number) for number in range(1, times))
+            yield Lead((*first.events, *(event for lead in more for event in lead.events)))
+
+
+def before_large(bench: Bench, fewer: int = 0) -> Iterator[Lead]:
+    """Reach a tier, or stop so many events short of it, and then do the largest thing whose pay depends on the tier."""
+    programme = bench.programme
+    tiered = {kind.name for kind in acting_kinds(programme) if boundaries.depends_on_tier(programme, kind)}
+    large: list[Lead] = []
+    for scene in islice(scenes(programme), 40) if tiered else ():
+        if scene.kind.name in tiered and not is_by_hand(scene.prefix) and len(large) < 8:
+            usual = boundaries.usual_numbers(programme, scene.kind)
+            highest = {spec.name: spec.highest for spec in boundaries.numeric_fields(scene.kind)}
+            large += [Lead((*scene.prefix, scene.event(numbers))) for numbers in (usual, highest)]
+    calendar = programme.calendar
+    for promotion in promotions(bench) if large else ():
+        events = promotion.events[: len(promotion.events) - fewer]
+        for lead in large if events else ():
+            days = calendar.day_of(events[-1].occurred_at) - calendar.day_of(lead.events[-1].occurred_at)
+            yield Lead((*events, *later(programme, lead, max(days, 0) + 1, "e-9").events))
+
+
+def again(programme: Programme, lead: Lead, days: int, number: int) -> Lead:
+    """Do the same for another person and another customer, where texts say whom it is about."""
+    *before, last = later(programme, lead, days, f"e-{1 + number}").events
+    kind = programme.events[last.kind]
+    texts = [spec.name for spec in kind.fields.values() if spec.type is FieldType.TEXT and spec.name in last.fields]
+    other = {name: f"{last.fields[name]}{1 + number}" for name in texts if last.fields[name] in boundaries.TEXTS}
+    origins = before[-1:] if last.of else []
+    return Lead((*origins, evolve(last, fields={**last.fields, **other})))
+
+
+def is_by_hand(events: History) -> bool:
+    """Say whether a history sets a tier by hand."""
+    return any(event.kind == TIER_OVERRIDE for event in events)
 
 
 def later(programme: Programme, lead: Lead, days: int, id: str) -> Lead:
