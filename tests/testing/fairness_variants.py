@@ -250,6 +250,27 @@ PUMPS = [
             _rule("{partner: {points: 10}}", of="", on="deal.registered",
                   more="pending: {points: {until: deal.approved}}"),
             _REGISTERED + "deal.approved: {follows: deal.registered}\ndeal.cancelled: {follows: deal.registered}"),
+    Variant("what follows and is used for nothing", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.zastaral: {follows: deal.registered}"),
+    Variant("the registration expires", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.expired: {follows: deal.registered}"),
+    Variant("the registered deal is lost, and losses are counted", "no_refund_gain", _BONUS,
+            _REGISTERED + "deal.closed_lost: {follows: deal.registered}",
+            "metrics: {lost: {count: deal.closed_lost, window: lifetime}}"),
+    Variant("the second kind of refund keeps points", "no_refund_gain", _rule(_RATE),
+            _DEAL + _REFUNDED + "\ndeal.cancelled: {refunds: deal.won}", "refunds: {deal.cancelled: {points: keep}}"),
+    Variant("a rhythm of refunded deals", "no_refund_gain",
+            _rule("{partner: {points: 100}}", of="", more="streak: {every: month, length: 2}"),
+            _DEAL + _REFUNDED, "refunds: {deal.refunded: {points: keep}}"),
+    Variant("a tier that a refund leaves for good brings funds", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            _TIERS + "allotments: [{allot: fund, every: month, give: {mdf: {by_tier: {base: 0, gold: 500.00}}}}]"),
+    Variant("a tier that a refund looks at again brings funds", "", _rule(_RATE), _DEAL + _REFUNDED,
+            _TIERS + "allotments: [{allot: fund, every: month, give: {mdf: {by_tier: {base: 0, gold: 500.00}}}}]\n"
+            "refunds: {deal.refunded: {tier: re_evaluate}}"),
+    Variant("a deal goes on", "", _rule(_RATE), _DEAL + "deal.delivered: {follows: deal.won}"),
+    Variant("a certificate that follows ran out", "",
+            _rule("{partner: {points: 500}}", of="", on="certification.passed"),
+            "certification.passed: {track: text}\ncertification.expired: {follows: certification.passed}"),
     Variant("everything is taken back", "", _rule(_RATE, more="pending: {points: 30 days}"), _DEAL + _REFUNDED),
     Variant("the registration is taken back", "", _BONUS, _REGISTERED + "deal.cancelled: {refunds: deal.registered}"),
     Variant("a certificate that ran out is worth what it was", "",
@@ -264,4 +285,20 @@ PUMPS = [
             _DEAL + _REFUNDED + "\ndeal.paid: {follows: deal.won}"),
 ]  # fmt: skip
 
-VARIANTS = [*CLIFFS, *SPLITS, *PUMPS]
+_BY_COUNT = """
+metrics: {deals: {count: deal.won, window: lifetime}}
+tiers: {ladder: [{tier: gold, multiplier: 2, needs: deals >= 3}]}
+"""
+
+TIERS = [
+    Variant("a tier by the number of deals", "no_split_gain", _rule(_RATE, more="multiply: {points: tier.multiplier}"),
+            more=_BY_COUNT.replace("3", "2")),
+    Variant("a higher tier is paid less", "monotonicity",
+            _rule("{partner: {points: {by_tier: {base: 2 per 100 EUR, gold: 1 per 100 EUR}}}}"), more=_TIERS),
+    Variant("three deals, and the next is paid less", "monotonicity",
+            _rule("{partner: {points: {by_tier: {base: 2 per 100 EUR, gold: 1 per 100 EUR}}}}"), more=_BY_COUNT),
+    Variant("a higher tier is paid more", "",
+            _rule("{partner: {points: {by_tier: {base: 1 per 100 EUR, gold: 2 per 100 EUR}}}}"), more=_TIERS),
+]  # fmt: skip
+
+VARIANTS = [*CLIFFS, *SPLITS, *PUMPS, *TIERS]
