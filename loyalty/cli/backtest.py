@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -139,7 +138,7 @@ def _left_out(programme: Programme, events: list[Event]) -> list[str]:
 
     first, last = programme.first_day, programme.last_day or LAST_DAY
     outside = [e for e in events if not first <= programme.calendar.day_of(e.occurred_at) <= last]
-    chosen: Callable[[Event], bool] = lambda event: (event.origin or "") in known  # noqa: E731
+    answered = sum((event.origin or "") in known for event in waiting)
     return [
         *say(
             len(outside),
@@ -148,12 +147,12 @@ def _left_out(programme: Programme, events: list[Event]) -> list[str]:
         ),
         *say(len(voided & known), "was voided and does not count", "were voided and do not count"),
         *say(
-            sum(not chosen(event) for event in waiting),
+            len(waiting) - answered,
             "speaks of one that is not in the file and does nothing",
             "speak of others that are not in the file and do nothing",
         ),
         *say(
-            sum(chosen(event) for event in waiting),
+            answered,
             "speaks of one that does not count and does nothing",
             "speak of others that do not count and do nothing",
         ),
