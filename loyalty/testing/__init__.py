@@ -1,11 +1,17 @@
 """
 What a programme promises, as laws that anyone can run on their own programme.
 
->>> from loyalty.testing import check_programme_laws       # doctest: +SKIP
->>> check_programme_laws(load("acme.yaml"))                # doctest: +SKIP
+>>> from loyalty import loads
+>>> from loyalty.settlement.settle import EXAMPLE
+>>> from loyalty.testing import check_programme_laws
+>>> tests = {}
+>>> check_programme_laws(loads(EXAMPLE), namespace=tests)
+>>> "test_no_cliff" in tests
+True
 
-in a test module writes one test a law into it. ``events``, ``histories`` and ``programmes`` are the Hypothesis
-strategies behind them; :func:`check_fairness` looks for counterexamples without a test runner.
+Without a namespace the same call in a test module writes one test a law into that module. ``events``, ``histories``
+and ``programmes`` are the Hypothesis strategies behind them; :func:`check_fairness` looks for counterexamples without
+a test runner.
 """
 
 from loyalty.testing.fairness import FAIRNESS_LAWS, check_fairness
