@@ -18,28 +18,27 @@ late has its holders replayed, and the difference is posted as entries that name
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 
-from loyalty.core.calendar import format_day
-from loyalty.core.events import VOID, Event
-from loyalty.core.holders import Holder, Layer
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder
+from loyalty.engine.accepting import accept
 from loyalty.engine.answers import why
 from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of, text_of
-from loyalty.engine.corrections import replay
+from loyalty.engine.commands import decide
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt, Statement
 from loyalty.engine.statements import statement_of
-from loyalty.errors import EventConflict, EventRejected, InsufficientPoints, LedgerError, StoreError
+from loyalty.errors import EventConflict, LedgerError, StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
-from loyalty.settlement.history import Placed, place_events, waits_for_origin
-from loyalty.settlement.settle import Item, Outcome, apply_item, clock_outcomes, entries_of
-from loyalty.settlement.trace import Explanation, explain, stored_trace
+from loyalty.settlement.settle import Outcome, clock_outcomes, entries_of
+from loyalty.settlement.trace import Explanation, explain
 
 
 class Engine:
@@ -99,7 +98,7 @@ class Engine:
                         ],
                     )
                 return self._receipt(tx, event)
-            self._accept(tx, event, self._clock() if recorded_at is None else recorded_at)
+            accept(self._histories, tx, event, self._clock() if recorded_at is None else recorded_at)
             return self._receipt(tx, event)
 
     def submit_all(self, events: Iterable[Event]) -> list[Receipt]:
@@ -186,7 +185,7 @@ class Engine:
                 if (known.holder, known.currency, known.amount) != (holder, currency, amount):
                     raise LedgerError(f"command {key} was given before as {known}; use a key of its own")
                 return self._command_receipt(tx, known)
-            self._grant(tx, grant)
+            decide(self._histories, tx, grant)
             return self._command_receipt(tx, grant)
 
     def statement(self, holder: Holder | str, at: int | str | date | None = None) -> Statement:
@@ -255,87 +254,3 @@ class Engine:
     def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
         nothing = Explanation(grant.key, self.programme.revision, ())
         return Receipt(grant.key, tuple(tx.entries(cause=f"command:{grant.key}")), False, lambda: nothing)
-
-    def _accept(self, tx: Transaction, event: Event, recorded_at: int) -> None:
-        """Record the event, find whom it reaches, and settle it in place or by replay."""
-        tx.add_event(event, recorded_at=recorded_at)
-        about = [recorded.event for recorded in tx.events_about(event.identity)]
-        if event.of is not None and (event.kind == VOID or waits_for_origin(self.programme, event)):
-            holders = tuple(tx.recipients(event.origin or ""))
-        else:
-            holders = place_events(self.programme, [event])[0].holders
-        if not holders:
-            return
-        if event.kind != VOID and not about and self._settle_in_place(tx, event, holders, recorded_at):
-            return
-        # What waited for this event, or voids it, becomes part of the same histories with it.
-        joining = [event, *self._waiting(tx, about)]
-        for holder in holders:
-            for item in joining:
-                tx.deliver(item.identity, holder, {})
-        try:
-            tx.post(replay(self._histories, tx, set(holders), joining, recorded_at))
-        except EventRejected as error:
-            # The one event too many of a replay is the last in the order, but it is this one that is refused.
-            raise EventRejected(event.identity, error.reasons) from error
-
-    def _origins(self, tx: Transaction, event: Event) -> Iterator[Event]:
-        """Give the event that this one speaks of, what voids it, and so on to the first."""
-        while waits_for_origin(self.programme, event):
-            known = tx.find_event(event.origin or "")
-            if known is None:
-                return
-            yield known.event
-            yield from (about.event for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
-            if known.event.kind != self.programme.events[event.kind].origin_kind:
-                # What speaks of an event of another kind has no origin, however long the chain behind it is.
-                return
-            event = known.event
-
-    def _waiting(self, tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
-        """Give the events of *about*, what speaks of them, and so on to the last."""
-        left = list(about)
-        while left:
-            event = left.pop()
-            yield event
-            left.extend(recorded.event for recorded in tx.events_about(event.identity))
-
-    def _settle_in_place(self, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int) -> bool:
-        """Settle an event that comes after everything settled for its holders; give False where one does not."""
-        family = [event, *self._origins(tx, event)]
-        placed = next((p for p in place_events(self.programme, family) if p.event is event), None)
-        if placed is None or len(placed.key) > 4:
-            return False
-        placed = Placed(event, placed.key, placed.instant, tuple(holders))
-        day = self.programme.calendar.day_of(placed.instant)
-        runs = [self._histories.run(tx, holder) for holder in holders]
-        if any(placed.key <= run.last_key or day < run.through_day for run in runs):
-            return False
-        outcomes: list[Outcome] = []
-        traces = {}
-        tier = 0
-        for run in runs:
-            tier = apply_item(self._steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
-            traces[str(run.holder)] = stored_trace(run.trace, tier)
-            tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
-            self._histories.keep(tx, run)
-        tx.post(entries_of(self._steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces}))
-        return True
-
-    def _grant(self, tx: Transaction, grant: Grant) -> None:
-        run = self._histories.run(tx, grant.holder)
-        day = self.programme.calendar.day_of(grant.at)
-        item = Item.of_grant(grant, len(tx.grants(grant.holder)))
-        if item.key <= run.last_key or day < run.through_day:
-            raise LedgerError(
-                f"command {grant.key} of {format_day(day)} lies before what was settled for {grant.holder}; "
-                "commands are never back-dated: give the instant at which it is decided"
-            )
-        outcomes = clock_outcomes(self._steps, grant.holder, run.advance(day))
-        available = run.available(self._steps.names.assets.index(grant.currency))
-        if available < grant.amount:
-            raise InsufficientPoints(str(grant.holder), grant.currency, grant.amount, available)
-        tx.add_grant(grant)
-        apply_item(self._steps, run, item, outcomes)
-        self._histories.keep(tx, run)
-        tx.post(entries_of(self._steps, outcomes, recorded_at=grant.at))

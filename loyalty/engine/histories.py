@@ -31,6 +31,7 @@ class Histories:
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
+        self.programme = steps.programme
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
 
     def items(self, tx: Transaction, holder: Holder) -> list[Item]:

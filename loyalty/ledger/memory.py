@@ -102,6 +102,7 @@ class MemoryTransaction:
         self._recipients: dict[str, set[Holder]] = {}
         self._histories: dict[Holder, _History] = {}
         self._grants: dict[str, Grant] = {}
+        self._grants_of: dict[str, list[Grant]] = {}
         self._clock_day: int | None = None
 
     def unwind(self, mark: int) -> None:
@@ -192,9 +193,16 @@ class MemoryTransaction:
         self._require_writable()
         if grant.key in self._grants:
             raise LedgerError(f"grant {grant.key} is recorded already; a key is used once in a book")
+        ended = grant.final and next((other for other in self.grants_of(grant.of or "") if other.final), None)
+        if ended:
+            raise LedgerError(f"grant {grant.key} cannot end {grant.of}, which {ended.key} ended before")
         history = self._histories.get(grant.holder) or self._histories.setdefault(grant.holder, _History())
         self._grants[grant.key] = grant
         history.grants.append(grant)
+        if grant.of is not None:
+            followers = self._grants_of.setdefault(grant.of, [])
+            followers.append(grant)
+            self.undo.append((followers.pop, ()))
         self.undo += ((self._grants.pop, (grant.key,)), (history.grants.pop, ()))
         self._changed(history, grant.key)
 
@@ -206,6 +214,10 @@ class MemoryTransaction:
         """Give the holder's decisions, in order of recording."""
         history = self._histories.get(holder)
         return tuple(history.grants) if history else ()
+
+    def grants_of(self, key: str) -> Sequence[Grant]:
+        """Give the decisions that carry on the one of this key, in order of recording."""
+        return tuple(self._grants_of.get(key, ()))
 
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""

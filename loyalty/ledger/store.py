@@ -30,6 +30,15 @@ class RecordedEvent:
     recorded_at: int
 
 
+@frozen
+class GrantedLot:
+    """Points whose expiry a decision names, so that replay does not choose it again."""
+
+    expires_day: int
+    earned_at: int
+    amount: int
+
+
 @frozen(kw_only=True)
 class Grant:
     """
@@ -42,6 +51,11 @@ class Grant:
         currency: Which wallet.
         amount: Minor units, > 0.
         at: UTC microseconds: when it was decided, which is when it takes effect.
+        of: The key of the decision that this one carries on, as a capture does with its hold, or None.
+        final: Whether nothing more may come of *of*; a book takes one final decision of each.
+        until_day: The day at whose start a hold ends by itself, or None.
+        lots: What it moves, by expiry, where replay may not choose the lots again; they sum to *amount*.
+        peer: The other holder of a transfer, or None.
         note: Reason, actor and the like.
     """
 
@@ -51,6 +65,11 @@ class Grant:
     currency: str
     amount: int
     at: int
+    of: str | None = None
+    final: bool = False
+    until_day: int | None = None
+    lots: tuple[GrantedLot, ...] = ()
+    peer: Holder | None = None
     note: Mapping[str, str] = field(factory=dict, hash=False)
 
 
@@ -105,13 +124,16 @@ class Transaction(Protocol):
         """
 
     def add_grant(self, grant: Grant) -> None:
-        """Record a decision; its key must be new."""
+        """Record a decision; its key must be new, and a final one the only one of what it carries on."""
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
 
     def grants(self, holder: Holder) -> Sequence[Grant]:
         """Give the holder's decisions, in order of recording."""
+
+    def grants_of(self, key: str) -> Sequence[Grant]:
+        """Give the decisions that carry on the one of this key, in order of recording."""
 
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""
