@@ -1,0 +1,134 @@
+"""
+The floor on PostgreSQL: what posting costs when it is written by hand for this one case.
+
+The tables are those of :mod:`benchmarks.ledger.sqlite_floor`. Where many entries share a commit, entries and postings
+go by COPY as text that was made before the clock ran, and the balances, summed before, by one upsert in the order of
+the accounts. With a commit each, one statement locks and reads the two balances, and one with common table expressions
+writes all the rows; both are prepared statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import psycopg
+
+from benchmarks.ledger.sides import Totals
+from benchmarks.ledger.workload import ACCOUNTS, Award, batches, changes
+
+#: The schema in which the floor lives, so that every side can share one database.
+SCHEMA = "floor"
+
+_TABLES = f"""
+DROP SCHEMA IF EXISTS {SCHEMA} CASCADE;
+CREATE SCHEMA {SCHEMA};
+SET search_path = {SCHEMA};
+CREATE TABLE account (id bigint PRIMARY KEY, path text NOT NULL UNIQUE);
+CREATE TABLE entry (
+    id bigint PRIMARY KEY, kind text NOT NULL, effective_at bigint NOT NULL, recorded_at bigint NOT NULL
+);
+CREATE TABLE posting (
+    entry_id bigint NOT NULL REFERENCES entry (id), seq bigint NOT NULL,
+    account_id bigint NOT NULL REFERENCES account (id), amount bigint NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (entry_id, seq)
+);
+CREATE INDEX posting_of_account ON posting (account_id, entry_id);
+CREATE TABLE balance (account_id bigint PRIMARY KEY REFERENCES account (id), posted bigint NOT NULL);
+INSERT INTO account SELECT number, 'account-' || number FROM generate_series(0, {ACCOUNTS}) AS number;
+"""
+
+_COPY_ENTRIES = f"COPY {SCHEMA}.entry FROM STDIN"
+_COPY_POSTINGS = f"COPY {SCHEMA}.posting FROM STDIN"
+_BALANCES = f"""
+INSERT INTO {SCHEMA}.balance SELECT * FROM unnest(%s::bigint[], %s::bigint[])
+ON CONFLICT (account_id) DO UPDATE SET posted = balance.posted + excluded.posted
+"""
+_LOCK = f"""
+SELECT account_id, posted FROM {SCHEMA}.balance WHERE account_id = ANY (%s) ORDER BY account_id FOR NO KEY UPDATE
+"""
+_WRITE = f"""
+WITH new_entry AS (INSERT INTO {SCHEMA}.entry VALUES (%(id)s, 'event', %(at)s, %(at)s)),
+new_postings AS (
+    INSERT INTO {SCHEMA}.posting
+    VALUES (%(id)s, 0, 0, -%(amount)s::bigint), (%(id)s, 1, %(account)s, %(amount)s::bigint)
+)
+INSERT INTO {SCHEMA}.balance VALUES (0, -%(amount)s::bigint), (%(account)s, %(amount)s::bigint)
+ON CONFLICT (account_id) DO UPDATE SET posted = balance.posted + excluded.posted
+"""
+
+
+def create(url: str) -> None:
+    """Create the tables and every account, in the place of those of an earlier run."""
+    with psycopg.connect(url) as connection:
+        connection.execute(_TABLES)
+
+
+class PostgresFloor:
+    """
+    A connection to the tables that :func:`create` made.
+
+    Args:
+        url: Where the database is, as libpq reads it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True, prepare_threshold=0)
+
+    def prepare(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:
+        """Arrange the rows of some awards, and give the call that writes them."""
+        return self._single(awards) if per_commit == 1 else self._batched(awards, per_commit)
+
+    def totals(self) -> Totals:
+        """Say what was written."""
+        execute = self._connection.execute
+        rows = execute(f"SELECT account_id, posted FROM {SCHEMA}.balance WHERE account_id <> 0").fetchall()
+        counts = execute(f"SELECT (SELECT count(*) FROM {SCHEMA}.entry), (SELECT count(*) FROM {SCHEMA}.posting)")
+        ((entries, postings),) = counts.fetchall()
+        return Totals(entries, postings, dict(rows))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def _batched(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:
+        prepared = []
+        for batch in batches(awards, per_commit):
+            entries = "".join(f"{award.number}\tevent\t{award.at}\t{award.at}\n" for award in batch)
+            postings = "".join(
+                f"{award.number}\t0\t0\t{-award.amount}\n{award.number}\t1\t{award.account}\t{award.amount}\n"
+                for award in batch
+            )
+            accounts, amounts = zip(*changes(batch), strict=True)
+            prepared.append((entries.encode(), postings.encode(), (list(accounts), list(amounts))))
+        cursor = self._connection.cursor()
+
+        def write() -> None:
+            for entries, postings, balances in prepared:
+                cursor.execute("BEGIN")
+                with cursor.copy(_COPY_ENTRIES) as copy:
+                    copy.write(entries)
+                with cursor.copy(_COPY_POSTINGS) as copy:
+                    copy.write(postings)
+                cursor.execute(_BALANCES, balances)
+                cursor.execute("COMMIT")
+
+        return write
+
+    def _single(self, awards: Sequence[Award]) -> Callable[[], None]:
+        prepared = [
+            (
+                ([0, award.account],),
+                {"id": award.number, "at": award.at, "account": award.account, "amount": award.amount},
+            )
+            for award in awards
+        ]
+        cursor = self._connection.cursor()
+
+        def write() -> None:
+            for lock, rows in prepared:
+                cursor.execute("BEGIN")
+                cursor.execute(_LOCK, lock).fetchall()
+                cursor.execute(_WRITE, rows)
+                cursor.execute("COMMIT")
+
+        return write
