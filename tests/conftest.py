@@ -1,5 +1,5 @@
 """
-How much Hypothesis draws: ``quick`` by default, ``laws`` for the long run.
+How much Hypothesis draws: ``quick`` by default, ``laws`` for the long run. And the fixtures of databases.
 
 Set LOYALTY_HYPOTHESIS_PROFILE to choose; under CI nothing is left to chance.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests.databases import *  # noqa: F403
 
 _COMMON = {
     "deadline": None,
