@@ -14,12 +14,12 @@ from loyalty.cli.running import FILE, FINDINGS, Command, WrongUseError, json_opt
 from loyalty.core.amounts import format_minor_units
 from loyalty.core.calendar import NEVER, format_day
 from loyalty.core.events import VOID, Event
+from loyalty.ledger.transfers import transfers
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import join_words
 from loyalty.settlement.wording import amount_words, unit_words
 from loyalty.simulation.explaining import Explained, Fate, explain_event
-from loyalty.simulation.transfers import transfers
 from loyalty.sources import load_mapping, read_events
 
 

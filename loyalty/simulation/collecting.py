@@ -16,6 +16,7 @@ from typing import Any, Final
 from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR, month_tables
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
+from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.months import month_of
@@ -29,7 +30,6 @@ from loyalty.simulation.results import (
     RuleResult,
     worth_of,
 )
-from loyalty.simulation.transfers import transfers
 
 _TIER: Final = "tier."
 _BADGE: Final = "badge."

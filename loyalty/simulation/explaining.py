@@ -17,13 +17,13 @@ from attrs import frozen
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry
+from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Clawback, Programme
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of
 from loyalty.settlement.trace import Explanation, explain, stored_trace
-from loyalty.simulation.transfers import transfers
 
 _Key: TypeAlias = tuple[str, str, str]
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from loyalty.core.calendar import parse_day
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
+from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
 from loyalty.simulation.collecting import Collector, collect
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.results import PERSONS, Flows
-from loyalty.simulation.transfers import transfers
 
 Book = Callable[..., list[Entry]]
 ACME = Holder.partner("acme")
