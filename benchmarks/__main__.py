@@ -2,7 +2,8 @@
 ``python -m benchmarks [NAME] [--json]``: take one benchmark's figures, or all.
 
 Without a name each benchmark runs in a process of its own, so that its peak memory is its own. Targets only inform:
-the exit code is 0 whether they are met or not, and 2 for wrong use.
+the exit code is 0 whether they are met or not, and 2 for wrong use. A figure that lacks what it needs says so in place
+of numbers.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import importlib
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness import Figure
+from benchmarks.harness import Figure, UnknownFigureError
 
-#: Benchmarks by name, in the order in which all of them run; each module offers ``run() -> list[Figure]``.
+#: Benchmarks by name, in the order in which all of them run; each module offers ``run()``, which gives its figures.
 BENCHMARKS = {
     "step": "benchmarks.step",
     "engine": "benchmarks.engine",
     "settle": "benchmarks.settle",
     "import_cost": "benchmarks.import_cost",
+    "ledger": "benchmarks.ledger",
 }
 
 _WRONG_USE = 2
@@ -36,21 +38,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Ratios of two things timed in one run.")
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of {', '.join(known)}; all by default")
     parser.add_argument("--json", action="store_true", help="print one line of JSON a figure")
+    parser.add_argument("--only", action="append", metavar="FIGURE", help="of ledger: this figure; may be repeated")
+    parser.add_argument("--pgledger", metavar="FOLDER", help="of ledger: a checkout of pgledger, or its file")
     asked = parser.parse_args(arguments)
+    options = {name: value for name in ("only", "pgledger") if (value := getattr(asked, name)) is not None}
+    if options and asked.name != "ledger":
+        print("--only and --pgledger are options of the benchmark ledger; write its name too", file=sys.stderr)
+        return _WRONG_USE
     if asked.name is None:
         return max(_run_apart(name, as_json=asked.json) for name in known)
     if asked.name not in known:
         print(f"there is no benchmark {asked.name!r}; write one of {', '.join(known)}", file=sys.stderr)
         return _WRONG_USE
-    figures: list[Figure] = importlib.import_module(known[asked.name]).run()
+    try:
+        figures: Iterable[Figure] = importlib.import_module(known[asked.name]).run(**options)
+    except UnknownFigureError as error:
+        print(error, file=sys.stderr)
+        return _WRONG_USE
     if asked.json:
         for figure in figures:
-            print(figure.line())
+            print(figure.line(), flush=True)
     else:
+        figures = list(figures)
         console = Console()
         console.print(table_of(figures))
         for figure in figures:
-            if figure.of:
+            if figure.skipped:
+                console.print(f"{figure.name}: skipped, {figure.skipped}.")
+            elif figure.of:
                 console.print(f"{figure.name}: {figure.of}, against {figure.against}.")
     return 0
 
@@ -59,6 +74,9 @@ def table_of(figures: Sequence[Figure]) -> Table:
     """Give the figures as a table, with the targets and whether they were met."""
     table = Table("name", "ratio", "rate", "baseline rate", "peak", "target", "met")
     for figure in figures:
+        if figure.skipped:
+            table.add_row(figure.name, "skipped")
+            continue
         target = [f"ratio >= {figure.least_ratio:g}"] if figure.least_ratio is not None else []
         target += [f"rate >= {figure.least_rate:,.0f}"] if figure.least_rate is not None else []
         table.add_row(

@@ -12,17 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import psycopg
+from sqlalchemy import URL
 
+from benchmarks.ledger.databases import libpq
 from benchmarks.ledger.sides import Totals
 from benchmarks.ledger.workload import ACCOUNTS, Award, batches, changes
 
-#: The schema in which the floor lives, so that every side can share one database.
-SCHEMA = "floor"
-
 _TABLES = f"""
-DROP SCHEMA IF EXISTS {SCHEMA} CASCADE;
-CREATE SCHEMA {SCHEMA};
-SET search_path = {SCHEMA};
 CREATE TABLE account (id bigint PRIMARY KEY, path text NOT NULL UNIQUE);
 CREATE TABLE entry (
     id bigint PRIMARY KEY, kind text NOT NULL, effective_at bigint NOT NULL, recorded_at bigint NOT NULL
@@ -37,29 +33,29 @@ CREATE TABLE balance (account_id bigint PRIMARY KEY REFERENCES account (id), pos
 INSERT INTO account SELECT number, 'account-' || number FROM generate_series(0, {ACCOUNTS}) AS number;
 """
 
-_COPY_ENTRIES = f"COPY {SCHEMA}.entry FROM STDIN"
-_COPY_POSTINGS = f"COPY {SCHEMA}.posting FROM STDIN"
-_BALANCES = f"""
-INSERT INTO {SCHEMA}.balance SELECT * FROM unnest(%s::bigint[], %s::bigint[])
+_COPY_ENTRIES = "COPY entry FROM STDIN"
+_COPY_POSTINGS = "COPY posting FROM STDIN"
+_BALANCES = """
+INSERT INTO balance SELECT * FROM unnest(%s::bigint[], %s::bigint[])
 ON CONFLICT (account_id) DO UPDATE SET posted = balance.posted + excluded.posted
 """
-_LOCK = f"""
-SELECT account_id, posted FROM {SCHEMA}.balance WHERE account_id = ANY (%s) ORDER BY account_id FOR NO KEY UPDATE
+_LOCK = """
+SELECT account_id, posted FROM balance WHERE account_id = ANY (%s) ORDER BY account_id FOR NO KEY UPDATE
 """
-_WRITE = f"""
-WITH new_entry AS (INSERT INTO {SCHEMA}.entry VALUES (%(id)s, 'event', %(at)s, %(at)s)),
+_WRITE = """
+WITH new_entry AS (INSERT INTO entry VALUES (%(id)s, 'event', %(at)s, %(at)s)),
 new_postings AS (
-    INSERT INTO {SCHEMA}.posting
+    INSERT INTO posting
     VALUES (%(id)s, 0, 0, -%(amount)s::bigint), (%(id)s, 1, %(account)s, %(amount)s::bigint)
 )
-INSERT INTO {SCHEMA}.balance VALUES (0, -%(amount)s::bigint), (%(account)s, %(amount)s::bigint)
+INSERT INTO balance VALUES (0, -%(amount)s::bigint), (%(account)s, %(amount)s::bigint)
 ON CONFLICT (account_id) DO UPDATE SET posted = balance.posted + excluded.posted
 """
 
 
-def create(url: str) -> None:
-    """Create the tables and every account, in the place of those of an earlier run."""
-    with psycopg.connect(url) as connection:
+def create(url: URL) -> None:
+    """Create the tables and every account in an empty database."""
+    with psycopg.connect(libpq(url)) as connection:
         connection.execute(_TABLES)
 
 
@@ -68,11 +64,11 @@ class PostgresFloor:
     A connection to the tables that :func:`create` made.
 
     Args:
-        url: Where the database is, as libpq reads it.
+        url: Where the database is.
     """
 
-    def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(url, autocommit=True, prepare_threshold=0)
+    def __init__(self, url: URL) -> None:
+        self._connection = psycopg.connect(libpq(url), autocommit=True, prepare_threshold=0)
 
     def prepare(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:
         """Arrange the rows of some awards, and give the call that writes them."""
@@ -81,8 +77,8 @@ class PostgresFloor:
     def totals(self) -> Totals:
         """Say what was written."""
         execute = self._connection.execute
-        rows = execute(f"SELECT account_id, posted FROM {SCHEMA}.balance WHERE account_id <> 0").fetchall()
-        counts = execute(f"SELECT (SELECT count(*) FROM {SCHEMA}.entry), (SELECT count(*) FROM {SCHEMA}.posting)")
+        rows = execute("SELECT account_id, posted FROM balance WHERE account_id <> 0").fetchall()
+        counts = execute("SELECT (SELECT count(*) FROM entry), (SELECT count(*) FROM posting)")
         ((entries, postings),) = counts.fetchall()
         return Totals(entries, postings, dict(rows))
 

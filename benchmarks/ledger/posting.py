@@ -1,0 +1,106 @@
+"""Posting prepared entries against the floor, on both databases, in batches and one by one."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from attrs import frozen
+
+from benchmarks.harness import Figure, compare
+from benchmarks.ledger import postgres_floor
+from benchmarks.ledger.clients import Clients
+from benchmarks.ledger.databases import Databases
+from benchmarks.ledger.our_book import OurBook
+from benchmarks.ledger.postgres_floor import PostgresFloor
+from benchmarks.ledger.sides import Feed, Side, open_books, require_equal
+from benchmarks.ledger.sqlite_floor import SqliteFloor
+from benchmarks.ledger.workload import BATCH
+
+#: How many clients post at once where there is more than one.
+CLIENTS = 4
+
+
+@frozen
+class Size:
+    """
+    How much is posted.
+
+    Attributes:
+        count: Entries in a round.
+        rounds: How many rounds are counted.
+    """
+
+    count: int
+    rounds: int
+
+
+SQLITE_BATCH = Size(20_000, 7)
+SQLITE_SINGLE = Size(4_000, 7)
+POSTGRES_BATCH = Size(20_000, 7)
+POSTGRES_SINGLE = Size(1_500, 7)
+POSTGRES_CLIENTS = Size(40_000, 5)
+
+
+def sqlite_batch(databases: Databases) -> Figure:
+    """Take 1,000 entries a commit, each commit on the disk before the next begins."""
+    ours = OurBook.in_file(databases.file(), synchronous="FULL")
+    floor = SqliteFloor(databases.file(), synchronous="FULL")
+    return _take("sqlite_batch", ours, floor, SQLITE_BATCH, BATCH, 0.55)
+
+
+def sqlite_single(databases: Databases) -> Figure:
+    """Take a commit for each entry, on the disk at the latest with the next checkpoint."""
+    ours = OurBook.in_file(databases.file(), synchronous="NORMAL")
+    floor = SqliteFloor(databases.file(), synchronous="NORMAL")
+    return _take("sqlite_single", ours, floor, SQLITE_SINGLE, 1, 0.40)
+
+
+def pg_batch(databases: Databases) -> Figure:
+    """Take 1,000 entries a commit of one client."""
+    url = databases.database()
+    postgres_floor.create(url)
+    ours = OurBook.on_server(databases.database())
+    return _take("pg_batch", ours, PostgresFloor(url), POSTGRES_BATCH, BATCH, 0.75)
+
+
+def pg_single(databases: Databases) -> Figure:
+    """Take a commit for each entry of one client."""
+    url = databases.database()
+    postgres_floor.create(url)
+    ours = OurBook.on_server(databases.database())
+    return _take("pg_single", ours, PostgresFloor(url), POSTGRES_SINGLE, 1, 0.65)
+
+
+def pg_batch_4_hot(databases: Databases) -> Figure:
+    """Take 1,000 entries a commit of four clients, all of whose entries have one account in common."""
+    floor_url, our_url = databases.database(), databases.database()
+    postgres_floor.create(floor_url)
+    OurBook.on_server(our_url).close()
+    ours = Clients(partial(OurBook.joined, our_url), CLIENTS)
+    floor = Clients(partial(PostgresFloor, floor_url), CLIENTS)
+    return _take("pg_batch_4_hot", ours, floor, POSTGRES_CLIENTS, BATCH, 0.65)
+
+
+def _take(name: str, ours: Side, floor: Side, size: Size, per_commit: int, least_ratio: float) -> Figure:
+    sides = (ours, floor)
+    try:
+        open_books(sides)
+        feeds = [Feed(side, size.count, per_commit) for side in sides]
+        figure = compare(
+            name,
+            size.count,
+            feeds[0].next,
+            feeds[1].next,
+            unit="entries/s",
+            rounds=size.rounds,
+            clock=time.perf_counter,
+            of=f"posting entries that were built before, {per_commit:,} a commit",
+            against="SQL written by hand that writes an entry, two postings and the balances",
+            least_ratio=least_ratio,
+        )
+        require_equal(sides)
+        return figure
+    finally:
+        for side in sides:
+            side.close()
