@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import URL, NullPool, create_engine, make_url
 
 
-class Missing(Exception):  # noqa: N818
+class Missing(Exception):
     """What a figure needs is not there; the message says what, and how to get it."""
 
 

@@ -130,5 +130,3 @@ def file_engine(path: Path, *, synchronous: str) -> Engine:
         driver.execute(f"PRAGMA synchronous = {synchronous}")
 
     return engine
-
-
