@@ -20,6 +20,9 @@ FIGURES = {
     "pg_batch": "posting",
     "pg_batch_4_hot": "posting",
     "pg_single": "posting",
+    "vs_hordak": "others",
+    "vs_python_accounting": "others",
+    "vs_pgledger": "others",
 }
 
 

@@ -15,6 +15,9 @@ from typing import Any
 from benchmarks.ledger.sides import Side, Totals
 from benchmarks.ledger.workload import Award
 
+#: Asks a client for what was written.
+_TOTALS = "totals"
+
 #: How long a client may take for one part; past it something hangs.
 _PATIENCE_SECONDS = 300
 
@@ -29,7 +32,6 @@ class Clients:
     """
 
     def __init__(self, join: Callable[[], Side], count: int) -> None:
-        self._side = join()
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
         self._processes = []
@@ -40,6 +42,7 @@ class Clients:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
+        self._wait()
 
     def prepare(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:
         """Have every client arrange its part, and give the call that lets all post at once."""
@@ -57,7 +60,9 @@ class Clients:
 
     def totals(self) -> Totals:
         """Say what was written by all together."""
-        return self._side.totals()
+        self._pipes[0].send(_TOTALS)
+        totals: Totals = self._answer(self._pipes[0])
+        return totals
 
     def close(self) -> None:
         """End the clients."""
@@ -65,35 +70,41 @@ class Clients:
             pipe.close()
         for process in self._processes:
             process.join(_PATIENCE_SECONDS)
-        self._side.close()
 
     def _wait(self) -> None:
         for pipe in self._pipes:
-            if not pipe.poll(_PATIENCE_SECONDS):
-                raise TimeoutError(f"a client was not through after {_PATIENCE_SECONDS} s")
-            failure = pipe.recv()
-            if failure is not None:
-                raise RuntimeError(f"a client failed: {failure}")
+            self._answer(pipe)
+
+    def _answer(self, pipe: Any) -> Any:
+        if not pipe.poll(_PATIENCE_SECONDS):
+            raise TimeoutError(f"a client was not through after {_PATIENCE_SECONDS} s")
+        failure, answer = pipe.recv()
+        if failure is not None:
+            raise RuntimeError(f"a client failed: {failure}")
+        return answer
 
 
 def _serve(join: Callable[[], Side], pipe: Any) -> None:
-    side = join()
-    while True:
-        try:
-            awards, per_commit = pipe.recv()
-        except EOFError:
-            break
-        post = side.prepare(awards, per_commit)
-        gc.collect()
-        gc.disable()
-        pipe.send(None)
-        pipe.recv()
-        try:
+    try:
+        side = join()
+        pipe.send((None, None))
+        while True:
+            try:
+                asked = pipe.recv()
+            except EOFError:
+                break
+            if asked == _TOTALS:
+                pipe.send((None, side.totals()))
+                continue
+            post = side.prepare(*asked)
+            gc.collect()
+            gc.disable()
+            pipe.send((None, None))
+            pipe.recv()
             post()
-        except Exception as error:
-            pipe.send(f"{type(error).__name__}: {error}")
-        else:
-            pipe.send(None)
-        finally:
+            pipe.send((None, None))
             gc.enable()
-    side.close()
+        side.close()
+    except Exception as error:
+        pipe.send((f"{type(error).__name__}: {error}", None))
+        raise

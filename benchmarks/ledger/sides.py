@@ -50,31 +50,32 @@ class Feed:
         side: Who posts.
         count: Awards in a round.
         per_commit: How many share a commit.
+        accounts: Over how many partners they are drawn.
     """
 
-    def __init__(self, side: Side, count: int, per_commit: int) -> None:
+    def __init__(self, side: Side, count: int, per_commit: int, accounts: int = ACCOUNTS) -> None:
         self._side = side
+        self._accounts = accounts
         self._count = count
         self._per_commit = per_commit
         self._first = FIRST_DRAWN
 
     def next(self) -> Callable[[], object]:
         """Arrange the next round, and give the call that posts it."""
-        awards = draw(self._first, self._count)
+        awards = draw(self._first, self._count, accounts=self._accounts)
         self._first += self._count
         return self._side.prepare(awards, self._per_commit)
 
 
-def open_books(sides: Sequence[Side], *, awards: Sequence[Award] | None = None) -> None:
+def open_books(sides: Sequence[Side], accounts: int = ACCOUNTS) -> None:
     """
     Give every partner a balance on every side, and see that all then hold the same.
 
     Raises:
         AssertionError: they do not.
     """
-    first = opening() if awards is None else awards
     for side in sides:
-        side.prepare(first, BATCH)()
+        side.prepare(opening(accounts), BATCH)()
     require_equal(sides)
 
 

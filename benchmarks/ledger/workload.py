@@ -51,23 +51,24 @@ class Award:
         return FIRST_US + self.number * _SECOND_US
 
 
-def opening() -> list[Award]:
+def opening(accounts: int = ACCOUNTS) -> list[Award]:
     """Give one award for every partner, with which a book begins outside the clock."""
-    return [Award(number, number, 1_000) for number in range(1, ACCOUNTS + 1)]
+    return [Award(number, number, 1_000) for number in range(1, accounts + 1)]
 
 
-def draw(first: int, count: int, *, seed: int = 20260101) -> list[Award]:
+def draw(first: int, count: int, *, accounts: int = ACCOUNTS, seed: int = 20260101) -> list[Award]:
     """
     Draw awards.
 
     Args:
         first: The number of the first.
         count: How many.
+        accounts: Over how many partners.
         seed: What is drawn depends on it and on *first*.
     """
     chance = random.Random(f"{seed}/{first}")
     return [
-        Award(number, chance.randint(1, ACCOUNTS), chance.randint(1, 5_000)) for number in range(first, first + count)
+        Award(number, chance.randint(1, accounts), chance.randint(1, 5_000)) for number in range(first, first + count)
     ]
 
 
