@@ -125,6 +125,12 @@ class StoreError(LoyaltyError):
     code = "store"
 
 
+class RetryableConflict(StoreError):
+    """Another writer was in the way: a lock, a deadlock, the same new row; the whole transaction can be tried again."""
+
+    code = "retryable-conflict"
+
+
 class SourceError(LoyaltyError):
     """Rows of an input file that cannot be read; carries every finding."""
 

@@ -43,21 +43,28 @@ class EntryKind(Enum):
     CORRECTION = "correction"
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class Account:
-    """One side of a wallet or of the programme; ``owner`` is None for the programme."""
+    """
+    One side of a wallet or of the programme.
+
+    Attributes:
+        owner: Whose; None for the programme.
+        name: Which account.
+        path: The account's name in the journal, for example ``partner:acme/available``.
+    """
 
     owner: Holder | None
     name: str
+    path: str = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         known = PROGRAMME_ACCOUNTS if self.owner is None else HOLDER_ACCOUNTS
         if self.name not in known:
             raise LedgerError(f"no account {self.name!r}; known are {', '.join(sorted(known))}")
 
-    @property
-    def path(self) -> str:
-        """The account's name in the journal, for example ``partner:acme/available``."""
+    @path.default
+    def _write_path(self) -> str:
         return f"{'programme' if self.owner is None else self.owner}/{self.name}"
 
     @classmethod

@@ -11,9 +11,9 @@ A book in memory: the store for simulations, tests and short-lived runs, and the
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from threading import RLock
@@ -27,7 +27,7 @@ from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account, Entry
 from loyalty.ledger.lots import Allocation, lot_finding
-from loyalty.ledger.store import READ_ONLY, Grant, Lot, Received, RecordedEvent, version_step
+from loyalty.ledger.store import READ_ONLY, Checkpoint, Grant, Lot, Received, RecordedEvent, version_step
 
 
 class MemoryStore:
@@ -111,6 +111,9 @@ class MemoryTransaction:
             call, arguments = self.undo.pop()
             call(*arguments)
 
+    def expect(self, events: Sequence[Event] = (), holders: Collection[Holder] = (), *, clock: bool = False) -> None:
+        """Do nothing: whoever is inside is alone with the book, and all of it is at hand."""
+
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
         return self._events.get(identity)
@@ -169,10 +172,13 @@ class MemoryTransaction:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
         return tuple(self._about.get(identity, ()))
 
-    def received(self, holder: Holder) -> Sequence[Received]:
-        """Give the holder's events, in order of acceptance."""
+    def received(self, holder: Holder, *, after: int = 0) -> Sequence[Received]:
+        """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
         history = self._histories.get(holder)
-        return tuple(history.received) if history else ()
+        if history is None:
+            return ()
+        first = bisect_right(history.received, after, key=_SEQUENCE) if after else 0
+        return tuple(history.received[first:])
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is, in order of layer and id."""
@@ -210,10 +216,10 @@ class MemoryTransaction:
         """Give the decision of this key, or None."""
         return self._grants.get(key)
 
-    def grants(self, holder: Holder) -> Sequence[Grant]:
-        """Give the holder's decisions, in order of recording."""
+    def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
+        """Give the holder's decisions behind the first *after* ones, in order of recording."""
         history = self._histories.get(holder)
-        return tuple(history.grants) if history else ()
+        return tuple(history.grants[after:]) if history else ()
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""
@@ -222,6 +228,13 @@ class MemoryTransaction:
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""
         return iter(sorted(holder for holder, history in self._histories.items() if history.version))
+
+    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:
+        """Give None: a state in memory lives as long as the book."""
+        return None
+
+    def keep_checkpoint(self, holder: Holder, revision: str, checkpoint: Checkpoint) -> None:
+        """Do nothing: a state in memory lives as long as the book."""
 
     def post(self, entries: Sequence[Entry]) -> None:
         """

@@ -6,7 +6,7 @@ Each backend passes the same contract suite (``tests/ledger/store_contract.py``)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from typing import Final, Protocol, runtime_checkable
@@ -23,7 +23,7 @@ READ_ONLY: Final = "this transaction only reads; write in one that was opened wi
 
 @frozen
 class RecordedEvent:
-    """An accepted event, and when it was accepted (UTC microseconds; ``sequence`` counts acceptances)."""
+    """An accepted event, and when it was accepted (UTC microseconds; ``sequence`` grows with each acceptance)."""
 
     event: Event
     sequence: int
@@ -94,8 +94,29 @@ class Lot:
     remaining: int
 
 
+@frozen
+class Checkpoint:
+    """A holder's state as text, and the version of the history that it was settled from."""
+
+    holder_version: int
+    state: str
+
+
 class Transaction(Protocol):
     """Reads and writes that take effect together when the transaction ends without an error."""
+
+    def expect(self, events: Sequence[Event] = (), holders: Collection[Holder] = (), *, clock: bool = False) -> None:
+        """
+        Make ready for events and commands that come next: others are kept from the same holders and identities.
+
+        What a transaction records after this may wait in memory until it ends; until then it answers as if it were
+        written. Without this nothing is locked before it is written.
+
+        Args:
+            events: What is about to be accepted.
+            holders: Whose commands are about to be decided.
+            clock: Whether the clock of the whole book is about to move.
+        """
 
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
@@ -109,8 +130,8 @@ class Transaction(Protocol):
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
 
-    def received(self, holder: Holder) -> Sequence[Received]:
-        """Give the holder's events, in order of acceptance."""
+    def received(self, holder: Holder, *, after: int = 0) -> Sequence[Received]:
+        """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is."""
@@ -129,14 +150,20 @@ class Transaction(Protocol):
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
 
-    def grants(self, holder: Holder) -> Sequence[Grant]:
-        """Give the holder's decisions, in order of recording."""
+    def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
+        """Give the holder's decisions behind the first *after* ones, in order of recording."""
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""
 
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""
+
+    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:
+        """Give the state that was kept last for a holder under a revision, or None; it may be of an older version."""
+
+    def keep_checkpoint(self, holder: Holder, revision: str, checkpoint: Checkpoint) -> None:
+        """Keep a holder's state under a revision in place of the one before; a store may choose not to."""
 
     def post(self, entries: Sequence[Entry]) -> None:
         """

@@ -12,14 +12,13 @@ class EventRow(Row):
     """An accepted fact: the columns that are searched, and the declared fields as canonical JSON."""
 
     NAME = "event"
-    REFERS: ClassVar[Mapping[str, str]] = {"book_id": "book.id"}
-    UNIQUE = (("book_id", "identity"), ("book_id", "sequence"))
-    INDEXES = (("book_id", "origin"), ("book_id", "partner", "occurred_at"))
+    UNIQUE = (("book_id", "identity"),)
+    INDEXES = (("book_id", "origin"),)
+    WHERE: ClassVar[Mapping[tuple[str, ...], str]] = {("book_id", "origin"): "origin IS NOT NULL"}
     APPEND_ONLY = True
 
     id: int = big(key=True)
     book_id: int = big()
-    sequence: int = big()
     identity: str = text()
     source: str = text()
     kind: str = text()
@@ -36,7 +35,6 @@ class DeliveryRow(Row):
     """An event in a holder's history, with what it brings there from other layers as JSON."""
 
     NAME = "delivery"
-    REFERS: ClassVar[Mapping[str, str]] = {"holder_id": "holder.id", "event_id": "event.id"}
     INDEXES = (("event_id",),)
     CLUSTERED = True
 
@@ -46,13 +44,13 @@ class DeliveryRow(Row):
 
 
 class GrantRow(Row):
-    """A decision that replay never takes again."""
+    """A decision that replay never takes again; ``final`` is 1 for the end of what it carries on, which is unique."""
 
     NAME = "grant"
     REFERS: ClassVar[Mapping[str, str]] = {"book_id": "book.id", "holder_id": "holder.id"}
-    UNIQUE = (("book_id", "key"),)
+    UNIQUE = (("book_id", "key"), ("book_id", "of_key", "final"))
     INDEXES = (("holder_id",),)
-    CHECKS: ClassVar[Mapping[str, str]] = {"amount": "amount > 0"}
+    CHECKS: ClassVar[Mapping[str, str]] = {"amount": "amount > 0", "final": "final = 1"}
     APPEND_ONLY = True
 
     id: int = big(key=True)
@@ -63,11 +61,13 @@ class GrantRow(Row):
     currency: str = text()
     amount: int = big()
     at: int = big()
-    note: str = text()
+    of_key: str | None = text(default=None)
+    final: int | None = big(default=None)
+    details: str = text()
 
 
 class CheckpointRow(Row):
-    """A holder's state after an event, from which a replay can start; a cache that can be deleted at any time."""
+    """A holder's state under one revision, from which settling goes on; a cache that can be deleted at any time."""
 
     NAME = "checkpoint"
     REFERS: ClassVar[Mapping[str, str]] = {"holder_id": "holder.id"}
@@ -75,6 +75,5 @@ class CheckpointRow(Row):
 
     holder_id: int = big(key=True)
     revision: str = text(primary_key=True)
-    position: int = big(key=True)
     holder_version: int = big()
-    state: bytes = blob()
+    state: str = text()

@@ -1,19 +1,60 @@
-"""Events, whom they reached, and decisions, in tables."""
+"""
+Events, whom they reached, and decisions, in tables.
+
+What a transaction records waits in memory to be written with all else; what it was told to expect, it has read at
+once. Whatever else is asked has the waiting rows written first, so that the database answers.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, func, select, update
+from attrs import Factory, define
+from sqlalchemy import ARRAY, Select, Update, bindparam, func, select, true, update
 
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError
+from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner
-from loyalty.ledger.store import Grant, Received, RecordedEvent, version_step
+from loyalty.ledger.store import Checkpoint, Grant, GrantedLot, Received, RecordedEvent, version_step
+
+
+def lock_number(*names: str) -> int:
+    """Give the number of an advisory lock; that two names share one costs waiting and nothing else."""
+    return int.from_bytes(blake2b("\0".join(names).encode(), digest_size=8).digest(), signed=True)
+
+
+@define(eq=False)
+class Waiting:
+    """
+    What a transaction knows of facts, and what it has to write.
+
+    Attributes:
+        events: What is known of identities; None where there is no such event.
+        about: The events about an identity, where all of them are known.
+        reached: The holders that an event of this transaction reached, with what it brings.
+        event_rows: To be written, with the deliveries and grants.
+        versions: The versions of holders, with the changes of this transaction.
+        changed: The holders whose version has to be written.
+        clock_days: The book's clock, where it is known.
+    """
+
+    events: dict[str, RecordedEvent | None] = Factory(dict)
+    about: dict[str, list[RecordedEvent]] = Factory(dict)
+    reached: dict[str, dict[Holder, str]] = Factory(dict)
+    event_rows: list[tuple[Any, ...]] = Factory(list)
+    delivery_rows: dict[tuple[int, int], str] = Factory(dict)
+    checkpoint_rows: dict[Holder, tuple[str, Checkpoint]] = Factory(dict)
+    versions: dict[Holder, int] = Factory(dict)
+    changed: set[Holder] = Factory(set)
+    clock_days: list[int | None] = Factory(list)
+    event_ids: list[int] = Factory(list)
 
 
 class Facts:
@@ -21,11 +62,38 @@ class Facts:
 
     runner: Runner
     names: Names
+    ids: Ids
+    waiting: Waiting
+
+    def write_facts(self) -> None:
+        """Write what waits to be written."""
+        waiting, schema = self.waiting, self.runner.schema
+        if not (waiting.event_rows or waiting.delivery_rows or waiting.changed or waiting.checkpoint_rows):
+            return
+        holders = self.names.holders
+        with self.runner.together():
+            self.runner.insert(schema.event, waiting.event_rows)
+            self.runner.insert(schema.delivery, [(*key, inputs) for key, inputs in waiting.delivery_rows.items()])
+            versions = sorted((holders[holder], waiting.versions[holder]) for holder in waiting.changed)
+            self.runner.update(schema.holder, ("version",), versions)
+            if waiting.checkpoint_rows:
+                self._write_checkpoints(waiting.checkpoint_rows)
+        waiting.event_rows, waiting.delivery_rows = [], {}
+        waiting.checkpoint_rows = {}
+        waiting.changed.clear()
+        waiting.reached.clear()
+
+    def write(self) -> None:
+        """Write everything that waits; the transaction does it."""
+        raise NotImplementedError
 
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
-        row = self.runner.first(_find_event, book=self.names.book_id, identity=identity)
-        return to_recorded(row) if row is not None else None
+        known = self.waiting.events
+        if identity not in known:
+            row = self.runner.first(_find_event, book=self.names.book_id, identity=identity)
+            known[identity] = to_recorded(row) if row is not None else None
+        return known[identity]
 
     def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
         """
@@ -35,26 +103,25 @@ class Facts:
             LedgerError: its identity is known.
         """
         self.runner.require_writable()
-        if self.find_event(event.identity) is not None:
-            raise LedgerError(f"event {event.identity} is recorded already; an identity is used once in a book")
-        sequence = self.runner.number(_last_sequence, book=self.names.book_id) + 1
-        row = (
-            self.runner.last_id(self.runner.schema.event) + 1,
-            self.names.book_id,
-            sequence,
-            event.identity,
-            event.source,
-            event.kind,
-            event.partner,
-            event.person,
-            event.occurred_at,
-            recorded_at,
-            event.origin,
-            canonical_json(dict(event.fields)),
-            event.body_hash(),
-        )
-        self.runner.insert(self.runner.schema.event, [row])
-        return RecordedEvent(event, sequence, recorded_at)
+        waiting, identity, origin = self.waiting, event.identity, event.origin
+        if self.find_event(identity) is not None:
+            raise LedgerError(f"event {identity} is recorded already; an identity is used once in a book")
+        if waiting.event_ids:
+            event_id = waiting.event_ids.pop()
+        else:
+            (event_id,) = self.ids.take(self.runner, self.runner.schema.event, 1)
+        recorded = RecordedEvent(event, event_id, recorded_at)
+        waiting.event_rows.append(
+            (
+                event_id, self.names.book_id, identity, event.source, event.kind, event.partner, event.person,
+                event.occurred_at, recorded_at, origin, canonical_json(dict(event.fields)), event.body_hash(),
+            )
+        )  # fmt: skip
+        waiting.events[identity] = recorded
+        waiting.reached[identity] = {}
+        if origin is not None and origin in waiting.about:
+            waiting.about[origin].append(recorded)
+        return recorded
 
     def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
         """
@@ -64,62 +131,88 @@ class Facts:
             LedgerError: the event is not recorded.
         """
         self.runner.require_writable()
-        found = self.runner.first(_find_event, book=self.names.book_id, identity=identity)
+        found = self.find_event(identity)
         if found is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
+        brought = _json_of_inputs(inputs)
         self.names.add_holders(self.runner, [holder])
-        key = {"holder": self.names.holders[holder], "event": found.id}
-        brought = canonical_json(dict(inputs))
-        old = self.runner.first(_find_delivery, **key)
-        if old is None:
-            self.runner.insert(self.runner.schema.delivery, [(key["holder"], key["event"], brought)])
-        elif old.inputs == brought:
-            return
+        key = (self.names.holders[holder], found.sequence)
+        reached = self.waiting.reached.get(identity)
+        if reached is not None:
+            # An event that this transaction recorded has reached nobody but whom this transaction told.
+            if reached.get(holder) == brought:
+                return
+            reached[holder] = brought
+            self.waiting.delivery_rows[key] = brought
         else:
-            self.runner.write(_set_inputs, [key | {"brought": brought}])
+            self.write()
+            old = self.runner.first(_find_delivery, holder=key[0], event=key[1])
+            if old is None:
+                self.waiting.delivery_rows[key] = brought
+            elif old.inputs == brought:
+                return
+            else:
+                self.runner.write(_set_inputs, [{"holder": key[0], "event": key[1], "brought": brought}])
         self._changed(holder, identity, brought)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
-        rows = self.runner.rows(_events_about, book=self.names.book_id, origin=identity)
-        return tuple(to_recorded(row) for row in rows)
+        about = self.waiting.about
+        if identity not in about:
+            self.write()
+            rows = self.runner.rows(_events_about, book=self.names.book_id, origins=self._listed([identity]))
+            about[identity] = [to_recorded(row) for row in rows]
+        return tuple(about[identity])
 
-    def received(self, holder: Holder) -> Sequence[Received]:
-        """Give the holder's events, in order of acceptance."""
-        rows = self.runner.rows(_received, holder=self.names.find_holder(self.runner, holder))
+    def received(self, holder: Holder, *, after: int = 0) -> Sequence[Received]:
+        """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
+        if not self.holder_version(holder):
+            return ()
+        self.write()
+        rows = self.runner.rows(_received, holder=self.names.holders[holder], after=after)
         return tuple(Received(to_recorded(row), json.loads(row.inputs)) for row in rows)
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is, in order of layer and id."""
-        rows = self.runner.rows(_recipients, book=self.names.book_id, identity=identity)
+        reached = self.waiting.reached.get(identity)
+        if reached is not None:
+            return tuple(sorted(reached))
+        rows = self.runner.rows(_recipients, book=self.names.book_id, identities=self._listed([identity]))
         return tuple(Holder(Layer(layer), ref) for layer, ref in rows)
 
     def holder_version(self, holder: Holder) -> int:
         """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
-        return self.runner.number(_holder_version, holder=self.names.find_holder(self.runner, holder))
+        versions = self.waiting.versions
+        if holder not in versions:
+            id = self.names.find_holder(self.runner, holder)
+            versions[holder] = 0 if id is None else self.runner.number(_holder_version, holder=id)
+        return versions[holder]
 
     def add_grant(self, grant: Grant) -> None:
         """
         Record a decision.
 
         Raises:
-            LedgerError: its key is known.
+            LedgerError: its key is known, or it ends what was ended before.
         """
         self.runner.require_writable()
         if self.find_grant(grant.key) is not None:
             raise LedgerError(f"grant {grant.key} is recorded already; a key is used once in a book")
+        ended = grant.final and next((other for other in self.grants_of(grant.of or "") if other.final), None)
+        if ended:
+            raise LedgerError(f"grant {grant.key} cannot end {grant.of}, which {ended.key} ended before")
         self.names.add_holders(self.runner, [grant.holder])
+        (grant_id,) = self.ids.take(self.runner, self.runner.schema.grant, 1)
+        details = {
+            "until_day": grant.until_day,
+            "lots": [[lot.expires_day, lot.earned_at, lot.amount] for lot in grant.lots],
+            "peer": None if grant.peer is None else str(grant.peer),
+            "note": dict(grant.note),
+        }
         row = (
-            self.runner.last_id(self.runner.schema.grant) + 1,
-            self.names.book_id,
-            grant.key,
-            grant.kind,
-            self.names.holders[grant.holder],
-            grant.currency,
-            grant.amount,
-            grant.at,
-            canonical_json(dict(grant.note)),
-        )
+            grant_id, self.names.book_id, grant.key, grant.kind, self.names.holders[grant.holder], grant.currency,
+            grant.amount, grant.at, grant.of, 1 if grant.final else None, canonical_json(details),
+        )  # fmt: skip
         self.runner.insert(self.runner.schema.grant, [row])
         self._changed(grant.holder, grant.key)
 
@@ -128,29 +221,125 @@ class Facts:
         row = self.runner.first(_find_grant, book=self.names.book_id, key=key)
         return _to_grant(row) if row is not None else None
 
-    def grants(self, holder: Holder) -> Sequence[Grant]:
-        """Give the holder's decisions, in order of recording."""
-        rows = self.runner.rows(_grants, holder=self.names.find_holder(self.runner, holder))
+    def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
+        """Give the holder's decisions behind the first *after* ones, in order of recording."""
+        if not self.holder_version(holder):
+            return ()
+        rows = self.runner.rows(_grants, holder=self.names.holders[holder])
+        return tuple(_to_grant(row) for row in rows[after:])
+
+    def grants_of(self, key: str) -> Sequence[Grant]:
+        """Give the decisions that carry on the one of this key, in order of recording."""
+        rows = self.runner.rows(_grants_of, book=self.names.book_id, key=key)
         return tuple(_to_grant(row) for row in rows)
 
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""
+        self.write()
         rows = self.runner.rows(_holders, book=self.names.book_id)
-        return iter([Holder(Layer(layer), ref) for layer, ref in rows])
+        return iter(sorted(Holder(Layer(layer), ref) for layer, ref in rows))
+
+    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:
+        """Give the state that was kept last for a holder under a revision, or None."""
+        if not self.holder_version(holder):
+            return None
+        self.write()
+        row = self.runner.first(_checkpoint, holder=self.names.holders[holder], revision=revision)
+        return None if row is None else Checkpoint(row.holder_version, row.state)
+
+    def keep_checkpoint(self, holder: Holder, revision: str, checkpoint: Checkpoint) -> None:
+        """Keep a holder's state under a revision in place of the one before."""
+        self.runner.require_writable()
+        self.waiting.checkpoint_rows[holder] = (revision, checkpoint)
 
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""
-        row = self.runner.first(_clock, book=self.names.book_id)
-        return None if row is None else row.clock_day
+        known = self.waiting.clock_days
+        if not known:
+            row = self.runner.first(_clock, book=self.names.book_id)
+            known.append(None if row is None else row.clock_day)
+        return known[0]
 
     def set_clock_day(self, day: int) -> None:
         """Record that everything due through *day* was posted."""
         self.runner.require_writable()
         self.runner.write(_set_clock, [{"book": self.names.book_id, "day": day}])
+        self.waiting.clock_days = [day]
+
+    def expect_facts(self, events: Sequence[Event], holders: Collection[Holder]) -> set[Holder]:
+        """
+        Lock the holders that events and commands concern, and read what is known of the events at once.
+
+        Returns:
+            The holders, those of the events' origins included.
+        """
+        waiting, book = self.waiting, self.names.book_id
+        origins = {event.origin for event in events if event.origin is not None}
+        identities = {event.identity for event in events}
+        concerned = {Holder.partner(event.partner) for event in events} | set(holders)
+        concerned |= {Holder.person(event.person) for event in events if event.person is not None}
+        self._lock_identities(identities | origins)
+        if origins:
+            rows = self.runner.rows(_recipients, book=book, identities=self._listed(origins))
+            concerned |= {Holder(Layer(layer), ref) for layer, ref in rows}
+        self._lock_holders(concerned)
+        if events:
+            known = self._listed(identities | origins)
+            waiting.events |= dict.fromkeys(identities | origins)
+            waiting.events |= {
+                row.identity: to_recorded(row) for row in self.runner.rows(_find_events, book=book, identities=known)
+            }
+            waiting.about |= {identity: [] for identity in identities | origins}
+            for row in self.runner.rows(_events_about, book=book, origins=known):
+                waiting.about[row.origin].append(to_recorded(row))
+            new = sum(1 for identity in identities if waiting.events[identity] is None)
+            if new:
+                waiting.event_ids = list(reversed(self.ids.take(self.runner, self.runner.schema.event, new)))
+        return concerned
+
+    def lock_clock(self) -> None:
+        """Keep other transactions from events and commands until this one has moved the book's clock."""
+        if not self.runner.compiler.on_sqlite:
+            self.runner.rows(_lock_clock, clock=lock_number(self.names.book))
+            self.waiting.clock_days.clear()
+
+    def _lock_identities(self, identities: Iterable[str]) -> None:
+        """Keep other transactions from events of these identities, and from moving the book's clock."""
+        if not self.runner.compiler.on_sqlite:
+            numbers = sorted(lock_number(self.names.book, identity) for identity in identities)
+            self.runner.rows(_lock, clock=lock_number(self.names.book), numbers=numbers)
+            self.waiting.clock_days.clear()
+
+    def _lock_holders(self, holders: Iterable[Holder]) -> None:
+        self.names.add_holders(self.runner, holders)
+        ids = self.names.holders
+        by_id = {ids[holder]: holder for holder in holders}
+        for id, version in self.runner.rows(_lock_holders, holders=self._listed(by_id)):
+            self.waiting.versions[by_id[id]] = version
+
+    def _write_checkpoints(self, kept: Mapping[Holder, tuple[str, Checkpoint]]) -> None:
+        rows = [
+            (self.names.holders[holder], revision, checkpoint.holder_version, checkpoint.state)
+            for holder, (revision, checkpoint) in kept.items()
+        ]
+        rows.sort()
+        checkpoint = self.runner.schema.checkpoint
+        self.runner.insert(checkpoint, rows, new=False)
+        self.runner.update(checkpoint, ("holder_version", "state"), rows)
+
+    def _listed(self, values: Iterable[str | int]) -> Any:
+        return self.runner.compiler.listed(values)
 
     def _changed(self, holder: Holder, *changed: str) -> None:
-        step = version_step(*changed)
-        self.runner.write(_raise_version, [{"holder": self.names.holders[holder], "step": step}])
+        self.waiting.versions[holder] = self.holder_version(holder) + version_step(*changed)
+        self.waiting.changed.add(holder)
+
+
+_NO_INPUTS = "{}"
+
+
+def _json_of_inputs(inputs: Mapping[str, int]) -> str:
+    return canonical_json(dict(inputs)) if inputs else _NO_INPUTS
 
 
 def to_recorded(row: Record) -> RecordedEvent:
@@ -167,10 +356,11 @@ def to_recorded(row: Record) -> RecordedEvent:
         of=None if row.origin is None else row.origin[behind:],
         fields=json.loads(row.fields_json),
     )
-    return RecordedEvent(event, row.sequence, row.recorded_at)
+    return RecordedEvent(event, row.id, row.recorded_at)
 
 
 def _to_grant(row: Record) -> Grant:
+    details = json.loads(row.details)
     return Grant(
         key=row.key,
         kind=row.kind,
@@ -178,7 +368,12 @@ def _to_grant(row: Record) -> Grant:
         currency=row.currency,
         amount=row.amount,
         at=row.at,
-        note=json.loads(row.note),
+        of=row.of_key,
+        final=row.final is not None,
+        until_day=details["until_day"],
+        lots=tuple(GrantedLot(*lot) for lot in details["lots"]),
+        peer=None if details["peer"] is None else Holder.parse(details["peer"]),
+        note=details["note"],
     )
 
 
@@ -187,16 +382,22 @@ def _find_event(compiler: Compiler) -> Select[Any]:
     return select(event).where(event.c.book_id == bindparam("book"), event.c.identity == bindparam("identity"))
 
 
-def _last_sequence(compiler: Compiler) -> Select[Any]:
+def _find_events(compiler: Compiler) -> Select[Any]:
     event = compiler.schema.event
-    return select(func.max(event.c.sequence)).where(event.c.book_id == bindparam("book"))
+    listed = compiler.in_list(event.c.identity, "identities")
+    return select(event).where(event.c.book_id == bindparam("book"), listed)
 
 
 def _events_about(compiler: Compiler) -> Select[Any]:
     event = compiler.schema.event
     return (
         select(event)
-        .where(event.c.book_id == bindparam("book"), event.c.origin == bindparam("origin"))
+        .where(
+            event.c.book_id == bindparam("book"),
+            compiler.in_list(event.c.origin, "origins"),
+            # The index holds those that have an origin alone, which a list of parameters would hide from the planner.
+            event.c.origin.is_not(None),
+        )
         .order_by(event.c.id)
     )
 
@@ -206,7 +407,7 @@ def _received(compiler: Compiler) -> Select[Any]:
     return (
         select(*event.c, delivery.c.inputs)
         .join(delivery, delivery.c.event_id == event.c.id)
-        .where(delivery.c.holder_id == bindparam("holder"))
+        .where(delivery.c.holder_id == bindparam("holder"), delivery.c.event_id > bindparam("after"))
         .order_by(delivery.c.event_id)
     )
 
@@ -228,9 +429,10 @@ def _recipients(compiler: Compiler) -> Select[Any]:
     event, delivery, holder = compiler.schema.event, compiler.schema.delivery, compiler.schema.holder
     return (
         select(holder.c.layer, holder.c.ref)
+        .distinct()
         .join(delivery, delivery.c.holder_id == holder.c.id)
         .join(event, event.c.id == delivery.c.event_id)
-        .where(event.c.book_id == bindparam("book"), event.c.identity == bindparam("identity"))
+        .where(event.c.book_id == bindparam("book"), compiler.in_list(event.c.identity, "identities"))
         .order_by(holder.c.layer, holder.c.ref)
     )
 
@@ -240,9 +442,25 @@ def _holder_version(compiler: Compiler) -> Select[Any]:
     return select(holder.c.version).where(holder.c.id == bindparam("holder"))
 
 
-def _raise_version(compiler: Compiler) -> Update:
+def _lock_holders(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
-    return update(holder).where(holder.c.id == bindparam("holder")).values(version=holder.c.version + bindparam("step"))
+    return (
+        select(holder.c.id, holder.c.version)
+        .where(compiler.in_list(holder.c.id, "holders"))
+        .order_by(holder.c.id)
+        .with_for_update(key_share=True)
+    )
+
+
+def _lock(compiler: Compiler) -> Select[Any]:
+    numbers = func.unnest(bindparam("numbers", type_=ARRAY(BIG))).table_valued("number")
+    clock = select(func.pg_advisory_xact_lock_shared(bindparam("clock", type_=BIG)).label("locked")).subquery()
+    locked = select(clock.c.locked, func.pg_advisory_xact_lock(numbers.c.number))
+    return locked.select_from(clock.outerjoin(numbers, true()))
+
+
+def _lock_clock(_compiler: Compiler) -> Select[Any]:
+    return select(func.pg_advisory_xact_lock(bindparam("clock", type_=BIG)))
 
 
 def _granted(compiler: Compiler) -> Select[Any]:
@@ -260,12 +478,24 @@ def _grants(compiler: Compiler) -> Select[Any]:
     return _granted(compiler).where(grant.c.holder_id == bindparam("holder")).order_by(grant.c.id)
 
 
+def _grants_of(compiler: Compiler) -> Select[Any]:
+    grant = compiler.schema.grant
+    return (
+        _granted(compiler)
+        .where(grant.c.book_id == bindparam("book"), grant.c.of_key == bindparam("key"))
+        .order_by(grant.c.id)
+    )
+
+
 def _holders(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
-    return (
-        select(holder.c.layer, holder.c.ref)
-        .where(holder.c.book_id == bindparam("book"), holder.c.version > 0)
-        .order_by(holder.c.layer, holder.c.ref)
+    return select(holder.c.layer, holder.c.ref).where(holder.c.book_id == bindparam("book"), holder.c.version > 0)
+
+
+def _checkpoint(compiler: Compiler) -> Select[Any]:
+    checkpoint = compiler.schema.checkpoint
+    return select(checkpoint).where(
+        checkpoint.c.holder_id == bindparam("holder"), checkpoint.c.revision == bindparam("revision")
     )
 
 

@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from loyalty.errors import StoreError
+from loyalty.errors import RetryableConflict, StoreError
+from loyalty.ledger.sql.schema import Schema
 
 #: What SQLAlchemy raises when a statement, a connection or the pool fails.
 FAULTS: Final = (DBAPIError, TimeoutError)
@@ -22,29 +23,32 @@ FAULTS: Final = (DBAPIError, TimeoutError)
 #: SQLITE_BUSY and SQLITE_LOCKED, the lower byte of their extended codes.
 _SQLITE_BUSY: Final = frozenset({5, 6})
 
-#: PostgreSQL: a lock not given, a serialization failure, a deadlock.
-_SQLSTATE_BUSY: Final = frozenset({"55P03", "40001", "40P01"})
+#: PostgreSQL: a lock not given, a serialization failure, a deadlock, and a row that someone else has just written too.
+_SQLSTATE_BUSY: Final = frozenset({"55P03", "40001", "40P01", "23505"})
 
 _Opened = TypeVar("_Opened")
 
 
-def to_store_error(fault: Exception, prefix: str | None = None) -> StoreError:
+def to_store_error(fault: Exception, schema: Schema | None = None) -> StoreError:
     """
     Say in the library's words what the database raised; the caller raises the answer from *fault*.
 
     Args:
-        fault: One of :data:`FAULTS`.
-        prefix: What the names of the tables begin with, where a statement on them failed.
+        fault: The driver's error, or one of :data:`FAULTS`.
+        schema: The tables, where a statement on them failed.
     """
     driver = fault.orig if isinstance(fault, DBAPIError) and fault.orig is not None else fault
     if _is_busy(driver):
-        return StoreError(f"another writer holds the database ({driver}); roll back, keep transactions short and retry")
-    if prefix is not None and _is_missing_table(driver):
-        return StoreError(
-            f"the tables {prefix}* cannot be used ({driver}); "
-            f"create them with loyalty.ledger.sql.create_tables(engine, prefix={prefix!r})"
+        return RetryableConflict(
+            f"another writer is in the way ({_words(driver)}); roll back, keep transactions short and try again"
         )
-    return StoreError(f"the database refused or failed ({driver}); roll back, and mend what its words say")
+    if schema is not None and _is_missing_table(driver):
+        place = "" if schema.metadata.schema is None else f" in schema {schema.metadata.schema}"
+        return StoreError(
+            f"the tables {schema.prefix}*{place} cannot be used ({_words(driver)}); create them with "
+            f"loyalty.ledger.sql.create_tables(engine, prefix={schema.prefix!r}, schema={schema.metadata.schema!r})"
+        )
+    return StoreError(f"the database refused or failed ({_words(driver)}); roll back, and mend what its words say")
 
 
 @contextmanager
@@ -67,6 +71,11 @@ def told(open_block: Callable[[], AbstractContextManager[_Opened]]) -> Iterator[
         if fault is inside:
             raise
         raise to_store_error(fault) from fault
+
+
+def _words(driver: BaseException) -> str:
+    """Give the driver's own words, of which PostgreSQL's first line says what happened."""
+    return next(iter(str(driver).splitlines()), type(driver).__name__)
 
 
 def _is_busy(driver: BaseException) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, cast, func, literal_column, select
 
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.holders import Holder
@@ -14,6 +14,8 @@ from loyalty.errors import LedgerError
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.posting import LOT_BITS
+from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner, Writer
 from loyalty.ledger.store import Lot
 
@@ -27,40 +29,52 @@ class Journal:
     runner: Runner
     names: Names
 
+    def write(self) -> None:
+        """Write everything that waits; the transaction does it."""
+        raise NotImplementedError
+
     def find_entry(self, key: str) -> Entry | None:
         """Give the entry of this key, or None."""
+        self.write()
         rows = self.runner.rows(_find_entry, book=self.names.book_id, key=key)
         return next(self._read(rows), None)
 
     def entries(self, *, holder: Holder | None = None, cause: str | None = None) -> Iterator[Entry]:
         """Give entries in order of posting: all, those with a posting of *holder*, or those of one cause."""
+        self.write()
         if holder is not None:
             for entry in self._entries_of_holder(holder):
                 if cause is None or entry.cause == cause:
                     yield entry
             return
-        pages = self._pages(_entries) if cause is None else self._pages(_entries_of_cause, cause=cause)
-        for rows in pages:
+        if cause is not None:
+            yield from self._read(self.runner.rows(_entries_of_cause, book=self.names.book_id, cause=cause))
+            return
+        for rows in self._pages(_entries):
             yield from self._read(rows)
 
     def digested_entries(self) -> Iterator[tuple[Entry, int, bytes]]:
         """Give all entries in order of posting, each with the version of its encoding and its stored digest."""
+        self.write()
         for rows in self._pages(_entries):
             for row, entry in zip(rows, self._read(rows), strict=True):
                 yield entry, row.hash_version, row.content_hash
 
     def last_effective_at(self, holder: Holder) -> int | None:
         """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
+        self.write()
         row = self.runner.first(_last_effective, holder=self.names.find_holder(self.runner, holder))
         return None if row is None else row.latest
 
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
+        self.write()
         key = self._key(account, asset)
         return self.runner.number(_derived_balance if account.owner is None else _balance, **key)
 
     def balances(self, holder: Holder) -> Mapping[tuple[str, str], int]:
         """Give the holder's present balances that are not 0, by (account name, asset)."""
+        self.write()
         rows = self.runner.rows(_balances, holder=self.names.find_holder(self.runner, holder))
         return {(name, asset): amount for name, asset, amount in rows}
 
@@ -68,6 +82,7 @@ class Journal:
         self, holder: Holder, *, effective_at: int, recorded_at: int | None = None
     ) -> Mapping[tuple[str, str], int]:
         """Give the balances from postings effective at or before one instant and recorded at or before another."""
+        self.write()
         rows = self.runner.rows(
             _balances_at,
             holder=self.names.find_holder(self.runner, holder),
@@ -78,11 +93,13 @@ class Journal:
 
     def lots(self, account: Account, asset: str) -> Sequence[Lot]:
         """Give the lots with something left, soonest expiry first, then earned first, then posted first."""
+        self.write()
         rows = self.runner.rows(_open_lots, **self._key(account, asset))
         return tuple(_to_open_lot(row, account, asset).to_lot() for row in rows)
 
     def allocations(self, account: Account, asset: str) -> Sequence[Allocation]:
         """Give what debits consumed of the account's lots, in order of posting."""
+        self.write()
         rows = self.runner.rows(_allocations, **self._key(account, asset))
         return tuple(
             Allocation(row.debit_key, row.debit_seq, _to_open_lot(row, account, asset), row.taken) for row in rows
@@ -90,6 +107,7 @@ class Journal:
 
     def trial_balance(self) -> Mapping[tuple[str, str], int]:
         """Give the balance of each (account path, asset) that is not 0, the programme's side included."""
+        self.write()
         rows = [
             *self.runner.rows(_derived_balances, book=self.names.book_id),
             *self.runner.rows(_kept_balances, book=self.names.book_id),
@@ -138,6 +156,16 @@ class Journal:
             yield entry
 
 
+def entry_of_lot(lot_id: ColumnElement[int]) -> ColumnElement[int]:
+    """Write the id of the entry that made a lot."""
+    return lot_id.op(">>")(literal_column(str(LOT_BITS)))
+
+
+def summed(amounts: ColumnElement[int]) -> ColumnElement[int]:
+    """Write a sum as a whole number, which PostgreSQL's own is not."""
+    return cast(func.sum(amounts), BIG)
+
+
 def _to_open_lot(row: Record, account: Account, asset: str) -> OpenLot:
     return OpenLot(
         row.id,
@@ -160,8 +188,22 @@ def _entries(compiler: Compiler) -> Select[Any]:
 
 
 def _entries_of_cause(compiler: Compiler) -> Select[Any]:
-    entry = compiler.schema.entry
-    return _page(compiler).where(entry.c.book_id == bindparam("book"), entry.c.cause == bindparam("cause"))
+    entry, cause = compiler.schema.entry, bindparam("cause", type_=Text)
+    event_key = literal_column("'event:'", Text) + entry.c.cause
+    # The index of causes leaves out the entries whose cause their key names, which are found by their keys.
+    by_key = select(entry.c.id).where(
+        entry.c.book_id == bindparam("book"),
+        entry.c.key.in_((literal_column("'event:'", Text) + cause, cause)),
+        entry.c.cause == cause,
+    )
+    by_cause = select(entry.c.id).where(
+        entry.c.book_id == bindparam("book"),
+        entry.c.cause == cause,
+        entry.c.cause.is_not(None),
+        entry.c.key != event_key,
+        entry.c.key != entry.c.cause,
+    )
+    return select(entry).where(entry.c.id.in_(by_key.union_all(by_cause))).order_by(entry.c.id)
 
 
 def _page(compiler: Compiler) -> Select[Any]:
@@ -221,7 +263,7 @@ def _balance(compiler: Compiler) -> Select[Any]:
 
 def _derived_balance(compiler: Compiler) -> Select[Any]:
     posting = compiler.schema.posting
-    return select(func.sum(posting.c.amount)).where(
+    return select(summed(posting.c.amount)).where(
         posting.c.account_id == bindparam("account"), posting.c.asset_id == bindparam("asset")
     )
 
@@ -267,7 +309,7 @@ def _balances_at(compiler: Compiler) -> Select[Any]:
 def _summed(compiler: Compiler, label: Any) -> Select[Any]:
     account, asset, posting = compiler.schema.account, compiler.schema.asset, compiler.schema.posting
     return (
-        select(label, asset.c.name, func.sum(posting.c.amount))
+        select(label, asset.c.name, summed(posting.c.amount))
         .join(posting, posting.c.account_id == account.c.id)
         .join(asset, asset.c.id == posting.c.asset_id)
         .group_by(label, asset.c.name)
@@ -276,30 +318,26 @@ def _summed(compiler: Compiler, label: Any) -> Select[Any]:
 
 
 def _lots(compiler: Compiler) -> Select[Any]:
-    entry, lot, state = compiler.schema.entry, compiler.schema.lot, compiler.schema.lot_state
-    return (
-        select(*lot.c, entry.c.key, state.c.remaining)
-        .join(state, state.c.lot_id == lot.c.id)
-        .join(entry, entry.c.id == lot.c.entry_id)
-    )
+    entry, lot = compiler.schema.entry, compiler.schema.lot
+    return select(*lot.c, entry.c.key).select_from(lot).join(entry, entry.c.id == entry_of_lot(lot.c.id))
 
 
 def _open_lots(compiler: Compiler) -> Select[Any]:
-    lot, state = compiler.schema.lot, compiler.schema.lot_state
+    lot = compiler.schema.lot
     return (
         _lots(compiler)
         .where(
-            state.c.account_id == bindparam("account"),
-            state.c.asset_id == bindparam("asset"),
+            lot.c.account_id == bindparam("account"),
+            lot.c.asset_id == bindparam("asset"),
             # The index holds the open lots alone; a parameter here would hide that from the planner.
-            state.c.remaining > literal_column("0"),
+            lot.c.remaining > literal_column("0"),
         )
         .order_by(lot.c.expires_day, lot.c.earned_at, lot.c.id)
     )
 
 
 def _allocations(compiler: Compiler) -> Select[Any]:
-    lot, allocation = compiler.schema.lot, compiler.schema.lot_allocation
+    lot, allocation, posting = compiler.schema.lot, compiler.schema.lot_allocation, compiler.schema.posting
     debit = compiler.schema.entry.alias("debit")
     return (
         _lots(compiler)
@@ -309,7 +347,12 @@ def _allocations(compiler: Compiler) -> Select[Any]:
             allocation.c.amount.label("taken"),
         )
         .join(allocation, allocation.c.lot_id == lot.c.id)
+        .join(posting, and_(posting.c.entry_id == allocation.c.entry_id, posting.c.seq == allocation.c.seq))
         .join(debit, debit.c.id == allocation.c.entry_id)
-        .where(lot.c.account_id == bindparam("account"), lot.c.asset_id == bindparam("asset"))
+        .where(
+            posting.c.account_id == bindparam("account"),
+            posting.c.asset_id == bindparam("asset"),
+            posting.c.version.is_not(None),
+        )
         .order_by(allocation.c.entry_id, allocation.c.seq, lot.c.earned_at, lot.c.id)
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, bindparam, select
 
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Account
+from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.statements import Compiler, Runner
 
 
@@ -20,8 +22,9 @@ class Names:
     store learnt, and :meth:`publish` adds to it. What is learnt inside a transaction stays there until then.
     """
 
-    def __init__(self, book: str, committed: Names | None = None) -> None:
+    def __init__(self, book: str, ids: Ids, committed: Names | None = None) -> None:
         self.book = book
+        self._ids = ids
         self.book_id: int = committed.book_id if committed else 0
         self.assets: dict[str, int] = dict(committed.assets) if committed else {}
         self.holders: dict[Holder, int] = {}
@@ -50,8 +53,10 @@ class Names:
         if not self.book_id:
             self.book_id = runner.number(_find_book, name=self.book)
         if not self.book_id and not runner.read_only:
-            self.book_id = runner.last_id(runner.schema.book) + 1
-            runner.insert(runner.schema.book, [(self.book_id, self.book, None, None)])
+            runner.insert(
+                runner.schema.book, [(*self._ids.take(runner, runner.schema.book, 1), self.book, None)], new=False
+            )
+            self.book_id = runner.number(_find_book, name=self.book)
 
     def account_of(self, path: str) -> Account:
         """Give the account of a path; each is parsed once."""
@@ -95,39 +100,50 @@ class Names:
             for id, path in runner.rows(_find_accounts, book=self.book_id, paths=paths):
                 self.accounts[unknown[path]] = id
 
+    def find_accounts_of(self, runner: Runner, holders: Iterable[Holder]) -> list[Account]:
+        """Learn the ids of all accounts that holders have."""
+        by_id = {self.holders[holder]: holder for holder in holders if holder in self.holders}
+        found = []
+        if by_id:
+            listed = runner.compiler.listed(by_id)
+            for id, holder_id, name in runner.rows(_find_accounts_of, holders=listed):
+                account = self.account_of(f"{by_id[holder_id]}/{name}")
+                self.accounts[account] = id
+                found.append(account)
+        return found
+
     def add_assets(self, runner: Runner, assets: Iterable[str]) -> None:
         """Give ids to those assets that have none."""
-        new = [asset for asset in dict.fromkeys(assets) if self.find_asset(runner, asset) is None]
+        new = sorted({asset for asset in assets if asset not in self.assets and self.find_asset(runner, asset) is None})
         if new:
-            first = runner.last_id(runner.schema.asset) + 1
-            ids = {asset: first + place for place, asset in enumerate(new)}
-            runner.insert(runner.schema.asset, [(id, self.book_id, asset, None) for asset, id in ids.items()])
-            self.assets |= ids
-            self._asset_names |= {id: asset for asset, id in ids.items()}
+            ids = self._ids.take(runner, runner.schema.asset, len(new))
+            rows = [(id, self.book_id, asset) for id, asset in zip(ids, new, strict=True)]
+            runner.insert(runner.schema.asset, rows, new=False)
+            self._learn_assets(runner)
 
     def add_holders(self, runner: Runner, holders: Iterable[Holder]) -> None:
         """Give ids to those holders that have none."""
         wanted = dict.fromkeys(holders)
         self.find_holders(runner, wanted)
-        new = [holder for holder in wanted if holder not in self.holders]
+        # Two writers who add the same rows meet in the same order, so that neither waits for the other crosswise.
+        new = sorted(holder for holder in wanted if holder not in self.holders)
         if new:
-            first = runner.last_id(runner.schema.holder) + 1
-            ids = {holder: first + place for place, holder in enumerate(new)}
-            rows = [(id, self.book_id, int(holder.layer), holder.id, 0) for holder, id in ids.items()]
-            runner.insert(runner.schema.holder, rows)
-            self.holders |= ids
+            ids = self._ids.take(runner, runner.schema.holder, len(new))
+            rows = [(id, self.book_id, int(item.layer), item.id, 0) for id, item in zip(ids, new, strict=True)]
+            runner.insert(runner.schema.holder, rows, new=False)
+            self.find_holders(runner, new)
 
     def add_accounts(self, runner: Runner, accounts: Iterable[Account]) -> None:
         """Give ids to those accounts that have none, and to their holders."""
         wanted = dict.fromkeys(accounts)
         self.find_accounts(runner, wanted)
-        new = [account for account in wanted if account not in self.accounts]
+        new = sorted((account for account in wanted if account not in self.accounts), key=_PATH)
         if new:
             self.add_holders(runner, (account.owner for account in new if account.owner is not None))
-            first = runner.last_id(runner.schema.account) + 1
-            ids = {account: first + place for place, account in enumerate(new)}
-            runner.insert(runner.schema.account, [self._row(account, id) for account, id in ids.items()])
-            self.accounts |= ids
+            ids = self._ids.take(runner, runner.schema.account, len(new))
+            rows = [self._row(account, id) for id, account in zip(ids, new, strict=True)]
+            runner.insert(runner.schema.account, rows, new=False)
+            self.find_accounts(runner, new)
 
     def _learn_assets(self, runner: Runner) -> None:
         for id, name in runner.rows(_find_assets, book=self.book_id):
@@ -140,6 +156,8 @@ class Names:
         holder_id = None if account.owner is None else self.holders[account.owner]
         return (id, self.book_id, holder_id, account.name, account.path, mode)
 
+
+_PATH = attrgetter("path")
 
 _Item = TypeVar("_Item", Holder, Account)
 
@@ -170,6 +188,13 @@ def _find_holders(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
     return select(holder.c.id, holder.c.layer, holder.c.ref).where(
         holder.c.book_id == bindparam("book"), compiler.in_list(holder.c.ref, "refs")
+    )
+
+
+def _find_accounts_of(compiler: Compiler) -> Select[Any]:
+    account = compiler.schema.account
+    return select(account.c.id, account.c.holder_id, account.c.name).where(
+        compiler.in_list(account.c.holder_id, "holders")
     )
 
 

@@ -3,7 +3,10 @@ The tables of a book, one class each: what stands in a row, what is unique, what
 
 Rows are dumb on purpose: SQLModel table classes accept any value, so everything is validated in the domain's types
 before it comes here, and the database's own constraints are the second line. Amounts are minor units, instants UTC
-microseconds, days local dates counted from 1970-01-01; ids are given by the writer, who holds the lock.
+microseconds, days local dates counted from 1970-01-01; ids are given by the writer.
+
+The tables that grow with every entry have no foreign keys: the writer has just looked the ids up, checking them again
+costs a quarter of a batch, and the audit looks for rows that belong to nothing.
 
 :mod:`loyalty.ledger.sql.schema` turns the classes into tables with the host's prefix.
 """
@@ -14,6 +17,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, Text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Field, SQLModel
 
 #: SQLite's strict tables know INTEGER alone, which has 64 bits there.
@@ -25,6 +30,27 @@ def big(*, key: bool = False, **options: Any) -> Any:
     if key:
         options |= {"primary_key": True, "sa_column_kwargs": {"autoincrement": False}}
     return Field(sa_type=BIG, **options)
+
+
+def writers_number() -> Any:
+    """Declare the column of the writing transaction's number, which the database fills in."""
+    return Field(sa_type=BIG, sa_column_kwargs={"server_default": TransactionNumber()})
+
+
+class TransactionNumber(FunctionElement[int]):
+    """The number of the writing transaction on PostgreSQL; 0 on SQLite, where one writes at a time."""
+
+    inherit_cache = True
+
+
+@compiles(TransactionNumber, "sqlite")
+def _on_sqlite(*_arguments: Any, **_options: Any) -> str:
+    return "0"
+
+
+@compiles(TransactionNumber, "postgresql")
+def _on_postgresql(*_arguments: Any, **_options: Any) -> str:
+    return "(pg_current_xact_id()::text::bigint)"
 
 
 def text(**options: Any) -> Any:
@@ -47,8 +73,9 @@ class Row(SQLModel):
         UNIQUE: Groups of columns.
         CHECKS: Name to condition.
         INDEXES: Groups of columns.
-        OPEN_ONLY: The condition of the rows that the indexes hold, or "".
+        WHERE: Index (by its columns) to the condition of the rows that it holds; those left out hold every row.
         APPEND_ONLY: Whether the database refuses to change or delete a row.
+        MUTABLE: Columns of an append-only table that may change all the same.
         CLUSTERED: Whether the rows lie in order of their primary key (SQLite).
     """
 
@@ -57,8 +84,9 @@ class Row(SQLModel):
     UNIQUE: ClassVar[tuple[tuple[str, ...], ...]] = ()
     CHECKS: ClassVar[Mapping[str, str]] = {}
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    OPEN_ONLY: ClassVar[str] = ""
+    WHERE: ClassVar[Mapping[tuple[str, ...], str]] = {}
     APPEND_ONLY: ClassVar[bool] = False
+    MUTABLE: ClassVar[tuple[str, ...]] = ()
     CLUSTERED: ClassVar[bool] = False
 
 
@@ -71,11 +99,10 @@ class BookRow(Row):
     id: int = big(key=True)
     name: str = text()
     clock_day: int | None = big(default=None)
-    lock_day: int | None = big(default=None)
 
 
 class AssetRow(Row):
-    """A currency, or a standing held as one unit; the scale is known where the programme declared it."""
+    """A currency, or a standing held as one unit."""
 
     NAME = "asset"
     REFERS = {"book_id": "book.id"}
@@ -84,7 +111,6 @@ class AssetRow(Row):
     id: int = big(key=True)
     book_id: int = big()
     name: str = text()
-    scale: int | None = big(default=None)
 
 
 class HolderRow(Row):
@@ -107,7 +133,7 @@ class AccountRow(Row):
     NAME = "account"
     REFERS = {"book_id": "book.id", "holder_id": "holder.id"}
     UNIQUE = (("book_id", "path"),)
-    CHECKS = {"mode": "balance_mode IN ('sync', 'derived', 'sharded')"}
+    CHECKS = {"mode": "balance_mode IN ('sync', 'derived')"}
     INDEXES = (("holder_id",),)
 
     id: int = big(key=True)
@@ -119,38 +145,42 @@ class AccountRow(Row):
 
 
 class EntryRow(Row):
-    """The balanced whole; ``booked_day`` is the later of its effective date and the book's lock date."""
+    """
+    The balanced whole.
+
+    ``xid`` is PostgreSQL's number of the writing transaction, by which a sealer knows what can no longer be joined by
+    an earlier entry; on SQLite, where one writes at a time, it is 0. An entry whose cause its key names is not in the
+    index of causes.
+    """
 
     NAME = "entry"
-    REFERS = {"book_id": "book.id"}
     UNIQUE = (("book_id", "key"),)
     INDEXES = (("book_id", "cause"),)
+    WHERE = {("book_id", "cause"): "cause IS NOT NULL AND key <> 'event:' || cause AND key <> cause"}
     APPEND_ONLY = True
 
     id: int = big(key=True)
     book_id: int = big()
+    xid: int = writers_number()
     key: str = text()
-    request_hash: bytes | None = blob(default=None)
     kind: str = text()
     cause: str | None = text(default=None)
     effective_at: int = big()
     recorded_at: int = big()
-    booked_day: int | None = big(default=None)
     revision: str = text()
     corrects: str | None = text(default=None)
     explanation: str = text()
     content_hash: bytes = blob()
     hash_version: int = big()
-    chain_hash: bytes | None = blob(default=None)
 
 
 class PostingRow(Row):
     """One leg; the unique version makes the database itself refuse a lost update of a balance."""
 
     NAME = "posting"
-    REFERS = {"entry_id": "entry.id", "account_id": "account.id", "asset_id": "asset.id"}
-    UNIQUE = (("account_id", "asset_id", "layer", "version"),)
-    CHECKS = {"amount": "amount <> 0", "layer": "layer IN ('posted', 'held')"}
+    UNIQUE = (("account_id", "asset_id", "version"),)
+    WHERE = {("account_id", "asset_id", "version"): "version IS NOT NULL"}
+    CHECKS = {"amount": "amount <> 0"}
     APPEND_ONLY = True
     CLUSTERED = True
 
@@ -158,7 +188,6 @@ class PostingRow(Row):
     seq: int = big(key=True)
     account_id: int = big()
     asset_id: int = big()
-    layer: str = text()
     amount: int = big()
     lot_day: int | None = big(default=None)
     rule: str | None = text(default=None)
@@ -172,44 +201,47 @@ class BalanceRow(Row):
 
     NAME = "balance"
     REFERS = {"account_id": "account.id", "asset_id": "asset.id"}
-    CHECKS = {"floor": "posted - held >= floor", "ceiling": "posted - held <= ceiling"}
+    CHECKS = {"floor": "posted >= floor", "ceiling": "posted <= ceiling"}
     CLUSTERED = True
 
     account_id: int = big(key=True)
     asset_id: int = big(key=True)
     posted: int = big()
-    held: int = big()
     version: int = big()
     floor: int | None = big(default=None)
     ceiling: int | None = big(default=None)
 
 
 class LotRow(Row):
-    """Points that share a source and an expiry; made by one leg (``seq``) of an entry."""
+    """
+    Points that share a source and an expiry; made by one leg (``seq``) of an entry.
+
+    The id is that of the entry times 2**20, plus the place among the lots that the entry made. What is left of it is
+    the one thing about a lot that changes.
+    """
 
     NAME = "lot"
-    REFERS = {"account_id": "account.id", "asset_id": "asset.id", "entry_id": "entry.id"}
-    CHECKS = {"amount": "amount > 0"}
-    INDEXES = (("account_id", "asset_id"), ("entry_id",))
+    CHECKS = {"remaining": "remaining BETWEEN 0 AND amount", "amount": "amount > 0"}
+    INDEXES = (("account_id", "asset_id", "expires_day"),)
+    WHERE = {("account_id", "asset_id", "expires_day"): "remaining > 0"}
     APPEND_ONLY = True
+    MUTABLE = ("remaining",)
 
     id: int = big(key=True)
     account_id: int = big()
     asset_id: int = big()
     expires_day: int = big()
     earned_at: int = big()
-    entry_id: int = big()
     seq: int = big()
     amount: int = big()
+    remaining: int = big()
 
 
 class LotAllocationRow(Row):
     """How much of which lot a debiting leg consumed."""
 
     NAME = "lot_allocation"
-    REFERS = {"entry_id": "entry.id", "lot_id": "lot.id"}
     CHECKS = {"amount": "amount > 0"}
-    INDEXES = (("lot_id",),)
     APPEND_ONLY = True
     CLUSTERED = True
 
@@ -219,86 +251,26 @@ class LotAllocationRow(Row):
     amount: int = big()
 
 
-class LotStateRow(Row):
-    """What is left of a lot, with what it takes to find the open lots of a bucket without reading the used ones."""
-
-    NAME = "lot_state"
-    REFERS = {"lot_id": "lot.id"}
-    CHECKS = {"remaining": "remaining BETWEEN 0 AND amount"}
-    INDEXES = (("account_id", "asset_id", "expires_day"),)
-    OPEN_ONLY = "remaining > 0"
-
-    lot_id: int = big(key=True)
-    account_id: int = big()
-    asset_id: int = big()
-    expires_day: int = big()
-    amount: int = big()
-    remaining: int = big()
-
-
-class HoldRow(Row):
-    """An amount that is reserved until it is captured, released or expired."""
-
-    NAME = "hold"
-    REFERS = {"book_id": "book.id", "account_id": "account.id", "asset_id": "asset.id", "entry_id": "entry.id"}
-    UNIQUE = (("book_id", "key"),)
-    CHECKS = {"amount": "amount > 0"}
-    APPEND_ONLY = True
-
-    id: int = big(key=True)
-    book_id: int = big()
-    key: str = text()
-    account_id: int = big()
-    asset_id: int = big()
-    entry_id: int = big()
-    amount: int = big()
-    expires_at: int | None = big(default=None)
-
-
-class HoldEventRow(Row):
-    """What became of a hold; ``terminal`` is 1 for its end, which is unique, and null for a part."""
-
-    NAME = "hold_event"
-    REFERS = {"hold_id": "hold.id", "entry_id": "entry.id"}
-    UNIQUE = (("hold_id", "terminal"),)
-    CHECKS = {"kind": "kind IN ('captured', 'released', 'expired')", "terminal": "terminal = 1"}
-    APPEND_ONLY = True
-
-    id: int = big(key=True)
-    hold_id: int = big()
-    entry_id: int = big()
-    kind: str = text()
-    amount: int = big()
-    terminal: int | None = big(default=None)
-
-
-class DayDeltaRow(Row):
-    """The sum of an account's postings by effective day, so that old balances need not be summed leg by leg."""
-
-    NAME = "day_delta"
-    REFERS = {"account_id": "account.id", "asset_id": "asset.id"}
-    CLUSTERED = True
-
-    account_id: int = big(key=True)
-    asset_id: int = big(key=True)
-    day: int = big(key=True)
-    amount: int = big()
-
-
 class SealRow(Row):
-    """A digest over a range of entries and the seal before it; an epoch starts with a restore."""
+    """
+    The digests of a range of entries, tied to the seal before it; an epoch begins with a restore.
+
+    The range is by (xid, id), up to and including ``last_xid`` and ``last_entry_id``; ``leaves`` are the content
+    hashes in that order, 32 bytes each.
+    """
 
     NAME = "seal"
     REFERS = {"book_id": "book.id"}
-    UNIQUE = (("book_id", "first_entry_id"),)
+    UNIQUE = (("book_id", "number"),)
     APPEND_ONLY = True
 
     id: int = big(key=True)
     book_id: int = big()
+    number: int = big()
     epoch: int = big()
-    first_entry_id: int = big()
+    last_xid: int = big()
     last_entry_id: int = big()
-    previous_hash: bytes = blob()
+    leaves: bytes = blob()
     root_hash: bytes = blob()
     sealed_at: int = big()
 
@@ -307,11 +279,11 @@ class OutboxRow(Row):
     """What a host still has to tell others about; written in the posting transaction, deleted when told."""
 
     NAME = "outbox"
-    REFERS = {"book_id": "book.id", "entry_id": "entry.id"}
-    INDEXES = (("book_id", "id"),)
+    REFERS = {"book_id": "book.id"}
+    INDEXES = (("book_id", "xid", "id"),)
 
     id: int = big(key=True)
     book_id: int = big()
-    entry_id: int = big()
+    xid: int = writers_number()
     topic: str = text()
     body: str = text()

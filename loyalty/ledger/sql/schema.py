@@ -1,5 +1,5 @@
 """
-From row classes to tables: the host's prefix, own metadata, strict types and triggers that hold what was written.
+From row classes to tables: the host's prefix and schema, own metadata, strict types.
 
 The tables live in a registry and metadata of their own, so that they never meet the host's. Whoever wants to query
 them with SQLModel takes the classes from :attr:`Schema.rows`.
@@ -19,14 +19,13 @@ from typing import Any
 
 from attrs import frozen
 from sqlalchemy import (
-    DDL,
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
     MetaData,
+    Sequence,
     Table,
     UniqueConstraint,
-    event,
     text,
 )
 from sqlalchemy.engine import Connection, Engine
@@ -35,7 +34,8 @@ from sqlmodel import SQLModel
 
 from loyalty.errors import StoreError
 from loyalty.ledger.sql import fact_rows, rows
-from loyalty.ledger.sql.rows import Row
+from loyalty.ledger.sql.guards import guard
+from loyalty.ledger.sql.rows import BIG, Row
 
 #: What the tables are called where the host does not say otherwise.
 DEFAULT_PREFIX = "loyalty_"
@@ -49,15 +49,16 @@ _NAMING = {
 }
 
 
-def create_tables(bind: Engine | Connection, *, prefix: str = DEFAULT_PREFIX) -> None:
+def create_tables(bind: Engine | Connection, *, prefix: str = DEFAULT_PREFIX, schema: str | None = None) -> None:
     """
     Create the tables that are missing; on a connection within the host's transaction.
 
     Args:
         bind: Where they are created.
         prefix: What each table's name begins with.
+        schema: The schema of a PostgreSQL database that they stand in; the connection's own by default.
     """
-    metadata = Schema.of(prefix).metadata
+    metadata = Schema.of(prefix, schema).metadata
     if isinstance(bind, Engine):
         with bind.begin() as connection:
             metadata.create_all(connection)
@@ -68,17 +69,19 @@ def create_tables(bind: Engine | Connection, *, prefix: str = DEFAULT_PREFIX) ->
 @frozen(eq=False)
 class Schema:
     """
-    The tables of one prefix, each an attribute.
+    The tables of one prefix and schema, each an attribute.
 
     Attributes:
         prefix: What each name begins with.
         metadata: All of them, for ``create_all`` and migrations.
         rows: Table name without prefix to SQLModel class.
+        ids: What ids are counted by on PostgreSQL.
     """
 
     prefix: str
     metadata: MetaData
     rows: Mapping[str, type[SQLModel]]
+    ids: Sequence
     book: Table
     asset: Table
     holder: Table
@@ -88,10 +91,6 @@ class Schema:
     balance: Table
     lot: Table
     lot_allocation: Table
-    lot_state: Table
-    hold: Table
-    hold_event: Table
-    day_delta: Table
     seal: Table
     outbox: Table
     event: Table
@@ -101,20 +100,24 @@ class Schema:
 
     @classmethod
     @cache
-    def of(cls, prefix: str) -> Schema:
+    def of(cls, prefix: str, schema: str | None = None) -> Schema:
         """
-        Give the tables whose names begin with *prefix*.
+        Give the tables whose names begin with *prefix*, in a schema of PostgreSQL or in the connection's own.
 
         Raises:
-            StoreError: the prefix cannot begin a name.
+            StoreError: the prefix cannot begin a name, or the schema cannot be one.
         """
         if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)?", prefix):
             raise StoreError(f"prefix {prefix!r} cannot begin a table's name; write letters, digits and _")
-        metadata = MetaData(naming_convention=_NAMING)
+        if schema is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", schema):
+            raise StoreError(f"schema {schema!r} cannot be a schema's name; write letters, digits and _")
+        metadata = MetaData(naming_convention=_NAMING, schema=schema)
         base = types.new_class("Base", (SQLModel,), {"registry": registry(metadata=metadata)})
         classes = {row.NAME: _table_class(row, base, prefix) for row in _row_classes()}
-        tables = {name: metadata.tables[prefix + name] for name in classes}
-        return cls(prefix=prefix, metadata=metadata, rows=types.MappingProxyType(classes), **tables)
+        behind = "" if schema is None else f"{schema}."
+        tables = {name: metadata.tables[behind + prefix + name] for name in classes}
+        ids = Sequence(f"{prefix}ids", metadata=metadata, data_type=BIG)
+        return cls(prefix=prefix, metadata=metadata, rows=types.MappingProxyType(classes), ids=ids, **tables)
 
 
 def _row_classes() -> list[type[Row]]:
@@ -123,41 +126,22 @@ def _row_classes() -> list[type[Row]]:
 
 
 def _table_class(row: type[Row], base: type, prefix: str) -> type[SQLModel]:
-    arguments: list[Any] = [ForeignKeyConstraint([column], [prefix + target]) for column, target in row.REFERS.items()]
-    arguments += [UniqueConstraint(*columns) for columns in row.UNIQUE]
+    metadata: MetaData = base.metadata  # type: ignore[attr-defined]
+    behind = prefix if metadata.schema is None else f"{metadata.schema}.{prefix}"
+    arguments: list[Any] = [ForeignKeyConstraint([column], [behind + target]) for column, target in row.REFERS.items()]
+    arguments += [UniqueConstraint(*columns) for columns in row.UNIQUE if columns not in row.WHERE]
     arguments += [CheckConstraint(condition, name=name) for name, condition in row.CHECKS.items()]
-    condition = text(row.OPEN_ONLY) if row.OPEN_ONLY else None
-    arguments += [Index(None, *columns, sqlite_where=condition, postgresql_where=condition) for columns in row.INDEXES]
+    arguments += [_index(row, columns) for columns in row.INDEXES]
+    arguments += [_index(row, columns, unique=True) for columns in row.UNIQUE if columns in row.WHERE]
     arguments.append({"sqlite_strict": True, "sqlite_with_rowid": not row.CLUSTERED})
     namespace = {"__tablename__": prefix + row.NAME, "__table_args__": tuple(arguments), "__doc__": row.__doc__}
     made: type[SQLModel] = types.new_class(
         row.__name__.replace("Row", "Table"), (row, base), {"table": True}, lambda body: body.update(namespace)
     )
-    if row.APPEND_ONLY:
-        _guard(base.metadata.tables[prefix + row.NAME], row)  # type: ignore[attr-defined]
+    guard(metadata.tables[behind + row.NAME], row, prefix)
     return made
 
 
-def _guard(table: Table, row: type[Row]) -> None:
-    """
-    Have SQLite refuse to change or delete rows.
-
-    INSERT OR REPLACE deletes the old row without firing delete triggers, so inserting what is there is refused too.
-    """
-    name = table.name
-    keys = [tuple(column.name for column in table.primary_key), *row.UNIQUE]
-    same = " OR ".join(
-        f'EXISTS (SELECT 1 FROM "{name}" AS old WHERE '
-        + " AND ".join(f"old.{column} = NEW.{column}" for column in columns)
-        + ")"
-        for columns in keys
-    )
-    occasions = {"update": "UPDATE", "delete": "DELETE", "replace": "INSERT"}
-    for verb, occasion in occasions.items():
-        condition = f"WHEN {same} " if verb == "replace" else ""
-        statement = (
-            f'CREATE TRIGGER "tr_{name}_{verb}" BEFORE {occasion} ON "{name}" {condition}BEGIN '
-            f"SELECT RAISE(ABORT, '{name} is append-only: add a row that corrects, {verb} none'); END"
-        )
-        ddl = DDL(statement).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
-        event.listen(table, "after_create", ddl)
+def _index(row: type[Row], columns: tuple[str, ...], *, unique: bool = False) -> Index:
+    where = text(row.WHERE[columns]) if columns in row.WHERE else None
+    return Index(None, *columns, unique=unique, sqlite_where=where, postgresql_where=where)

@@ -1,9 +1,9 @@
 """
-Statements are written in Core, compiled once for a store and run as text on the host's connection.
+Statements are written in Core, compiled once for a store and run on the driver's cursor of the host's connection.
 
-Compiling once is what makes short transactions cheap: the ORM would cost thirty times the driver's own price, and
-Core's way from a statement to its text still half of it. A list of values is one parameter, so that the text never
-depends on how many there are.
+Compiling once and passing by SQLAlchemy's execution is what makes short transactions cheap: the ORM would cost thirty
+times the driver's own price, and Core's way from a statement to its rows still half of it. A list of values is one
+parameter, so that the text never depends on how many there are.
 
 A statement is a function of a :class:`Compiler`; the function is its name in the cache.
 """
@@ -11,15 +11,18 @@ A statement is a function of a :class:`Compiler`; the function is its name in th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from attrs import define, frozen
-from sqlalchemy import ColumnElement, Delete, Insert, Select, Table, Update, bindparam, func, insert, select
-from sqlalchemy.engine import Connection, CursorResult, Dialect
+from attrs import define, field
+from sqlalchemy import ARRAY, ColumnElement, Delete, Insert, Select, Table, Update, bindparam, func, select
+from sqlalchemy.engine import Connection, Dialect
 
 from loyalty.errors import StoreError
-from loyalty.ledger.sql.faults import FAULTS, to_store_error
+from loyalty.ledger.sql.bulk import Inserter, Updater
+from loyalty.ledger.sql.faults import to_store_error
 from loyalty.ledger.sql.schema import Schema
 from loyalty.ledger.store import READ_ONLY
 
@@ -30,7 +33,7 @@ Record: TypeAlias = Any
 Writer: TypeAlias = "Callable[[Compiler], Select[Any] | Insert | Update | Delete]"
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Statement:
     """
     The text of a statement.
@@ -40,12 +43,14 @@ class Statement:
         names: Its parameters in the order in which they stand.
         fixed: Values that the statement itself brings.
         positional: Whether the driver takes tuples; otherwise it takes mappings.
+        record: What makes a row of its values; known after the first run.
     """
 
     text: str
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
     positional: bool
+    record: Callable[[Iterable[Any]], Record] | None = None
 
     def arguments(self, values: Mapping[str, Any]) -> Any:
         """Arrange named values as the driver takes them."""
@@ -58,33 +63,48 @@ class Compiler:
 
     def __init__(self, schema: Schema, dialect: Dialect) -> None:
         self.schema = schema
-        self._dialect = dialect
-        self._statements: dict[Writer | Table, Statement] = {}
+        self.dialect = dialect
+        self.on_sqlite = dialect.name == "sqlite"
+        self._statements: dict[Writer, Statement] = {}
+        self._inserters: dict[Table, Inserter] = {}
+        self._updaters: dict[tuple[Table, tuple[str, ...]], Updater] = {}
 
-    def statement(self, writer: Writer | Table) -> Statement:
-        """Give the text of what *writer* writes, or of the insert of a whole row of a table."""
+    def statement(self, writer: Writer) -> Statement:
+        """Give the text of what *writer* writes."""
         found = self._statements.get(writer)
         if found is None:
-            written = insert(writer) if isinstance(writer, Table) else writer(self)
-            compiled = written.compile(dialect=self._dialect)
+            compiled = writer(self).compile(dialect=self.dialect)
             fixed = {name: value for name, value in compiled.params.items() if value is not None}
             # Only SQLite's and a few others' drivers take the values by position.
             positional = bool(compiled.positional)
             names = [str(name) for name in (compiled.positiontup if positional else compiled.params) or ()]
-            found = Statement(str(compiled), tuple(names), fixed, positional)
-            self._statements[writer] = found
+            found = self._statements[writer] = Statement(str(compiled), tuple(names), fixed, positional)
+        return found
+
+    def inserter(self, table: Table) -> Inserter:
+        """Give what writes rows of a table."""
+        found = self._inserters.get(table)
+        if found is None:
+            found = self._inserters[table] = Inserter.of(table, self.dialect)
+        return found
+
+    def updater(self, table: Table, names: tuple[str, ...]) -> Updater:
+        """Give what sets columns of rows of a table."""
+        found = self._updaters.get((table, names))
+        if found is None:
+            found = self._updaters[table, names] = Updater.of(table, names, self.dialect)
         return found
 
     def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
         """Write the condition that a column is one of the values in a parameter that :meth:`listed` made."""
-        if self._dialect.name == "sqlite":
+        if self.on_sqlite:
             values = func.json_each(bindparam(parameter)).table_valued("value")
             return column.in_(select(values.c.value))
-        return column == func.any(bindparam(parameter))
+        return column == func.any(bindparam(parameter, type_=ARRAY(column.type)))
 
     def listed(self, values: Iterable[str | int]) -> Any:
         """Give many values as one parameter."""
-        return json.dumps(list(values)) if self._dialect.name == "sqlite" else list(values)
+        return json.dumps(list(values)) if self.on_sqlite else list(values)
 
 
 @define(eq=False)
@@ -105,6 +125,27 @@ class Runner:
     compiler: Compiler
     read_only: bool = False
     failure: BaseException | None = None
+    _cursor: Any = field(init=False)
+    _driver: Any = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._driver = self.connection.connection.driver_connection
+        self._cursor = self.connection.connection.cursor()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send the writes inside without waiting for the answer to each, where the driver can; none is read inside."""
+        if self.compiler.dialect.driver != "psycopg":
+            yield
+            return
+        try:
+            with self._driver.pipeline():
+                yield
+        except StoreError:
+            raise
+        except Exception as fault:
+            self.failure = fault
+            raise self._told(fault) from fault
 
     @property
     def schema(self) -> Schema:
@@ -124,57 +165,86 @@ class Runner:
     def rows(self, writer: Writer, **values: Any) -> Sequence[Record]:
         """Run a query and give all its rows."""
         statement = self.compiler.statement(writer)
-        found: Sequence[Record] = self._run(statement.text, statement.arguments(values), _ALL)
-        return found
+        cursor = self._run(statement, values)
+        try:
+            found = cursor.fetchall()
+        except Exception as fault:
+            raise self._told(fault) from fault
+        return list(map(self._record(statement), found)) if found else ()
 
     def first(self, writer: Writer, **values: Any) -> Record | None:
         """Run a query and give its first row, or None."""
         statement = self.compiler.statement(writer)
-        return self._run(statement.text, statement.arguments(values), _FIRST)
+        cursor = self._run(statement, values)
+        try:
+            row = cursor.fetchone()
+        except Exception as fault:
+            raise self._told(fault) from fault
+        return None if row is None else self._record(statement)(row)
 
     def number(self, writer: Writer, **values: Any) -> int:
         """Run a query for one whole number; no row or no value is 0."""
         row = self.first(writer, **values)
         return int(row[0]) if row is not None and row[0] is not None else 0
 
+    def last_id(self, table: Table) -> int:
+        """Give the largest id of a table, 0 where it is empty."""
+        place = self.compiler.dialect.identifier_preparer.format_table(table)
+        cursor = self._run(Statement(f"SELECT max(id) FROM {place}", (), {}, True), {})
+        return cursor.fetchone()[0] or 0
+
     def write(self, writer: Writer, changes: Iterable[Mapping[str, Any]]) -> None:
         """Run a writing statement once for each mapping of its parameters."""
         statement = self.compiler.statement(writer)
         if arguments := [statement.arguments(change) for change in changes]:
-            self._write(statement.text, arguments)
+            self._write(lambda: self._cursor.executemany(statement.text, arguments))
 
-    def insert(self, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Insert rows whose values stand in the order of the table's columns."""
-        statement = self.compiler.statement(table)
-        many: list[Any] = list(rows)
-        if not statement.positional:
-            many = [dict(zip(statement.names, row, strict=True)) for row in many]
-        if many:
-            self._write(statement.text, many)
+    def insert(self, table: Table, rows: Iterable[tuple[Any, ...]], *, new: bool = True) -> None:
+        """
+        Insert rows whose values stand in the order of the table's columns, without those that the database fills in.
 
-    def last_id(self, table: Table) -> int:
-        """Give the largest id of a table, 0 where it is empty; the writer holds the lock and counts on from it."""
-        row = self._run(f'SELECT max(id) FROM "{table.name}"', None, _FIRST)
-        return int(row[0]) if row is not None and row[0] is not None else 0
+        Args:
+            new: Whether a row that is there already is an error; otherwise it is left as it is.
+        """
+        inserter = self.compiler.inserter(table)
+        if many := list(rows):
+            self._write(lambda: inserter.insert(self._cursor, many, new=new))
 
-    def _write(self, text: str, many: list[Any]) -> None:
+    def update(self, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Set columns of the rows whose primary key each of *rows* begins with."""
+        if rows:
+            updater = self.compiler.updater(table, names)
+            self._write(lambda: updater.update(self._cursor, rows))
+
+    def _write(self, write: Callable[[], object]) -> None:
         self.require_writable()
         try:
-            self._run(text, many, _nothing)
+            write()
         except BaseException as error:
             self.failure = error
+            if isinstance(error, Exception):
+                raise self._told(error) from error
             raise
 
-    def _run(self, text: str, arguments: Any, take: Callable[[CursorResult[Any]], Any]) -> Any:
+    def _run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         try:
-            return take(self.connection.exec_driver_sql(text, arguments))
-        except FAULTS as fault:
-            raise to_store_error(fault, self.schema.prefix) from fault
+            self._cursor.execute(statement.text, statement.arguments(values))
+        except Exception as fault:
+            raise self._told(fault) from fault
+        return self._cursor
 
+    def _record(self, statement: Statement) -> Callable[[Iterable[Any]], Record]:
+        if statement.record is None:
+            names = [column[0] for column in self._cursor.description]
+            statement.record = namedtuple("Row", names, rename=True)._make  # type: ignore[misc]
+        return statement.record
 
-_ALL = CursorResult.all
-_FIRST = CursorResult.first
-
-
-def _nothing(_result: CursorResult[Any]) -> None:
-    """Take nothing of what a write returns."""
+    def _told(self, fault: Exception) -> Exception:
+        """Say in the library's words what the driver raised; a fault of our own stays as it is."""
+        dialect = self.compiler.dialect
+        if not isinstance(fault, dialect.dbapi.Error if dialect.dbapi else ()):
+            return fault
+        if dialect.is_disconnect(fault, self.connection.connection, self._cursor):
+            # The pool must not hand the broken connection to the next one who asks.
+            self.connection.invalidate(fault)
+        return to_store_error(fault, self.schema)

@@ -16,22 +16,27 @@ A book in a database: beside the host's own tables, in the host's own transactio
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder
 from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.sql.audit import Audit
 from loyalty.ledger.sql.connections import begin_own, join_host
-from loyalty.ledger.sql.facts import Facts
+from loyalty.ledger.sql.facts import Facts, Waiting
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
+from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.journal import Journal
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.posting import post_batch
+from loyalty.ledger.sql.posting import Batch
 from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
+from loyalty.ledger.sql.seals import Seals, seal_settled, seal_written
 from loyalty.ledger.sql.statements import Compiler, Runner
 
 
@@ -48,17 +53,26 @@ class SqlStore:
         bind: The host's Engine, Connection or Session.
         book: The name of the book; several live in one database.
         prefix: What the names of the tables begin with.
+        schema: The schema of a PostgreSQL database that they stand in; the connection's own by default.
+        clock: Gives the instant of sealing, UTC microseconds; the system's by default.
     """
 
     def __init__(
-        self, bind: Engine | Connection | Session, *, book: str = "main", prefix: str = DEFAULT_PREFIX
+        self,
+        bind: Engine | Connection | Session,
+        *,
+        book: str = "main",
+        prefix: str = DEFAULT_PREFIX,
+        schema: str | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         self._bind = bind
         self._book = book
         dialect = bind.get_bind().dialect if isinstance(bind, Session) else bind.dialect
-        self._compiler = Compiler(Schema.of(prefix), dialect)
+        self._compiler = Compiler(Schema.of(prefix, schema), dialect)
         self._open = threading.local()
-        self._names = Names(book)
+        self._names = Names(book, Ids())
+        self._clock = clock or (lambda: time.time_ns() // 1000)
 
     def transaction(self, read_only: bool = False) -> AbstractContextManager[SqlTransaction]:
         """
@@ -84,13 +98,14 @@ class SqlStore:
                 yield outer
             return
         # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
-        names = Names(self._book, self._names)
+        ids = Ids()
+        names = Names(self._book, ids, self._names)
         with begin_own(engine, read_only=read_only) as connection:
-            transaction = self._start(connection, names, read_only)
+            transaction = self._start(connection, names, ids, read_only)
             self._open.transaction = transaction
             try:
                 yield transaction
-                transaction.check()
+                transaction.end(self._clock())
             finally:
                 self._open.transaction = None
         names.publish()
@@ -104,26 +119,56 @@ class SqlStore:
         except FAULTS as fault:
             raise to_store_error(fault) from fault
         with join_host(connection, read_only=read_only):
-            transaction = self._start(connection, Names(self._book), read_only)
+            ids = Ids()
+            transaction = self._start(connection, Names(self._book, ids), ids, read_only)
             self._open.transaction = transaction
             try:
                 yield transaction
-                transaction.check()
+                transaction.end(self._clock())
             finally:
                 self._open.transaction = outer
 
-    def _start(self, connection: Connection, names: Names, read_only: bool) -> SqlTransaction:
+    def _start(self, connection: Connection, names: Names, ids: Ids, read_only: bool) -> SqlTransaction:
         runner = Runner(connection, self._compiler, read_only)
         names.open_book(runner)
-        return SqlTransaction(runner, names)
+        return SqlTransaction(runner, names, ids)
 
 
-class SqlTransaction(Facts, Journal, Audit):
-    """Reads and writes of a :class:`SqlStore`, on one connection inside one transaction."""
+class SqlTransaction(Facts, Journal, Seals, Audit):
+    """
+    Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 
-    def __init__(self, runner: Runner, names: Names) -> None:
+    After :meth:`expect` what is recorded and posted waits in memory, and is written as one batch when the transaction
+    ends or when something is asked that only the tables know.
+    """
+
+    def __init__(self, runner: Runner, names: Names, ids: Ids) -> None:
         self.runner = runner
         self.names = names
+        self.ids = ids
+        self.waiting = Waiting()
+        self.batch = Batch(runner, names, ids)
+        self._waits = False
+
+    def expect(self, events: Sequence[Event] = (), holders: Collection[Holder] = (), *, clock: bool = False) -> None:
+        """
+        Make ready for events and commands that come next: others are kept from the same holders and identities.
+
+        Args:
+            events: What is about to be accepted.
+            holders: Whose commands are about to be decided.
+            clock: Whether the clock of the whole book is about to move.
+
+        Raises:
+            RetryableConflict: another writer was in the way.
+        """
+        self.runner.require_writable()
+        self.write()
+        if clock:
+            self.lock_clock()
+        concerned = self.expect_facts(events, holders)
+        self.batch.expect(concerned)
+        self._waits = True
 
     def post(self, entries: Sequence[Entry]) -> None:
         """
@@ -135,7 +180,43 @@ class SqlTransaction(Facts, Journal, Audit):
         """
         self.runner.require_writable()
         self.check()
-        post_batch(self.runner, self.names, entries)
+        if entries:
+            self.batch.post(entries, keys_are_new=self._waits)
+            if not self._waits:
+                self.write()
+
+    def write(self) -> None:
+        """Write everything that waits to be written."""
+        self.write_facts()
+        self.batch.write()
+
+    def end(self, sealed_at: int) -> None:
+        """
+        Write what waits and seal it.
+
+        Raises:
+            StoreError: something that was written is not whole.
+        """
+        self.check()
+        self.write()
+        if self.batch.hashes and self.runner.compiler.on_sqlite:
+            seal_written(self.runner, self.names, self.ids, self.batch.hashes, sealed_at)
+            self.batch.hashes.clear()
+        self.check()
+
+    def seal(self, sealed_at: int) -> int:
+        """
+        Seal the entries that no transaction can come before any more; on SQLite every transaction does it as it ends.
+
+        Args:
+            sealed_at: UTC microseconds, kept with the seals.
+
+        Returns:
+            How many entries were sealed.
+        """
+        self.runner.require_writable()
+        self.write()
+        return 0 if self.runner.compiler.on_sqlite else seal_settled(self.runner, self.names, self.ids, sealed_at)
 
     def check(self) -> None:
         """
@@ -153,20 +234,28 @@ class SqlTransaction(Facts, Journal, Audit):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Have an error inside undo what was done inside, and nothing else."""
+        self.write()
+        waits, hashes = self._waits, list(self.batch.hashes)
         try:
             with told(self.runner.connection.begin_nested):
                 yield
                 self.check()
+                self.write()
         except BaseException:
-            # What failed is undone, and so are ids that were given inside.
+            # What failed is undone, and so are ids that were given inside and what was read or waited there.
             self.runner.failure = None
             self.names.forget()
+            self.ids.forget()
+            self.waiting = Waiting()
+            self.batch = Batch(self.runner, self.names, self.ids, hashes)
+            self._waits = waits
             self.names.open_book(self.runner)
             raise
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Refuse whatever writes inside; there is nothing to undo then."""
+        self.write()
         before = self.runner.read_only
         self.runner.read_only = True
         try:
