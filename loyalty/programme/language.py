@@ -12,7 +12,7 @@ from typing import Final
 from loyalty.programme.language_of_examples import EXAMPLE
 from loyalty.programme.language_of_rules import CAMPAIGN, GROUP, RULE
 from loyalty.programme.language_of_standing import ALLOTMENT, BADGE, TIERS
-from loyalty.programme.model import Clawback, FieldType, TierOnRefund
+from loyalty.programme.model import Clawback, FieldType, Returns, TierOnRefund, TransferGroup
 from loyalty.programme.scalars import (
     DAY,
     FLAG,
@@ -27,6 +27,7 @@ from loyalty.programme.scalars import (
 )
 from loyalty.programme.shapes import ByNode, Fields, Key, ListOf, MapOf
 from loyalty.programme.vocabulary import (
+    AMOUNT,
     CALENDARS,
     CURRENCY,
     DAYS_OF_EXPIRY,
@@ -39,6 +40,7 @@ from loyalty.programme.vocabulary import (
     NEW_KIND,
     PLAIN_PART,
     ROUNDING,
+    TIER,
     VALUE,
 )
 
@@ -100,6 +102,31 @@ CURRENCY_FIELDS: Final = Fields(
                 },
             ),
             "When a lot expires.",
+        ),
+        "returns": Key(
+            ByNode(
+                "returns",
+                Choice("returns", {member.value: member for member in (Returns.EXPIRED, Returns.REISSUE)}),
+                Fields("returns", {"grace": Key(LENGTH, "Usable so long from their return.", required=True)}),
+            ),
+            "What becomes of points that come back from a hold or a reversal after their expiry day; expired unless "
+            "written.",
+        ),
+        "transfer": Key(
+            choice_of("transfer", TransferGroup), "Between whose wallets points may move; nobody's unless written."
+        ),
+        "arrears": Key(
+            Fields(
+                "arrears",
+                {
+                    "limit": Key(
+                        ByNode("a limit", AMOUNT, MapOf("a limit by tier", TIER, AMOUNT)),
+                        "The most that a clawback may leave owed; what is beyond it is written off.",
+                        required=True,
+                    )
+                },
+            ),
+            "How much may be owed; without it, all that a clawback could not take.",
         ),
     },
 )

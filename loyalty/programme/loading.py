@@ -31,6 +31,7 @@ from loyalty.programme.building.policies import build_examples, build_fairness, 
 from loyalty.programme.building.rules import build_campaigns, build_groups, build_rules, finish_rules
 from loyalty.programme.building.standing import build_allotments, build_badges, build_ladder, build_tiers
 from loyalty.programme.building.totals import bound_balances
+from loyalty.programme.building.wallets import build_wallets
 from loyalty.programme.language import FILE, LANGUAGE_VERSION
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import Notes
@@ -99,6 +100,7 @@ def _build(draft: Draft) -> Programme:
     exchange = build_exchange(draft)
     build_kinds(draft)
     build_tiers(draft)
+    build_wallets(draft)
     build_metrics(draft)
     campaigns, groups = build_campaigns(draft), build_groups(draft)
     drafts = build_rules(draft)

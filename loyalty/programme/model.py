@@ -31,6 +31,25 @@ class Expiry:
     at_end_of: Period | None = None
 
 
+class Returns(Enum):
+    """What becomes of points that come back from a hold or a reversal after their expiry day."""
+
+    EXPIRED = "expired"
+    GRACE = "grace"
+    REISSUE = "reissue"
+
+
+class TransferGroup(Enum):
+    """Between whose wallets points may move."""
+
+    PEOPLE = "people"
+    ANYONE = "anyone"
+
+
+#: Marks an option that came later: a programme that does not use it keeps the revision that it had.
+_SILENT = {"silent": True}
+
+
 @frozen(kw_only=True)
 class Currency:
     """
@@ -41,6 +60,11 @@ class Currency:
         unit: The money unit where the currency is money (MDF), else None.
         worth: The declared value of one major unit, in major units of ``worth_unit``; for fairness and reports.
         spendable: False for status points, which are only measured.
+        returns: What becomes of points that come back after their expiry day.
+        returns_grace: How long they are usable then, for ``Returns.GRACE``.
+        transfer: Between whose wallets they may move, or None.
+        arrears_limits: Minor units that a clawback may leave owed, by tier; an unnamed tier has the nearest lower
+            one's. Empty for no limit.
     """
 
     name: str
@@ -50,6 +74,10 @@ class Currency:
     worth_unit: str | None = None
     spendable: bool = True
     expires: Expiry | None = None
+    returns: Returns = field(default=Returns.EXPIRED, metadata=_SILENT)
+    returns_grace: Duration | None = field(default=None, metadata=_SILENT)
+    transfer: TransferGroup | None = None
+    arrears_limits: Mapping[str, int] = field(factory=dict, hash=False, metadata=_SILENT)
     place: Place = field(eq=False, factory=Place)
 
 

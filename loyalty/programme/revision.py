@@ -1,8 +1,8 @@
 """
 The identity of a revision: a digest of what can change a posting.
 
-Places, titles, declared worth, opt-outs and examples are not part of it, and neither is the order in which things
-are written where the order has no meaning.
+Places, titles, declared worth, opt-outs, examples and who may transfer are not part of it, and neither is the order in
+which things are written where the order has no meaning.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 
 #: Names of attributes that change no posting, wherever they stand.
 _IRRELEVANT: Final = frozenset(
-    {"place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc"}
+    {"place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"}
 )
 
 
@@ -60,6 +60,8 @@ def _converter() -> Converter:
 def _without_words(cls: type[Any], converter: Converter) -> Callable[[Any], Mapping[str, Any]]:
     """Make what unstructures a class, without the attributes that change no posting."""
     left_out: dict[str, Any] = {field.name: override(omit=True) for field in fields(cls) if field.name in _IRRELEVANT}
+    # An option that came later is left out where it is not used, so that older programmes keep their revision.
+    left_out |= {field.name: override(omit_if_default=True) for field in fields(cls) if "silent" in field.metadata}
     return make_dict_unstructure_fn(cls, converter, **left_out)
 
 
