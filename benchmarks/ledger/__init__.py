@@ -20,6 +20,8 @@ FIGURES = {
     "pg_batch": "posting",
     "pg_batch_4_hot": "posting",
     "pg_single": "posting",
+    "engine_sqlite_batch": "whole_way",
+    "engine_pg_batch": "whole_way",
     "vs_hordak": "others",
     "vs_python_accounting": "others",
     "vs_pgledger": "others",

@@ -7,18 +7,17 @@ our side against it get what was prepared before.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
-from benchmarks.harness import Figure, compare
+from benchmarks.harness import Figure
 from benchmarks.ledger.accounting_book import AccountingBook
 from benchmarks.ledger.clients import Clients
 from benchmarks.ledger.databases import Databases, require
 from benchmarks.ledger.hordak_book import HordakBook
 from benchmarks.ledger.our_book import OurBook
 from benchmarks.ledger.pgledger_book import PgledgerBook, sources
-from benchmarks.ledger.sides import Feed, Side, open_books, require_equal
-from benchmarks.ledger.workload import ACCOUNTS, BATCH
+from benchmarks.ledger.rounds import in_turn
+from benchmarks.ledger.workload import BATCH
 
 HORDAK_COUNT = 4_000
 HORDAK_ROUNDS = 5
@@ -26,6 +25,8 @@ PGLEDGER_COUNT = 4_000
 PGLEDGER_ROUNDS = 5
 ACCOUNTING_COUNT = 100
 ACCOUNTING_ROUNDS = 3
+
+_OURS = "building entries and posting them through SqlStore"
 
 #: python-accounting opens accounts as slowly as it posts.
 ACCOUNTING_ACCOUNTS = 100
@@ -36,13 +37,14 @@ def vs_hordak(databases: Databases) -> Figure:
     require("django", "hordak")
     join_ours = partial(OurBook.on_server, databases.database(), built_before=False)
     join_theirs = partial(HordakBook, databases.database())
-    return _take(
+    return in_turn(
         "vs_hordak",
         Clients(join_ours, 1),
         Clients(join_theirs, 1),
         count=HORDAK_COUNT,
         per_commit=BATCH,
         rounds=HORDAK_ROUNDS,
+        of=_OURS,
         against="bulk_create of django-hordak's transactions and legs",
         least_ratio=4,
     )
@@ -53,7 +55,7 @@ def vs_python_accounting(databases: Databases) -> Figure:
     require("python_accounting")
     join_ours = partial(OurBook.on_server, databases.database(), built_before=False)
     join_theirs = partial(AccountingBook, databases.database(), ACCOUNTING_ACCOUNTS)
-    return _take(
+    return in_turn(
         "vs_python_accounting",
         Clients(join_ours, 1),
         Clients(join_theirs, 1),
@@ -61,6 +63,7 @@ def vs_python_accounting(databases: Databases) -> Figure:
         per_commit=1,
         rounds=ACCOUNTING_ROUNDS,
         accounts=ACCOUNTING_ACCOUNTS,
+        of=_OURS,
         against="journal entries of python-accounting",
     )
 
@@ -70,48 +73,14 @@ def vs_pgledger(databases: Databases) -> Figure:
     scripts = sources(databases.pgledger)
     join_ours = partial(OurBook.on_server, databases.database())
     join_theirs = partial(PgledgerBook, databases.database(), scripts)
-    return _take(
+    return in_turn(
         "vs_pgledger",
         Clients(join_ours, 1),
         Clients(join_theirs, 1),
         count=PGLEDGER_COUNT,
         per_commit=BATCH,
         rounds=PGLEDGER_ROUNDS,
+        of="posting entries that were built before through SqlStore",
         against="pgledger_create_transfers",
         least_ratio=3,
     )
-
-
-def _take(
-    name: str,
-    ours: Side,
-    theirs: Side,
-    *,
-    count: int,
-    per_commit: int,
-    rounds: int,
-    against: str,
-    accounts: int = ACCOUNTS,
-    least_ratio: float | None = None,
-) -> Figure:
-    sides = (ours, theirs)
-    try:
-        open_books(sides, accounts)
-        feeds = [Feed(side, count, per_commit, accounts) for side in sides]
-        figure = compare(
-            name,
-            count,
-            feeds[0].next,
-            feeds[1].next,
-            unit="entries/s",
-            rounds=rounds,
-            clock=time.perf_counter,
-            of=f"posting entries through SqlStore, {per_commit:,} a commit",
-            against=against,
-            least_ratio=least_ratio,
-        )
-        require_equal(sides)
-        return figure
-    finally:
-        for side in sides:
-            side.close()

@@ -77,7 +77,7 @@ class OurBook:
     @classmethod
     def joined(cls, url: URL) -> OurBook:
         """Give the book that stands in a database."""
-        return cls(create_engine(url))
+        return cls(server_engine(url))
 
     def prepare(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:
         """Arrange some awards, and give the call that posts them."""
@@ -130,3 +130,8 @@ def file_engine(path: Path, *, synchronous: str) -> Engine:
         driver.execute(f"PRAGMA synchronous = {synchronous}")
 
     return engine
+
+
+def server_engine(url: URL) -> Engine:
+    """Make an engine as a host makes it, with nothing set."""
+    return create_engine(url)

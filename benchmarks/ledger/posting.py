@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 from attrs import frozen
 
-from benchmarks.harness import Figure, compare
+from benchmarks.harness import Figure
 from benchmarks.ledger import postgres_floor
 from benchmarks.ledger.clients import Clients
 from benchmarks.ledger.databases import Databases
 from benchmarks.ledger.our_book import OurBook
 from benchmarks.ledger.postgres_floor import PostgresFloor
-from benchmarks.ledger.sides import Feed, Side, open_books, require_equal
+from benchmarks.ledger.rounds import in_turn
+from benchmarks.ledger.sides import Side
 from benchmarks.ledger.sqlite_floor import SqliteFloor
 from benchmarks.ledger.workload import BATCH
+
+#: What the floor is, in words.
+FLOOR = "SQL written by hand that writes an entry, two postings and the balances"
 
 #: How many clients post at once where there is more than one.
 CLIENTS = 4
@@ -83,24 +86,14 @@ def pg_batch_4_hot(databases: Databases) -> Figure:
 
 
 def _take(name: str, ours: Side, floor: Side, size: Size, per_commit: int, least_ratio: float) -> Figure:
-    sides = (ours, floor)
-    try:
-        open_books(sides)
-        feeds = [Feed(side, size.count, per_commit) for side in sides]
-        figure = compare(
-            name,
-            size.count,
-            feeds[0].next,
-            feeds[1].next,
-            unit="entries/s",
-            rounds=size.rounds,
-            clock=time.perf_counter,
-            of=f"posting entries that were built before, {per_commit:,} a commit",
-            against="SQL written by hand that writes an entry, two postings and the balances",
-            least_ratio=least_ratio,
-        )
-        require_equal(sides)
-        return figure
-    finally:
-        for side in sides:
-            side.close()
+    return in_turn(
+        name,
+        ours,
+        floor,
+        count=size.count,
+        rounds=size.rounds,
+        per_commit=per_commit,
+        of=f"posting entries that were built before, {per_commit:,} a commit",
+        against=FLOOR,
+        least_ratio=least_ratio,
+    )
