@@ -22,6 +22,8 @@ FIGURES = {
     "pg_single": "posting",
     "engine_sqlite_batch": "whole_way",
     "engine_pg_batch": "whole_way",
+    "submit_many_memory": "many",
+    "verify": "audits",
     "vs_hordak": "others",
     "vs_python_accounting": "others",
     "vs_pgledger": "others",

@@ -49,10 +49,14 @@ class Databases:
 
     Args:
         pgledger: A checkout of pgledger or its file, or None.
+
+    Attributes:
+        kept: What one figure made and others use, by name.
     """
 
     def __init__(self, pgledger: str | None = None) -> None:
         self.pgledger = pgledger
+        self.kept: dict[str, Any] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="loyalty-benchmark-"))
         self._numbers = count(1)
         self._server: Any = None
@@ -89,10 +93,6 @@ class Databases:
         self._on_server(f'CREATE DATABASE "{name}" TEMPLATE template0')
         self._made.append(name)
         return self._server_url.set(database=name)
-
-    def drop(self, url: URL) -> None:
-        """Remove a database, so that its pages are not in the way of the next figure's."""
-        self._on_server(f'DROP DATABASE IF EXISTS "{url.database}" WITH (FORCE)')
 
     def _find_server(self) -> URL:
         require("psycopg", extra="postgres")

@@ -1,0 +1,69 @@
+"""
+What reading a large book costs: ``verify`` with its chain, balances and lots, and the page of a statement.
+
+Both have a rate to reach. They are shown beside what the driver alone takes to read the same rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from benchmarks.harness import Figure, peak_mib
+from benchmarks.ledger.databases import Databases
+from benchmarks.ledger.many import large_book
+from benchmarks.ledger.our_book import file_engine
+from loyalty.ledger.sql import DEFAULT_PREFIX, SqlStore
+from loyalty.ledger.verify import verify as find_faults
+
+ROUNDS = 3
+LEAST_RATE = 100_000
+
+
+def verify(databases: Databases) -> Figure:
+    """Take the audit of a million entries: chain, balances, lots."""
+    path, _ = large_book(databases)
+    store = SqlStore(file_engine(path, synchronous="FULL"))
+
+    def audit() -> None:
+        with store.transaction(read_only=True) as book:
+            findings = find_faults(book)
+        if findings:
+            raise AssertionError(f"the book of the benchmark is not sound: {findings[0]}")
+
+    return _against_reading("verify", path, audit, of="verify: chain, balances, lots", least_rate=LEAST_RATE)
+
+
+def _against_reading(name: str, path: Path, audit: Callable[[], None], *, of: str, least_rate: float) -> Figure:
+    entries = _read(path)
+    pairs = [(_seconds(audit), _seconds(lambda: _read(path))) for _ in range(ROUNDS)]
+    return Figure(
+        name=name,
+        ratio=median(reading / own for own, reading in pairs),
+        rate=entries / median(own for own, _ in pairs),
+        baseline_rate=entries / median(reading for _, reading in pairs),
+        unit="entries/s",
+        peak_mib=peak_mib(),
+        of=f"{of}, of {entries:,} entries",
+        against="reading every entry and posting through the driver",
+        least_rate=least_rate,
+    )
+
+
+def _read(path: Path) -> int:
+    """Read every row of the journal as the driver gives it, and give how many entries there are."""
+    connection = sqlite3.connect(path)
+    count = sum(1 for _ in connection.execute(f"SELECT * FROM {DEFAULT_PREFIX}entry ORDER BY id"))
+    for _ in connection.execute(f"SELECT * FROM {DEFAULT_PREFIX}posting ORDER BY entry_id, seq"):
+        pass
+    connection.close()
+    return count
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
