@@ -117,9 +117,10 @@ class Book:
         for day in sorted(buckets):
             yield from buckets[day].lots[buckets[day].head :]
 
-    def load_lot(self, lot: OpenLot) -> None:
-        """Take in a lot that an earlier batch created and a store kept; its balance is not touched."""
-        self._bucket(self.wallet(lot.account.owner), lot).add(lot)
+    def load_lots(self, lots: Sequence[OpenLot]) -> None:
+        """Take in lots, in the order of posting, that earlier books created and a store kept; no balance is touched."""
+        for lot in reversed(lots):
+            self._bucket(self.wallet(lot.account.owner), lot).add_first(lot)
 
     def allocations(self) -> Iterator[Allocation]:
         """Give what each debit consumed, in order."""

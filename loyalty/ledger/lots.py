@@ -14,7 +14,7 @@ earned first go first; among equals, those that were posted first.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from operator import attrgetter
 
 from attrs import define, field, frozen
@@ -75,6 +75,11 @@ class Bucket:
             lots.insert(bisect_right(lots, lot.earned_at, lo=self.head, key=_EARNED_AT), lot)
         else:
             lots.append(lot)
+        self.open_amount += lot.remaining
+
+    def add_first(self, lot: OpenLot) -> None:
+        """Put the lot behind those that were earned before it, and before those of its instant."""
+        self.lots.insert(bisect_left(self.lots, lot.earned_at, lo=self.head, key=_EARNED_AT), lot)
         self.open_amount += lot.remaining
 
     def take(self, amount: int) -> list[tuple[OpenLot, int]]:

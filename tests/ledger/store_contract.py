@@ -307,7 +307,7 @@ class HistoryContract:
         with store.transaction() as book:
             recorded = [book.add_event(event, recorded_at=50 + at) for at, event in enumerate((won, refund, again))]
         with store.transaction() as book:
-            assert [one.sequence for one in recorded] == [1, 2, 3]
+            assert recorded[0].sequence < recorded[1].sequence < recorded[2].sequence
             assert book.find_event("crm/D/1") == recorded[0]
             assert list(book.events_about("crm/D/1")) == recorded[1:]
             assert book.find_event("crm/D/2") is None
@@ -316,10 +316,11 @@ class HistoryContract:
     def test_a_known_identity_is_refused(self, store: Store) -> None:
         """An identity is used once, and the refusal changes nothing."""
         with store.transaction() as book:
-            book.add_event(deal("D-1"), recorded_at=1)
+            first = book.add_event(deal("D-1"), recorded_at=1)
             with pytest.raises(LedgerError, match="crm/D-1 is recorded already"):
                 book.add_event(deal("D-1", at=7), recorded_at=2)
-            assert book.add_event(deal("D-2"), recorded_at=3).sequence == 2
+            assert book.find_event("crm/D-1") == first
+            assert book.add_event(deal("D-2"), recorded_at=3).sequence > first.sequence
 
     def test_a_history_is_in_order_of_acceptance(self, store: Store) -> None:
         """Whatever the order of delivery, a history is read in order of acceptance."""

@@ -97,12 +97,12 @@ class Inserter:
         text = str(insert(table).values(values).compile(dialect=dialect))
         return cls(text, text + skip, "", False)
 
-    def insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], *, new: bool) -> None:
-        """Write rows through the driver's cursor."""
+    def insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], *, new: bool, copies: bool) -> None:
+        """Write rows through the driver's cursor, many of them by COPY where that can be."""
         text = self.one if new else self.one_if_new
         if not self.columns:
             cursor.executemany(text, rows)
-        elif new and len(rows) >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
+        elif new and copies and len(rows) >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
             with cursor.copy(self.copy) as copy:
                 for row in rows:
                     copy.write_row(row)

@@ -71,7 +71,7 @@ class Facts:
         if not (waiting.event_rows or waiting.delivery_rows or waiting.changed or waiting.checkpoint_rows):
             return
         holders = self.names.holders
-        with self.runner.together():
+        with self.runner.together(len(waiting.event_rows) + len(waiting.delivery_rows)):
             self.runner.insert(schema.event, waiting.event_rows)
             self.runner.insert(schema.delivery, [(*key, inputs) for key, inputs in waiting.delivery_rows.items()])
             versions = sorted((holders[holder], waiting.versions[holder]) for holder in waiting.changed)
@@ -452,7 +452,7 @@ def _lock_holders(compiler: Compiler) -> Select[Any]:
     )
 
 
-def _lock(compiler: Compiler) -> Select[Any]:
+def _lock(_compiler: Compiler) -> Select[Any]:
     numbers = func.unnest(bindparam("numbers", type_=ARRAY(BIG))).table_valued("number")
     clock = select(func.pg_advisory_xact_lock_shared(bindparam("clock", type_=BIG)).label("locked")).subquery()
     locked = select(clock.c.locked, func.pg_advisory_xact_lock(numbers.c.number))

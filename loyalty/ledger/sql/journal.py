@@ -227,7 +227,7 @@ def _last_effective(compiler: Compiler) -> Select[Any]:
         select(func.max(entry.c.effective_at).label("latest"))
         .join(posting, posting.c.entry_id == entry.c.id)
         .join(account, account.c.id == posting.c.account_id)
-        .where(account.c.holder_id == bindparam("holder"))
+        .where(account.c.holder_id == bindparam("holder"), posting.c.version.is_not(None))
     )
 
 
@@ -237,7 +237,7 @@ def _entry_ids_of_holder(compiler: Compiler) -> Select[Any]:
         select(posting.c.entry_id)
         .distinct()
         .join(account, account.c.id == posting.c.account_id)
-        .where(account.c.holder_id == bindparam("holder"))
+        .where(account.c.holder_id == bindparam("holder"), posting.c.version.is_not(None))
         .order_by(posting.c.entry_id)
     )
 
@@ -300,6 +300,7 @@ def _balances_at(compiler: Compiler) -> Select[Any]:
         .join(entry, entry.c.id == posting.c.entry_id)
         .where(
             account.c.holder_id == bindparam("holder"),
+            posting.c.version.is_not(None),
             entry.c.effective_at <= bindparam("effective_at"),
             entry.c.recorded_at <= bindparam("recorded_at"),
         )

@@ -56,6 +56,7 @@ class Batch:
     _written_lots: int = 0
     _balances: dict[Account, dict[str, _Balance]] = Factory(dict)
     _days: set[tuple[Account, str, int]] = Factory(set)
+    _made: set[int] = Factory(set)
 
     def post(self, entries: Sequence[Entry], *, keys_are_new: bool = False) -> None:
         """
@@ -94,7 +95,7 @@ class Batch:
         self.names.add_assets(self.runner, {posting.asset for entry in entries for posting in entry.postings})
         self.names.add_accounts(self.runner, accounts)
         ids = self.ids.take(self.runner, self.runner.schema.entry, len(entries))
-        with self.runner.together():
+        with self.runner.together(len(entries)):
             self._write_entries(entries, ids)
             self._write_balances(accounts)
             self._write_lots(lots, {entry.key: id for id, entry in zip(ids, entries, strict=True)})
@@ -141,12 +142,14 @@ class Batch:
             return
         listed = self.runner.compiler.listed
         days = listed({day for _, _, day in wanted})
+        lots = []
         for row in self.runner.rows(_open_lots_of_days, accounts=listed(by_id), days=days):
             account, asset = by_id[row.account_id], self.names.asset_name(self.runner, row.asset_id)
-            if (account, asset, row.expires_day) in wanted:
+            # What this transaction made and wrote is in the book already.
+            if (account, asset, row.expires_day) in wanted and row.id not in self._made:
                 amount, left = row.amount, row.remaining
-                lot = OpenLot(row.id, account, asset, row.expires_day, row.earned_at, "", row.seq, amount, left)
-                self._book.load_lot(lot)
+                lots.append(OpenLot(row.id, account, asset, row.expires_day, row.earned_at, "", row.seq, amount, left))
+        self._book.load_lots(lots)
 
     def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> None:
         assets, accounts, balances = self.names.assets, self.names.accounts, self._balances
@@ -214,6 +217,7 @@ class Batch:
                 place = places[entry_id] = places.get(entry_id, -1) + 1
                 item.sequence = (entry_id << LOT_BITS) + place
                 created.append(item)
+                self._made.add(item.sequence)
             else:
                 allocations.append(item)
         self.runner.insert(

@@ -21,7 +21,7 @@ from sqlalchemy import ARRAY, ColumnElement, Delete, Insert, Select, Table, Upda
 from sqlalchemy.engine import Connection, Dialect
 
 from loyalty.errors import StoreError
-from loyalty.ledger.sql.bulk import Inserter, Updater
+from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater
 from loyalty.ledger.sql.faults import to_store_error
 from loyalty.ledger.sql.schema import Schema
 from loyalty.ledger.store import READ_ONLY
@@ -127,17 +127,24 @@ class Runner:
     failure: BaseException | None = None
     _cursor: Any = field(init=False)
     _driver: Any = field(init=False)
+    _copies: bool = True
 
     def __attrs_post_init__(self) -> None:
         self._driver = self.connection.connection.driver_connection
         self._cursor = self.connection.connection.cursor()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Send the writes inside without waiting for the answer to each, where the driver can; none is read inside."""
-        if self.compiler.dialect.driver != "psycopg":
+    def together(self, rows: int) -> Iterator[None]:
+        """
+        Send the writes inside without waiting for the answer to each, where the driver can; none is read inside.
+
+        Args:
+            rows: How many are about to be written; many are written one table after the other, by COPY.
+        """
+        if self.compiler.dialect.driver != "psycopg" or rows >= COPY_FROM_ROWS:
             yield
             return
+        self._copies = False
         try:
             with self._driver.pipeline():
                 yield
@@ -146,6 +153,8 @@ class Runner:
         except Exception as fault:
             self.failure = fault
             raise self._told(fault) from fault
+        finally:
+            self._copies = True
 
     @property
     def schema(self) -> Schema:
@@ -208,7 +217,7 @@ class Runner:
         """
         inserter = self.compiler.inserter(table)
         if many := list(rows):
-            self._write(lambda: inserter.insert(self._cursor, many, new=new))
+            self._write(lambda: inserter.insert(self._cursor, many, new=new, copies=self._copies))
 
     def update(self, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         """Set columns of the rows whose primary key each of *rows* begins with."""
