@@ -31,7 +31,10 @@ LOT_ACCOUNTS = frozenset({"pending", "available", "held"})
 HOLDER_ACCOUNTS: Mapping[str, int] = {"pending": 1, "available": 1, "held": 1, "arrears": -1, "standing": 1}
 
 #: The programme's accounts, the other side of every entry.
-PROGRAMME_ACCOUNTS = frozenset({"issued", "redeemed", "expired", "standing"})
+PROGRAMME_ACCOUNTS = frozenset({
+    "issued", "redeemed", "expired", "standing",
+    "adjusted", "transferred", "opening", "forfeited", "written_off",
+})  # fmt: skip
 
 
 class EntryKind(Enum):

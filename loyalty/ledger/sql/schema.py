@@ -28,7 +28,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
@@ -47,23 +46,6 @@ _NAMING = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
-
-
-def create_tables(bind: Engine | Connection, *, prefix: str = DEFAULT_PREFIX, schema: str | None = None) -> None:
-    """
-    Create the tables that are missing; on a connection within the host's transaction.
-
-    Args:
-        bind: Where they are created.
-        prefix: What each table's name begins with.
-        schema: The schema of a PostgreSQL database that they stand in; the connection's own by default.
-    """
-    metadata = Schema.of(prefix, schema).metadata
-    if isinstance(bind, Engine):
-        with bind.begin() as connection:
-            metadata.create_all(connection)
-    else:
-        metadata.create_all(bind)
 
 
 @frozen(eq=False)

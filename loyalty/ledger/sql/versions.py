@@ -112,9 +112,8 @@ def lock_versions(connection: Connection, prefix: str, schema: str | None) -> No
 
     On SQLite the transaction holds the writer's lock already.
     """
-    Schema.of(prefix, schema)  # Refuses names that are none before they become part of a statement.
+    what = f"{schema or ''}.{version_table(Schema.of(prefix, schema).prefix)}"
     if connection.dialect.name == "postgresql":
-        what = f"{schema or ''}.{version_table(prefix)}"
         try:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": what})
             if schema is not None and not inspect(connection).has_schema(schema):
@@ -137,7 +136,12 @@ def find_tables(connection: Connection, prefix: str, schema: str | None) -> list
 
 
 def find_version(connection: Connection, prefix: str, schema: str | None) -> str | None:
-    """Give the version that is noted in the database, if any is."""
+    """
+    Give the version that is noted in the database, if any is.
+
+    Raises:
+        StoreError: the prefix or the schema cannot be a name.
+    """
     table = _version_table(prefix, schema)
     try:
         if not inspect(connection).has_table(table.name, schema=schema):
@@ -220,7 +224,7 @@ def require_version_once(connection: Connection, prefix: str, schema: str | None
 
 def _version_table(prefix: str, schema: str | None) -> Table:
     # Column by column what Alembic would make, which reads it and writes it in migrations.
-    name = version_table(prefix)
+    name = version_table(Schema.of(prefix, schema).prefix)
     return Table(
         name,
         MetaData(schema=schema),
