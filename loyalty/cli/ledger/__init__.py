@@ -1,0 +1,23 @@
+"""``loyalty ledger``: what is done with a book in a database. Each command is a module of this package."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from loyalty.cli.groups import LazyGroup
+
+#: The commands, in the order of the help; each is ``command`` of the module of its name.
+COMMANDS: Final = ("export", "trial-balance", "liability")
+
+
+@click.command("ledger", cls=LazyGroup, package="loyalty.cli.ledger", names=COMMANDS,
+               short_help="Export a book in a database, and sum it up.")  # fmt: skip
+def command() -> None:
+    """Look into a book that an application keeps in its database. Nothing is changed there.
+
+    \b
+    Example:
+      loyalty ledger export programme.yaml --db portal.db --format hledger --out book.journal
+    """
