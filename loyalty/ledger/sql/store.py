@@ -95,46 +95,48 @@ class SqlStore:
     def _own(self, engine: Engine, read_only: bool) -> Iterator[SqlTransaction]:
         outer: SqlTransaction | None = getattr(self._open, "transaction", None)
         if outer is not None:
-            with outer.reading() if read_only or outer.runner.read_only else outer.savepoint():
+            with outer.inside(read_only):
                 yield outer
             return
         # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
         ids = Ids()
         names = Names(self._book, ids, self._names)
-        with begin_own(engine, read_only=read_only) as connection:
-            transaction = self._start(connection, names, ids, read_only)
-            self._open.transaction = transaction
-            try:
-                yield transaction
-                transaction.end(self._clock())
-            finally:
-                self._open.transaction = None
+        with begin_own(engine, read_only=read_only) as connection, self._opened(connection, names, ids, read_only) as tx:
+            yield tx
         names.publish()
 
     @contextmanager
     def _joined(self, host: Connection | Session, read_only: bool) -> Iterator[SqlTransaction]:
         outer: SqlTransaction | None = getattr(self._open, "transaction", None)
-        read_only = read_only or (outer is not None and outer.runner.read_only)
+        if outer is not None:
+            with outer.inside(read_only):
+                yield outer
+            return
         try:
             connection = host.connection() if isinstance(host, Session) else host
         except FAULTS as fault:
             raise to_store_error(fault) from fault
-        with join_host(connection, read_only=read_only):
-            ids = Ids()
-            transaction = self._start(connection, Names(self._book, ids), ids, read_only)
-            self._open.transaction = transaction
-            try:
-                yield transaction
-                transaction.end(self._clock())
-            finally:
-                self._open.transaction = outer
+        ids = Ids()
+        names = Names(self._book, ids)
+        with (
+            join_host(connection, read_only=read_only),
+            self._opened(connection, names, ids, read_only) as tx,
+        ):
+            yield tx
 
-    def _start(self, connection: Connection, names: Names, ids: Ids, read_only: bool) -> SqlTransaction:
+    @contextmanager
+    def _opened(self, connection: Connection, names: Names, ids: Ids, read_only: bool) -> Iterator[SqlTransaction]:
         schema = self._compiler.schema
         require_version_once(connection, schema.prefix, schema.metadata.schema)
         runner = Runner(connection, self._compiler, read_only)
         names.open_book(runner)
-        return SqlTransaction(runner, names, ids)
+        transaction = SqlTransaction(runner, names, ids)
+        self._open.transaction = transaction
+        try:
+            yield transaction
+            transaction.end(self._clock())
+        finally:
+            self._open.transaction = None
 
 
 class SqlTransaction(Facts, Journal, Seals, Audit):
@@ -233,6 +235,10 @@ class SqlTransaction(Facts, Journal, Seals, Audit):
             raise StoreError(
                 f"an earlier write failed and what belongs to it is not whole; roll back: {failure}"
             ) from failure
+
+    def inside(self, read_only: bool) -> AbstractContextManager[None]:
+        """Open a transaction inside this one: a savepoint, or a block that only reads."""
+        return self.reading() if read_only or self.runner.read_only else self.savepoint()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
