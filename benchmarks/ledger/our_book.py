@@ -21,7 +21,9 @@ from loyalty.ledger.sql import DEFAULT_PREFIX, Schema, SqlStore, create_tables, 
 
 _ASSET = "points"
 _DAY_US = 86_400_000_000
-_YEAR_DAYS = 365
+
+#: From the day of the award to the start of the day on which points expire that are usable for 365 days.
+_LOT_DAYS = 366
 _ISSUED = Account(None, "issued")
 
 
@@ -29,7 +31,7 @@ def entry_of(award: Award) -> Entry:
     """Write an award as the entry that settling an event would give."""
     cause = f"/D-{award.number}"
     partner = Account(Holder.partner(f"P{award.account:05}"), "available")
-    expires_day = award.at // _DAY_US + _YEAR_DAYS
+    expires_day = award.at // _DAY_US + _LOT_DAYS
     return Entry(
         key=f"event:{cause}",
         kind=EntryKind.EVENT,
