@@ -9,15 +9,16 @@ import click
 from loyalty.cli.groups import LazyGroup
 
 #: The commands, in the order of the help; each is ``command`` of the module of its name.
-COMMANDS: Final = ("export", "trial-balance", "liability")
+COMMANDS: Final = ("init", "migrate", "export", "trial-balance", "liability")
 
 
 @click.command("ledger", cls=LazyGroup, package="loyalty.cli.ledger", names=COMMANDS,
-               short_help="Export a book in a database, and sum it up.")  # fmt: skip
+               short_help="A book in a database: its tables, exports and sums.")  # fmt: skip
 def command() -> None:
-    """Look into a book that an application keeps in its database. Nothing is changed there.
+    """Work with a book that an application keeps in its database. Only init and migrate change anything there.
 
     \b
-    Example:
+    Examples:
+      loyalty ledger init --db portal.db
       loyalty ledger export programme.yaml --db portal.db --format hledger --out book.journal
     """

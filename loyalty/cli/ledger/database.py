@@ -42,10 +42,15 @@ _DRIVERS: Final = {
 
 def database_options(function: _Function) -> _Function:
     """Add ``--db``, ``--book``, ``--prefix`` and ``--schema``, which :func:`open_store` takes."""
+    book = click.option("--book", default="main", show_default=True, metavar="NAME", help="Which book in it.")
+    return tables_options(book(function))
+
+
+def tables_options(function: _Function) -> _Function:
+    """Add ``--db``, ``--prefix`` and ``--schema``, for commands on the tables that all books share."""
     options = (
         click.option("--db", required=True, metavar="URL",
                      help="The database: an SQLAlchemy URL, or the path of an SQLite file."),
-        click.option("--book", default="main", show_default=True, metavar="NAME", help="Which book in it."),
         click.option("--prefix", default=_PREFIX, show_default=True, metavar="P",
                      help="What the names of the tables begin with."),
         click.option("--schema", default=None, metavar="S", help="The database schema that the tables are in."),
@@ -110,13 +115,14 @@ def open_store(
     return SqlStore(open_engine(db, read_only=read_only), book=book, prefix=prefix, schema=schema)
 
 
-def open_engine(db: str, *, read_only: bool = True) -> Engine:
+def open_engine(db: str, *, read_only: bool = True, must_exist: bool = True) -> Engine:
     """
     Give an engine for a database; nothing is connected yet.
 
     Args:
-        db: An SQLAlchemy URL, or the path of an SQLite file, which must exist.
+        db: An SQLAlchemy URL, or the path of an SQLite file.
         read_only: Whether the database itself is to refuse every write of this process.
+        must_exist: Whether an SQLite file must be there; otherwise it is made.
 
     Raises:
         WrongUseError: there is no such file, or the URL cannot be used.
@@ -127,7 +133,7 @@ def open_engine(db: str, *, read_only: bool = True) -> Engine:
     url = _url(db)
     try:
         if url.get_backend_name() == "sqlite":
-            return _sqlite_engine(url, read_only)
+            return _sqlite_engine(url, read_only, must_exist)
         # A long reading sees one state of the book, whatever is posted meanwhile.
         engine = create_engine(url, isolation_level="REPEATABLE READ") if read_only else create_engine(url)
     except ModuleNotFoundError as error:
@@ -191,7 +197,7 @@ def _url(db: str) -> URL:
     return url
 
 
-def _sqlite_engine(url: URL, read_only: bool) -> Engine:
+def _sqlite_engine(url: URL, read_only: bool, must_exist: bool) -> Engine:
     from sqlalchemy import create_engine
 
     from loyalty.ledger.sql import sqlite_engine
@@ -201,7 +207,7 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
         # A host who writes the URI has said how it is to be opened.
         return create_engine(url)
     path = Path(name)
-    if not path.is_file():
+    if not path.is_file() and (must_exist or path.exists()):
         what = "is no file" if path.exists() else "does not exist"
         raise WrongUseError(f"--db {name} {what}; give the SQLite file that holds the book, or a database's URL")
     if not read_only:
@@ -215,6 +221,11 @@ def _refuse_writes(connection: Any, _record: Any) -> None:
     before, connection.autocommit = connection.autocommit, True
     connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
     connection.autocommit = before
+
+
+def shown_database(db: str) -> str:
+    """Write a database as the user named it, without its password."""
+    return _shown(_url(db))
 
 
 def _shown(url: URL) -> str:
