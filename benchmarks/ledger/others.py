@@ -52,7 +52,7 @@ def vs_hordak(databases: Databases) -> Figure:
 
 def vs_python_accounting(databases: Databases) -> Figure:
     """Take entries one by one against journal entries of python-accounting."""
-    require("python_accounting")
+    require("python_accounting", extra="bench-accounting")
     join_ours = partial(OurBook.on_server, databases.database(), built_before=False)
     join_theirs = partial(AccountingBook, databases.database(), ACCOUNTING_ACCOUNTS)
     return in_turn(
