@@ -1,15 +1,15 @@
 """
 The source of everything timed.
 
-At each boundary, before that day's events: a manual tier ends, a grace ends, a review, expiry, activation of pending,
-allotments.
+At each boundary, before that day's events: a manual tier ends, a grace ends, a review, expiry, the end of holds,
+activation of pending, allotments.
 """
 
 from __future__ import annotations
 
 from loyalty.core.calendar import NEVER, Duration
 from loyalty.core.holders import Layer
-from loyalty.settlement.layout import ACTIVATION, EXPIRY, Layout
+from loyalty.settlement.layout import ACTIVATION, EXPIRY, RELEASE, Layout
 from loyalty.settlement.paying import maturity_source
 from loyalty.settlement.standing import next_review_source, write_override_end, write_review, write_standing
 from loyalty.settlement.texts import Texts
@@ -18,11 +18,12 @@ from loyalty.settlement.writer import Writer
 
 
 def write_boundary(w: Writer, layout: Layout, texts: Texts) -> None:
-    """Write ``enrol`` and ``boundary``, and for partners what moves their standing."""
+    """Write ``enrol``, ``close`` and ``boundary``, and for partners what moves their standing."""
     partner = layout.layer is Layer.PARTNER
     if partner:
         write_standing(w, layout, texts)
     _write_enrol(w, layout)
+    _write_close(w, layout)
     with w.block("def boundary(s, m, o, through)"):
         w.line("p = m.p")
         with w.block("while s.next_due <= through"):
@@ -53,6 +54,35 @@ def _write_enrol(w: Writer, layout: Layout) -> None:
     w.line("")
 
 
+def _write_close(w: Writer, layout: Layout) -> None:
+    """Write ``close``: what is pending matures or is forfeited, by day of earning, and allotments end."""
+    with w.block("def close(e, s, m, o)"):
+        w.line("p = m.p")
+        for name, c in layout.currency.items():
+            tables = [len(layout.currency) + i for i, (other, _) in enumerate(layout.pending) if other == c]
+            if not tables:
+                continue
+            w.line(f"b = {tables[0]}")
+            with w.block(f"while {' or '.join(f'm.days[{b}][0] < END' for b in tables)}"):
+                w.line(f"b = {tables[0]}")
+                for other in tables[1:]:
+                    with w.block(f"if m.days[{other}][0] < m.days[b][0]"):
+                        w.line(f"b = {other}")
+                w.line(f"lot = {layout.lot_source(name, 'm.days[b][0]')}")
+                w.line("amount = m.amounts[b][0]")
+                w.line("remove_at(m.days[b], 0)")
+                w.line("remove_at(m.amounts[b], 0)")
+                with w.block("if e.account == FORFEITED"):
+                    w.line(f"put(o, (e.label, {c}, PENDING, FORFEITED, amount, lot, -1))")
+                with w.block("else"):
+                    w.line(f"earn_available(m, o, e.label, {c}, amount, lot, -1, PENDING)")
+                    w.line("s.next_due = min(s.next_due, lot)")
+        if layout.layer is Layer.PARTNER:
+            for index in range(len(layout.programme.allotments)):
+                w.line(f"s.n{index} = NEVER")
+    w.line("")
+
+
 def _write_next_due(w: Writer, layout: Layout) -> None:
     """Write the next day on which anything is due into ``s.next_due``."""
     sources = []
@@ -61,6 +91,7 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
         if layout.programme.ladder.review:
             sources += ["s.grace_end", "s.next_review"]
         sources += [f"s.n{index}" for index in range(len(layout.programme.allotments))]
+    sources.append("s.hold_end")
     sources += [f"m.days[{layout.currency[c.name]}][0]" for c in layout.programme.currencies.values() if c.expires]
     w.line("due = NEVER")
     for source in sources:
@@ -93,6 +124,8 @@ def _write_wallets(w: Writer, layout: Layout) -> None:
         if not layout.matures_first(c, pending):
             expired = layout.expired.get(list(layout.currency)[c], -1)
             w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, {expired}, day)")
+    with w.block("if s.hold_end <= day"):
+        w.line(f"end_holds(s, m, o, {layout.label(RELEASE)}, day)")
     for index, (c, pending) in enumerate(layout.pending):
         if pending.duration:
             _write_activation(w, layout, c, len(layout.currency) + index, pending.duration)

@@ -16,11 +16,21 @@ from attrs import evolve, frozen
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
 from loyalty.rules.expressions import helpers
-from loyalty.settlement import runtime
+from loyalty.settlement import drawing, runtime
 from loyalty.settlement.boundary import write_boundary
 from loyalty.settlement.earning import write_earning
 from loyalty.settlement.encode import Encoder
-from loyalty.settlement.layout import OVERRIDE_ITEM, REDEEM, REDEEM_ITEM, Layout, Names, layout_of
+from loyalty.settlement.layout import (
+    CARRY_ITEM,
+    CLOSE_ITEM,
+    DRAW_ITEM,
+    GIVE_BACK_ITEM,
+    OVERRIDE_ITEM,
+    PAY_IN_ITEM,
+    Layout,
+    Names,
+    layout_of,
+)
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
 from loyalty.settlement.standing import write_after_event
 from loyalty.settlement.texts import Texts
@@ -126,9 +136,21 @@ def namespace(primitives: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **runtime.CONSTANTS,
         **runtime.FUNCTIONS,
+        **drawing.CONSTANTS,
+        **drawing.FUNCTIONS,
         **{name: getattr(helpers, name) for name in EXPRESSION_HELPERS},
         **primitives,
     }
+
+
+#: What the items of commands do.
+_COMMANDS = {
+    DRAW_ITEM: "draw(e, s, m, o)",
+    PAY_IN_ITEM: "pay_in(e, s, m, o)",
+    CARRY_ITEM: "carry(e, s, m, o)",
+    GIVE_BACK_ITEM: "give_back(s, m, o, e.row, e.label, e.amount, day, -1)",
+    CLOSE_ITEM: "close(e, s, m, o)",
+}
 
 
 def _compile(source: str, name: str) -> dict[str, Any]:
@@ -145,11 +167,11 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
         with w.block("if day >= s.next_due"):
             w.line("boundary(s, m, o, day)")
         w.line("kind = e.kind")
-        with w.block(f"if s.anchor < 0 and kind != {REDEEM_ITEM}"):
+        with w.block(f"if s.anchor < 0 and (kind >= 0 or kind == {OVERRIDE_ITEM})"):
             w.line("enrol(s, m, day)")
         if partner:
             # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
-            with w.block("if e.instant != s.instant"):
+            with w.block(f"if e.instant != s.instant and (kind >= 0 or kind == {OVERRIDE_ITEM})"):
                 w.line("s.instant = e.instant")
                 w.line("s.before = s.effective")
         w.line("p = m.p")
@@ -162,8 +184,10 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
                         w.line(f"{verb}_{code}(e, s, m, o)")
                     write_earning(w, layout, kind.name, texts)
                 head = "elif"
-            with w.block(f"{head} kind == {REDEEM_ITEM}"):
-                w.line(f"redeem(m, o, {layout.label(REDEEM)}, e.currency, e.amount)")
+            for item, does in _COMMANDS.items():
+                with w.block(f"{head} kind == {item}"):
+                    w.line(does)
+                head = "elif"
             if partner:
                 with w.block(f"elif kind == {OVERRIDE_ITEM}"):
                     w.line("override(e, s, o)")

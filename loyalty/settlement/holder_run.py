@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from loyalty.core.calendar import FIRST_DAY
+from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.holders import Holder, Layer
+from loyalty.ledger.store import Grant
+from loyalty.settlement.commands import FORFEIT, PENDING_NOTE, VERBS, Verb
+from loyalty.settlement.drawing import ANY_LOT, left_of
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
-from loyalty.settlement.layout import REDEEM_ITEM
+from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Movement
+from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Names
 from loyalty.settlement.state import Memory, item_fields, record, scalars
-
-#: One movement as the step puts it out: (label, asset, from, to, amount, lot day, day); day -1 is the item's instant.
-Movement = tuple[int, int, int, int, int, int, int]
 
 
 class HolderRun:
@@ -25,9 +26,13 @@ class HolderRun:
     """
 
     __slots__ = (
+        "_names",
+        "_paid_from",
         "_rows",
         "_slots",
         "_step",
+        "_taken",
+        "closed_by",
         "commands",
         "events",
         "holder",
@@ -40,6 +45,7 @@ class HolderRun:
 
     def __init__(self, steps: Steps, holder: Holder) -> None:
         self.holder = holder
+        self._names: Names = steps.names
         self._step = steps.layers[holder.layer]
         layout = self._step.layout
         self.scalars: Any = scalars(layout)
@@ -50,7 +56,12 @@ class HolderRun:
         #: Everything due through this day has happened; what occurred before it comes late.
         self.through_day = FIRST_DAY
         self.item: Any = record("Item", item_fields(layout))()
+        #: The closing of the holder, or None.
+        self.closed_by: Grant | None = None
         self._rows: dict[str, int] = {}
+        #: The rows of what commands took, and the accounts that others were paid in from, by key.
+        self._taken: dict[str, int] = {}
+        self._paid_from: dict[str, int] = {}
         self._slots: list[dict[Any, int]] = [{} for _ in layout.keys]
 
     def apply(self, placed: Placed, tier: int = 0, *, traced: bool = False) -> tuple[list[Movement], int]:
@@ -83,16 +94,34 @@ class HolderRun:
         self.last_key = placed.key
         return movements, s.before if self.holder.layer is Layer.PARTNER else tier
 
-    def redeem(self, currency: int, amount: int, at: int) -> list[Movement]:
-        """Settle a granted redemption of *amount* minor units at UTC microseconds *at*; grants come in order."""
-        item = self.item
-        item.kind = REDEEM_ITEM
-        item.day = self._step.encoder.calendar.day_of(at)
-        item.currency = currency
-        item.amount = amount
+    def grant(self, grant: Grant) -> list[Movement]:
+        """Settle a decision as it was taken; grants come in order."""
+        verb = VERBS[grant.kind]
         movements: list[Movement] = []
-        self._step.step(item, self.scalars, self.memory, movements)
-        self.last_key = command_key(at, self.commands)
+        item = self.item
+        item.day = self._step.encoder.calendar.day_of(grant.at)
+        item.label = self._names.label_code[verb.label]
+        item.kind = verb.item
+        item.account = self._account(verb, grant)
+        item.until = grant.until_day if grant.until_day is not None else NEVER
+        row = self._taken.get(grant.of or "", -1) if verb.item in (CARRY_ITEM, GIVE_BACK_ITEM) else -1
+        if verb.item == CLOSE_ITEM:
+            self.closed_by = grant
+            self._step.step(item, self.scalars, self.memory, movements)
+        else:
+            item.currency = self._names.assets.index(grant.currency)
+            for lot, amount in [(lot.expires_day, lot.amount) for lot in grant.lots] or [(ANY_LOT, grant.amount)]:
+                item.row, item.lot, item.amount = row, lot, amount
+                self._step.step(item, self.scalars, self.memory, movements)
+                # The lots that follow are pieces of the same command.
+                row = self.scalars.command_count - 1 if verb.item == DRAW_ITEM else row
+        if verb.item in (DRAW_ITEM, CARRY_ITEM):
+            self._taken[grant.key] = self.scalars.command_count - 1
+        elif verb.account is not None:
+            self._paid_from[grant.key] = item.account
+        if grant.final and verb.item == CARRY_ITEM:
+            self._release_rest(grant, movements)
+        self.last_key = command_key(grant.at, self.commands)
         self.commands += 1
         self.through_day = max(self.through_day, item.day)
         return movements
@@ -109,6 +138,16 @@ class HolderRun:
         """Give what is available of a currency, minor units."""
         return sum(self.memory.amounts[currency])
 
+    def left(self, key: str) -> int:
+        """Give what is left of what a command took: not carried on and not given back, minor units."""
+        row = self._taken.get(key, -1)
+        return left_of(self.memory, row) if row >= 0 else 0
+
+    def open_holds(self) -> list[str]:
+        """Give the keys of the holds of which something is left."""
+        held = ACCOUNT_NAMES.index("held")
+        return [key for key, row in self._taken.items() if self.memory.commands[row].account == held and self.left(key)]
+
     @property
     def tier(self) -> int:
         """The level of the tier in force."""
@@ -119,3 +158,24 @@ class HolderRun:
     def trace(self) -> list[tuple[Any, ...]]:
         """Why the last traced event was settled as it was."""
         return list(self.memory.trace)
+
+    def _account(self, verb: Verb, grant: Grant) -> int:
+        """Give the code of the account on the other side of what a grant moves."""
+        if verb.item == CLOSE_ITEM:
+            return _FORFEITED if grant.note.get(PENDING_NOTE) == FORFEIT else 0
+        if verb.account is None:
+            return self._paid_from.get(grant.of or "", 0)
+        if verb.account == "held":
+            return ACCOUNT_NAMES.index(verb.account)
+        return ACCOUNT_NAMES.index(verb.account, FIRST_OF_PROGRAMME)
+
+    def _release_rest(self, grant: Grant, movements: list[Movement]) -> None:
+        """Give back what a final capture leaves of its hold."""
+        item = self.item
+        item.kind = GIVE_BACK_ITEM
+        item.label = self._names.label_code[VERBS["release"].label]
+        item.amount = self.left(grant.of or "")
+        self._step.step(item, self.scalars, self.memory, movements)
+
+
+_FORFEITED = ACCOUNT_NAMES.index("forfeited")

@@ -15,12 +15,17 @@ from attrs import frozen
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry, Posting
-from loyalty.settlement.holder_run import Movement
 from loyalty.settlement.layout import Names
 
+#: One movement as the step puts it out: (label, asset, from, to, amount, lot day, day); day -1 is the item's instant.
+Movement = tuple[int, int, int, int, int, int, int]
+
 #: The names of the step's account codes; from ``issued`` on they are the programme's.
-ACCOUNT_NAMES = ("pending", "available", "arrears", "standing", "issued", "redeemed", "expired", "standing")
-_FIRST_OF_PROGRAMME = 4
+ACCOUNT_NAMES = (
+    "pending", "available", "arrears", "standing", "held",
+    "issued", "redeemed", "expired", "standing", "adjusted", "transferred", "opening", "forfeited", "written_off",
+)  # fmt: skip
+FIRST_OF_PROGRAMME = 5
 
 
 @frozen
@@ -41,8 +46,8 @@ def accounts_of(holder: Holder) -> tuple[tuple[Account, bool], ...]:
     """Give the accounts that a holder's movements run between, by code, each with whether it keeps lots."""
     return tuple(
         (
-            Account(holder if code < _FIRST_OF_PROGRAMME else None, name),
-            code < _FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS,
+            Account(holder if code < FIRST_OF_PROGRAMME else None, name),
+            code < FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS,
         )
         for code, name in enumerate(ACCOUNT_NAMES)
     )

@@ -18,12 +18,19 @@ from loyalty.rules.declaration import ByField, Cap, KeyPart, OnEnd, Pending, Rul
 from loyalty.tiers.declaration import Measure, Metric, WindowKind
 
 #: The clock's and the commands' reasons, which stand beside the rules' names in postings.
-EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION, REDEEM = (
-    "@expiry", "@activation", "@review", "@grace", "@override", "@promotion", "@redeem",
+EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION = (
+    "@expiry", "@activation", "@review", "@grace", "@override", "@promotion",
+)  # fmt: skip
+REDEEM, HOLD, CAPTURE, RELEASE, REVERSE, ADJUST, OPEN, TRANSFER, CLOSE = (
+    "@redeem", "@hold", "@capture", "@release", "@reverse", "@adjust", "@open", "@transfer", "@close",
+)  # fmt: skip
+_OWN_LABELS = (
+    EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION,
+    REDEEM, HOLD, CAPTURE, RELEASE, REVERSE, ADJUST, OPEN, TRANSFER, CLOSE,
 )  # fmt: skip
 
-#: Codes of the items of a history that no programme declares.
-REDEEM_ITEM, OVERRIDE_ITEM = -1, -2
+#: Codes of the items of a history that no programme declares: what commands do, and a tier by hand.
+DRAW_ITEM, OVERRIDE_ITEM, PAY_IN_ITEM, CARRY_ITEM, GIVE_BACK_ITEM, CLOSE_ITEM = -1, -2, -3, -4, -5, -6
 
 
 @frozen
@@ -41,7 +48,7 @@ class Names:
         """List the programme's rules, currencies, tiers and badges in their declared order."""
         labels = (
             *(rule.name for rule in programme.rules),
-            EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION, REDEEM,
+            *_OWN_LABELS,
             *(f"@badge.{badge.name}" for badge in programme.badges),
             *(f"@allotment.{allotment.name}" for allotment in programme.allotments),
         )  # fmt: skip

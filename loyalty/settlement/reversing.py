@@ -7,6 +7,8 @@ before is taken off, so that several partial refunds never drift.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Clawback, EventKind, RefundPolicy, TierOnRefund
 from loyalty.rules.declaration import OnEnd, Rule
@@ -82,6 +84,7 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
     reversing = [rule for rule in layout.rules.get(origin, []) if rule.on_end is OnEnd.REVERSE]
     w.line(f"# {kind.name}")
     with w.block(f"def end_{layout.kind_code(kind.name)}(x, s, m, o)"):
+        w.line("p = m.p")
         w.line("e = x")
         w.line("today = x.day")
         for index, metric in layout.metrics_of(origin):
@@ -187,12 +190,35 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
             if policy is not Clawback.KEEP:
                 w.line("g.waiting = max(0, g.waiting - undo)")
                 expired = layout.expired.get(leg.currency, -1)
-                lot = f"g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]}, {expired}"
-                w.line(f"take_back(m, o, {code}, {c}, undo, {lot})")
+                limits = layout.programme.currencies[leg.currency].arrears_limits
+                limit = "limit" if limits else "-1"
+                lot = f"g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]}, {expired}, {limit}"
+                if limits:
+                    _write_limit(w, layout, leg.currency, limits)
+                    w.line(f"forgiven = take_back(m, o, {code}, {c}, undo, {lot})")
+                    if w.traced:
+                        with w.block("if forgiven > 0"):
+                            w.trace("written_off", code, c, "forgiven", "limit")
+                else:
+                    w.line(f"take_back(m, o, {code}, {c}, undo, {lot})")
                 _write_headroom(w, layout, leg.rule, leg.currency)
                 for index, metric in layout.earned_metrics(leg.currency):
                     correct_at(w, layout, index, metric, "e.day", "-undo")
         head = "elif"
+
+
+def _write_limit(w: Writer, layout: Layout, currency: str, limits: Mapping[str, int]) -> None:
+    """Write how much may be owed at the tier before this event's instant into ``limit``."""
+    tier = "s.before" if layout.layer is Layer.PARTNER else "x.tier"
+    amount = limits["base"]
+    head = "if"
+    for level, declared in enumerate(layout.programme.ladder.tiers):
+        amount = limits.get(declared.name, amount)
+        with w.block(f"{head} {tier} == {level}"):
+            w.line(f"limit = {layout.parameter(f'{currency}: arrears at most, {declared.name}', amount)}")
+        head = "elif"
+    with w.block("else"):
+        w.line("limit = -1")
 
 
 def _write_headroom(w: Writer, layout: Layout, rule: Rule, currency: str) -> None:

@@ -22,16 +22,27 @@ PENDING: Final = 0
 AVAILABLE: Final = 1
 ARREARS: Final = 2
 STANDING: Final = 3
-ISSUED: Final = 4
-REDEEMED: Final = 5
-EXPIRED: Final = 6
-PROGRAMME_STANDING: Final = 7
+HELD: Final = 4
+ISSUED: Final = 5
+REDEEMED: Final = 6
+EXPIRED: Final = 7
+PROGRAMME_STANDING: Final = 8
+ADJUSTED: Final = 9
+TRANSFERRED: Final = 10
+OPENING: Final = 11
+FORFEITED: Final = 12
+WRITTEN_OFF: Final = 13
 
 # How far a reversal may reach.
 KEEP: Final = 0
 PENDING_ONLY: Final = 1
 WITHIN_BALANCE: Final = 2
 INTO_ARREARS: Final = 3
+
+# What becomes of points that come back after their expiry day.
+RETURN_EXPIRED: Final = 0
+RETURN_GRACE: Final = 1
+RETURN_REISSUE: Final = 2
 
 #: The day that closes each bucket table; it lies after NEVER, which is the day of what does not expire.
 END: Final = NEVER + 1
@@ -118,12 +129,6 @@ def owe(m: Any, o: Any, label: int, c: int, amount: int, to: int, at: int) -> No
         put(o, (label, c, ARREARS, to, amount, NEVER, at))
 
 
-def redeem(m: Any, o: Any, label: int, c: int, amount: int) -> None:
-    """Spend a granted redemption; what replay no longer finds becomes arrears."""
-    moved = spend(m, o, label, c, amount, REDEEMED, -1)
-    owe(m, o, label, c, amount - moved, REDEEMED, -1)
-
-
 def take_back(
     m: Any,
     o: Any,
@@ -136,20 +141,23 @@ def take_back(
     today: int,
     policy: int,
     expired_bucket: int,
-) -> None:
+    limit: int,
+) -> int:
     """
-    Reverse *amount* of one award by its currency's policy.
+    Reverse *amount* of one award by its currency's policy, and give how much of it was written off.
+
+    Arrears above *limit* are written off; below 0 it stands for no limit.
 
     ``pending_bucket`` is the bucket table in which the award is still pending, or -1 once it matured. What expired of
     the award's lot is reversed against what expired (``expired_bucket``): it passes through the wallet, so that the
     journal still says whose it was. What was spent before the lot expired is taken like any other.
     """
     if policy == KEEP or amount <= 0:
-        return
+        return 0
     left = amount
     if lot_day <= today:
         if policy == PENDING_ONLY:
-            return
+            return 0
         taken = take_bucket(m, expired_bucket, lot_day, left)
         if taken > 0:
             put(o, (label, c, EXPIRED, AVAILABLE, taken, lot_day, -1))
@@ -161,14 +169,22 @@ def take_back(
             put(o, (label, c, PENDING, ISSUED, taken, lot_day, -1))
             left -= taken
     if policy == PENDING_ONLY or left == 0:
-        return
+        return 0
     taken = take_bucket(m, c, lot_day, left)
     if taken > 0:
         put(o, (label, c, AVAILABLE, ISSUED, taken, lot_day, -1))
         left -= taken
     left -= spend(m, o, label, c, left, ISSUED, -1)
-    if policy == INTO_ARREARS:
-        owe(m, o, label, c, left, ISSUED, -1)
+    if policy != INTO_ARREARS or left == 0:
+        return 0
+    owe(m, o, label, c, left, ISSUED, -1)
+    if limit < 0 or m.arrears[c] <= limit:
+        return 0
+    # What was owed before under a higher limit stays owed.
+    forgiven: int = min(left, m.arrears[c] - limit)
+    m.arrears[c] -= forgiven
+    put(o, (label, c, WRITTEN_OFF, ARREARS, forgiven, NEVER, -1))
+    return forgiven
 
 
 def expire_available(m: Any, o: Any, label: int, c: int, expired_bucket: int, day: int) -> None:
@@ -281,7 +297,7 @@ PRIMITIVES: Final[dict[str, Any]] = {
 FUNCTIONS: Final = {
     function.__name__: function
     for function in (
-        add_bucket, take_bucket, repay, earn_available, spend, owe, redeem, take_back, expire_available,
+        add_bucket, take_bucket, repay, earn_available, spend, owe, take_back, expire_available,
         expire_pending, lot_day, maturity, add_months, anniversary, month_start, roll_window,
         adjust_bucket, half_even,
     )

@@ -19,11 +19,12 @@ from loyalty.errors import EventConflict, EventRejected
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import admit
-from loyalty.programme.model import Programme
+from loyalty.programme.model import Programme, Role
+from loyalty.settlement.commands import command_of, corrected_by, entry_key_of
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
-from loyalty.settlement.holder_run import HolderRun, Movement
-from loyalty.settlement.journal import postings_of, split_by_day
+from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.journal import Movement, postings_of, split_by_day
 from loyalty.settlement.trace import stored_trace
 
 Progress = Callable[[int], None]
@@ -56,6 +57,7 @@ class Outcome:
     effective_at: int
     holder: Holder
     movements: list[Movement]
+    corrects: str | None = None
 
 
 @define
@@ -166,18 +168,37 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
                 what.event.identity,
                 [f"{run.holder} has {limit} events already; raise limits.events_per_holder to take more"],
             )
+        _refuse_if_closed(steps, run, what)
         movements, tier = run.apply(what, item.tier, traced=traced)
         cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
+        corrects = None
     else:
-        currency = steps.names.assets.index(what.currency)
-        movements, tier = run.redeem(currency, what.amount, what.at), 0
-        cause, kind, at, key = f"command:{what.key}", EntryKind.COMMAND, what.at, f"command:{what.key}"
+        movements, tier = run.grant(what), 0
+        cause = key = entry_key_of(command_of(what))
+        kind, at, corrects = EntryKind.COMMAND, what.at, corrected_by(what)
     for day, moved in split_by_day(movements):
         if day >= 0:
             outcomes.extend(clock_outcomes(steps, run.holder, moved))
         else:
-            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved))
+            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved, corrects))
     return tier
+
+
+def _refuse_if_closed(steps: Steps, run: HolderRun, placed: Placed) -> None:
+    """Refuse what happens to a holder after its closing; only refunds of what came before still do."""
+    if run.closed_by is None:
+        return
+    kind = steps.programme.events.get(placed.event.kind)
+    if kind is None or kind.role is not Role.REFUNDS:
+        closed_on = format_day(steps.programme.calendar.day_of(run.closed_by.at))
+        into = f" into {run.closed_by.peer}" if run.closed_by.peer is not None else ""
+        raise EventRejected(
+            placed.event.identity,
+            [
+                f"{run.holder} was closed{into} on {closed_on} by command {run.closed_by.key}; after it only refunds "
+                f"of earlier events are taken{': name ' + str(run.closed_by.peer) if into else ''}"
+            ],
+        )
 
 
 def clock_outcomes(steps: Steps, holder: Holder, movements: Sequence[Movement]) -> list[Outcome]:
@@ -217,6 +238,7 @@ def entries_of(
                 recorded_at=first.effective_at if recorded_at is None else recorded_at,
                 revision=steps.programme.revision,
                 postings=tuple(postings),
+                corrects=next((part.corrects for part in parts if part.corrects), None),
                 explanation=(traces or {}).get(first.cause or "", {}),
             )
         )

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, NEVER, PERIOD_MONTHS, Period, month_tables
-from loyalty.programme.model import Expiry, Programme
+from loyalty.programme.model import Expiry, Programme, Returns
 from loyalty.settlement import runtime
 from loyalty.settlement.layout import Layout
 from loyalty.settlement.tracking import row_attributes
@@ -30,6 +30,9 @@ SCALARS: Final = {
     "next_review": NEVER,
     "row_count": 0,
     "leg_count": 0,
+    "command_count": 0,
+    "piece_count": 0,
+    "hold_end": NEVER,
 }
 
 CELL: Final = ("a", "b")
@@ -37,8 +40,12 @@ LEG: Final = ("code", "granted", "reversed", "lot", "bucket", "matures", "waitin
 ROW: Final = (
     "day", "tier", "first_leg", "end_leg", "refunded", "whole", "counted", "previous", "part",
 )  # fmt: skip
+#: What a command took: its pieces, what it lacked, of which currency, to which account, and until when it holds.
+COMMAND: Final = ("first_piece", "end_piece", "lacked", "currency", "account", "until")
+PIECE: Final = ("lot", "left")
 ITEM: Final = (
     "kind", "day", "instant", "tier", "row", "has_person", "person", "currency", "amount", "tier_to", "until",
+    "lot", "account", "label",
 )  # fmt: skip
 
 
@@ -73,7 +80,8 @@ class Memory:
     """The tables that the step works on; ``trace`` collects why, when the traced step runs."""
 
     __slots__ = (
-        "amounts", "arrears", "days", "expiry", "keys", "legs", "month_first", "month_of", "p", "rows", "trace",
+        "amounts", "arrears", "commands", "days", "expiry", "keys", "legs", "month_first", "month_of", "p", "pieces",
+        "returns", "rows", "trace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -87,6 +95,9 @@ class Memory:
         self.keys = [[record("Cell", CELL)()] for _ in layout.keys]
         self.rows = [record("Row", row_fields(layout))()]
         self.legs = [record("Leg", LEG)()]
+        self.commands = [record("Command", COMMAND)()]
+        self.pieces = [record("Piece", PIECE)()]
+        self.returns = [returns_row(layout, name) for name in programme.currencies]
         self.trace: list[tuple[Any, ...]] = []
 
 
@@ -97,6 +108,19 @@ def scalars(layout: Layout) -> Any:
     for name, value in first.items():
         setattr(s, name, value)
     return s
+
+
+def returns_row(layout: Layout, currency: str) -> tuple[int, int, int, int]:
+    """Give what becomes of points that come back too late: (policy, days, months, table of what expired or -1)."""
+    declared = layout.programme.currencies[currency]
+    policy = {
+        Returns.EXPIRED: runtime.RETURN_EXPIRED,
+        Returns.GRACE: runtime.RETURN_GRACE,
+        Returns.REISSUE: runtime.RETURN_REISSUE,
+    }[declared.returns]
+    grace = declared.returns_grace
+    days, months = (grace.days, grace.months) if grace is not None else (0, 0)
+    return policy, days, months, layout.expired.get(currency, -1)
 
 
 def expiry_table(programme: Programme, currency: str) -> list[int]:

@@ -27,7 +27,9 @@ from loyalty.settlement.wording import (
 )
 
 #: Steps whose first number is a rule's code.
-_RULE_STEPS = frozenset({"skip", "base", "multiply", "cap", "paid", "nothing", "candidate", "reverse", "matured"})
+_RULE_STEPS = frozenset(
+    {"skip", "base", "multiply", "cap", "paid", "nothing", "candidate", "reverse", "matured", "written_off"}
+)
 
 _REASONS = {
     "validity": "it is not valid on this day",
@@ -223,6 +225,8 @@ class _Settled:
             least = {Clawback.PENDING_ONLY.value: " as far as they are pending",
                      Clawback.WITHIN_BALANCE.value: " as far as the balance goes"}.get(policy, "")  # fmt: skip
             return f"takes back {amount(undo)}{least}; in all {amount(reversed_)} of {amount(granted)} granted"
+        if name == "written_off":
+            return f"writes {amount(values[0])} of it off: at this tier at most {amount(values[1])} may be owed"
         return f"{amount(values[0])} become available"
 
     def amount(self, currency: str, minor: int) -> str:

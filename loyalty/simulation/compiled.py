@@ -20,7 +20,9 @@ from loyalty.settlement import runtime
 from loyalty.settlement.generate import LayerStep, namespace
 from loyalty.settlement.state import (
     CELL,
+    COMMAND,
     LEG,
+    PIECE,
     SCALARS,
     Memory,
     item_fields,
@@ -30,7 +32,7 @@ from loyalty.settlement.state import (
 #: The tables under the names that the step uses.
 Tables = namedtuple(
     "Tables",
-    "amounts arrears days expiry keys legs month_first month_of p rows",
+    "amounts arrears commands days expiry keys legs month_first month_of p pieces returns rows",
 )
 
 #: How many numbers a movement has.
@@ -76,6 +78,7 @@ def tables(layer_step: LayerStep, capacity: int) -> Tables:
     return Tables(
         amounts=np.zeros((layout.bucket_count, capacity), np.int64),
         arrears=np.zeros(len(memory.arrears), np.int64),
+        commands=np.zeros(capacity, _records(COMMAND)),
         days=np.full((layout.bucket_count, capacity), runtime.END),
         expiry=np.array(memory.expiry, dtype=np.int64),
         keys=np.zeros((len(layout.keys), capacity), _records(CELL)),
@@ -83,6 +86,8 @@ def tables(layer_step: LayerStep, capacity: int) -> Tables:
         month_first=np.array(memory.month_first, dtype=np.int64),
         month_of=np.array(memory.month_of, dtype=np.int64),
         p=np.array(memory.p, dtype=np.int64),
+        pieces=np.zeros(capacity, _records(PIECE)),
+        returns=np.array(memory.returns, dtype=np.int64),
         rows=np.zeros(capacity, _records(row_fields(layout))),
     )
 

@@ -67,5 +67,6 @@ def _granted(
             amount = run.available(codes[name]) * share.numerator // share.denominator
             if amount > 0:
                 key = f"simulation:{holder}:{name}:{format_day(day)}"
-                run.redeem(codes[name], amount, noon)
-                yield Grant(key=key, kind="redeem", holder=holder, currency=name, amount=amount, at=noon)
+                grant = Grant(key=key, kind="redeem", holder=holder, currency=name, amount=amount, at=noon)
+                run.grant(grant)
+                yield grant

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from loyalty import load
 from loyalty.core.events import TIER_OVERRIDE, Event
 from loyalty.core.holders import Holder, Layer
+from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import place_events
 from loyalty.settlement.holder_run import HolderRun
@@ -45,7 +48,8 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
         )
         for number, event in enumerate(events[::40])
     ]
-    compared = 0
+    compared = granted = 0
+    rng = Random(7)
     for layer in Layer:
         layer_step = steps.layers[layer]
         compiled = compile_step(layer_step)
@@ -62,17 +66,65 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
                 movements = _compiled_movements(compiled, run, item, scalars, memory, output)
                 assert movements == expected, placed.event
                 compared += 1
-                if compared % 20 == 0:
-                    # More than there is: what is lacking becomes arrears, which later credits repay.
-                    expected = run.redeem(0, run.available(0) + 1, placed.instant)
-                    movements = _compiled_movements(compiled, run, item, scalars, memory, output)
-                    assert movements == expected, placed.event
+                if compared % 7 == 0:
+                    for grant in _grants(compared, run, placed.instant, steps.names.assets[0], rng):
+                        expected = run.grant(grant)
+                        movements = _compiled_movements(compiled, run, item, scalars, memory, output)
+                        assert movements == expected, grant
+                        granted += 1
         for run, scalars, memory in runs.values():
+            _close(compiled, steps.names.assets[0], run, item, scalars, memory, output)
             expected = run.advance(programme.first_day + 2000)
             compiled["boundary"](scalars[0], memory, output, programme.first_day + 2000)
             assert drain(output) == expected, run.holder
     assert len(events) >= 1000
     assert compared >= len(events)
+    assert granted >= 400
+
+
+def _grants(number: int, run: HolderRun, at: int, currency: str, rng: Random) -> Iterator[Grant]:
+    """
+    Give one command after the other of every kind.
+
+    Some ask for more than there is: what is lacking becomes arrears, which later credits repay. Some holds end by
+    time, and some of what comes back has expired meanwhile.
+    """
+    day = at // 86_400_000_000 + 1
+
+    def grant(kind: str, amount: int, of: str | None = None, **more: object) -> Grant:
+        key = f"{run.holder}-{kind}-{number}-{rng.random()}"
+        return Grant(key=key, kind=kind, holder=run.holder, currency=currency, amount=amount, at=at, of=of, **more)
+
+    def lot(amount: int) -> dict[str, object]:
+        return {"lots": (GrantedLot(day + rng.choice((1, 40, 400)), at, amount),)}
+
+    available = run.available(0)
+    for key in run.open_holds()[:2]:
+        left = run.left(key)
+        yield grant("capture", rng.randint(1, left), key)
+        if run.left(key) and rng.random() < 0.5:
+            yield grant("release", run.left(key), key)
+    hold = grant("hold", available // 2 + 2, until_day=day + rng.choice((1, 30, 500)))
+    yield hold
+    redeemed = grant(rng.choice(("redeem", "debit", "send")), available // 2 + 1)
+    yield redeemed
+    yield grant("restore", rng.randint(1, redeemed.amount), redeemed.key)
+    paid_in = grant(rng.choice(("credit", "open", "receive")), 30, **lot(30))
+    yield paid_in
+    yield grant("revoke", 10, paid_in.key, lots=(GrantedLot(paid_in.lots[0].expires_day, at, 10),))
+    yield grant("send", 5, **lot(5))
+
+
+def _close(compiled, currency, run, item, scalars, memory, output) -> None:
+    """Close every other holder at its end, with what is pending matured or forfeited."""
+    at = (run.through_day + 1) * 86_400_000_000
+    fate = "mature" if run.events % 2 else "forfeit"
+    closing = Grant(
+        key=f"{run.holder}-close", kind="close", holder=run.holder, currency=currency, amount=1, at=at,
+        note={"pending": fate},
+    )  # fmt: skip
+    expected = run.grant(closing)
+    assert _compiled_movements(compiled, run, item, scalars, memory, output) == expected
 
 
 def _compiled_movements(compiled, run, item, scalars, memory, output):
