@@ -25,6 +25,7 @@ from loyalty.cli.running import Command, json_option, print_json, programme_argu
 from loyalty.core.amounts import Rounding, divide, format_minor_units
 from loyalty.core.calendar import format_day
 from loyalty.exports.liability import Cohort, Liability, liability
+from loyalty.exports.names import scale_of
 from loyalty.ledger.store import Transaction
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
@@ -83,7 +84,7 @@ def command(
     if out_path is not None:
         _write(Path(out_path), found)
     if as_json:
-        print_json(_document(found, clock_day, out_path))
+        print_json(_document(programme, found, clock_day, out_path))
     else:
         _print(programme, found, clock_day, out_path)
 
@@ -167,9 +168,8 @@ def _write(path: Path, found: Liability) -> None:
         writer.writerows(record for record in _records(found) if record["month"] != "all")
 
 
-def _document(found: Liability, clock_day: int | None, out_path: str | None) -> dict[str, Any]:
+def _document(programme: Programme, found: Liability, clock_day: int | None, out_path: str | None) -> dict[str, Any]:
     records = list(_records(found))
-    scales = {cohort.currency.name: cohort.currency.scale for cohort in found.cohorts}
     return {
         "ok": True,
         "until": format_day(found.until_day),
@@ -178,7 +178,8 @@ def _document(found: Liability, clock_day: int | None, out_path: str | None) -> 
         "cohorts": [record for record in records if record["month"] != "all"],
         "totals": [record for record in records if record["month"] == "all"],
         "arrears": {
-            name: format_minor_units(amount, scales.get(name, 0)) for name, amount in sorted(found.arrears.items())
+            name: format_minor_units(amount, scale_of(programme, name))
+            for name, amount in sorted(found.arrears.items())
         },
         "files": [out_path] if out_path else [],
     }

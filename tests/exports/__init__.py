@@ -1,0 +1,1 @@
+"""What leaves a book: journals, rows, the trial balance and the liability."""
