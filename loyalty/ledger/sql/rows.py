@@ -276,14 +276,18 @@ class SealRow(Row):
 
 
 class OutboxRow(Row):
-    """What a host still has to tell others about; written in the posting transaction, deleted when told."""
+    """
+    What a host still has to tell others about; written in the posting transaction, deleted when told.
+
+    Ids grow in the order in which the writers of one holder had their turn, since each takes them while it keeps the
+    others from that holder; so the order of ids is the order in which a holder's messages are told.
+    """
 
     NAME = "outbox"
     REFERS = {"book_id": "book.id"}
-    INDEXES = (("book_id", "xid", "id"),)
+    INDEXES = (("book_id", "id"),)
 
     id: int = big(key=True)
     book_id: int = big()
-    xid: int = writers_number()
     topic: str = text()
     body: str = text()

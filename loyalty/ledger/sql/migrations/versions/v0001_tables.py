@@ -198,10 +198,10 @@ def _rest(to: Target) -> None:
         to,
         "outbox",
         "id",
-        *(_big("id"), _big("book_id"), _writers_number(to), _text("topic"), _text("body")),
+        *(_big("id"), _big("book_id"), _text("topic"), _text("body")),
         refers={"book_id": "book"},
     )
-    _index(to, "outbox", "book_id xid id")
+    _index(to, "outbox", "book_id id")
 
 
 def _big(name: str, *, null: bool = False) -> Column[Any]:
