@@ -4,56 +4,52 @@ Events in: each is recorded, reaches its holders, and is settled in place or, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.corrections import replay
-from loyalty.engine.histories import Histories
+from loyalty.engine.histories import Histories, origins_of
 from loyalty.errors import EventRejected
 from loyalty.ledger.store import Transaction
-from loyalty.programme.model import Programme
 from loyalty.settlement.history import Placed, place_events, waits_for_origin
-from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of
+from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of, require_room
 from loyalty.settlement.trace import stored_trace
 
+#: Opens a transaction inside the present one.
+Nest = Callable[[], AbstractContextManager[object]]
 
-def accept(histories: Histories, tx: Transaction, event: Event, recorded_at: int) -> None:
-    """Record the event, find whom it reaches, and settle it in place or by replay."""
-    tx.add_event(event, recorded_at=recorded_at)
+
+def accept(histories: Histories, tx: Transaction, event: Event, recorded_at: int, nest: Nest) -> None:
+    """
+    Record the event, find whom it reaches, and settle it in place or by replay.
+
+    Raises:
+        EventRejected: one of its holders has as many events as the programme takes; nothing was changed.
+    """
     about = [recorded.event for recorded in tx.events_about(event.identity)]
     if event.of is not None and (event.kind == VOID or waits_for_origin(histories.programme, event)):
         holders = tuple(tx.recipients(event.origin or ""))
     else:
         holders = place_events(histories.programme, [event])[0].holders
     if not holders:
+        tx.add_event(event, recorded_at=recorded_at)
         return
     if event.kind != VOID and not about and _settle_in_place(histories, tx, event, holders, recorded_at):
         return
     # What waited for this event, or voids it, becomes part of the same histories with it.
     joining = [event, *_waiting(tx, about)]
-    for holder in holders:
-        for item in joining:
-            tx.deliver(item.identity, holder, {})
     try:
-        tx.post(replay(histories, tx, set(holders), joining, recorded_at))
+        with nest():
+            tx.add_event(event, recorded_at=recorded_at)
+            for holder in holders:
+                for item in joining:
+                    tx.deliver(item.identity, holder, {})
+            tx.post(replay(histories, tx, set(holders), joining, recorded_at))
     except EventRejected as error:
         # The one event too many of a replay is the last in the order, but it is this one that is refused.
         raise EventRejected(event.identity, error.reasons) from error
-
-
-def _origins(programme: Programme, tx: Transaction, event: Event) -> Iterator[Event]:
-    """Give the event that this one speaks of, what voids it, and so on to the first."""
-    while waits_for_origin(programme, event):
-        known = tx.find_event(event.origin or "")
-        if known is None:
-            return
-        yield known.event
-        yield from (about.event for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
-        if known.event.kind != programme.events[event.kind].origin_kind:
-            # What speaks of an event of another kind has no origin, however long the chain behind it is.
-            return
-        event = known.event
 
 
 def _waiting(tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
@@ -69,15 +65,16 @@ def _settle_in_place(
     histories: Histories, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int
 ) -> bool:
     """Settle an event that comes after everything settled for its holders; give False where one does not."""
-    family = [event, *_origins(histories.programme, tx, event)]
-    placed = next((p for p in place_events(histories.programme, family) if p.event is event), None)
-    if placed is None or len(placed.key) > 4:
+    placed = _place(histories, tx, event, holders)
+    if placed is None:
         return False
-    placed = Placed(event, placed.key, placed.instant, tuple(holders))
     day = histories.programme.calendar.day_of(placed.instant)
     runs = [histories.run(tx, holder) for holder in holders]
     if any(placed.key <= run.last_key or day < run.through_day for run in runs):
         return False
+    for run in runs:
+        require_room(histories.programme, run, event)
+    recorded = tx.add_event(event, recorded_at=recorded_at)
     outcomes: list[Outcome] = []
     traces = {}
     tier = 0
@@ -85,6 +82,15 @@ def _settle_in_place(
         tier = apply_item(histories.steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
         traces[str(run.holder)] = stored_trace(run.trace, tier)
         tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
+        run.sequence = recorded.sequence
         histories.keep(tx, run)
     tx.post(entries_of(histories.steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces}))
     return True
+
+
+def _place(histories: Histories, tx: Transaction, event: Event, holders: Sequence[Holder]) -> Placed | None:
+    family = [event, *origins_of(histories.programme, tx, event)]
+    placed = next((p for p in place_events(histories.programme, family) if p.event is event), None)
+    if placed is None or len(placed.key) > 4:
+        return None
+    return Placed(event, placed.key, placed.instant, tuple(holders))

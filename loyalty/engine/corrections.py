@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
-from loyalty.engine.histories import Histories
+from loyalty.engine.histories import Histories, last_sequence
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Transaction
 from loyalty.settlement.history import Placed
@@ -43,6 +43,9 @@ def replay(
     told: dict[Holder, dict[str, Mapping[str, int]]] = {}
     for layer in Layer:
         for holder in sorted(holder for holder in holders if holder.layer is layer):
+            if layer is Layer.PERSON:
+                # Persons that the partner's new tier reached are not those of the late event alone.
+                tx.expect(holders=[holder])
             outcomes: list[Outcome] = []
             run = HolderRun(steps, holder)
             for item in histories.items(tx, holder):
@@ -53,6 +56,7 @@ def replay(
                 if layer is Layer.PARTNER and isinstance(item.what, Placed):
                     holders = holders | _pass_on(tx, item.what, tier, told)
             outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))
+            run.sequence = last_sequence(tx.received(holder))
             histories.keep(tx, run)
             for entry in entries_of(steps, outcomes, recorded_at=recorded_at):
                 difference.update(dict(_summed(transfers_in(entry, holder))))

@@ -17,10 +17,13 @@ late has its holders replayed, and the difference is posted as entries that name
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import islice
+from typing import Final, TypeVar
 
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
@@ -31,7 +34,7 @@ from loyalty.engine.commands import decide
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt, Statement
 from loyalty.engine.statements import statement_of
-from loyalty.errors import EventConflict, LedgerError, StoreError
+from loyalty.errors import EventConflict, EventRejected, LedgerError, RetryableConflict, StoreError, UsageError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.admission import admit
@@ -39,6 +42,12 @@ from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.settle import Outcome, clock_outcomes, entries_of
 from loyalty.settlement.trace import Explanation, explain
+
+#: How often a transaction of our own is tried where other writers are in the way, and how long it waits at most.
+_ATTEMPTS: Final = 8
+_LONGEST_WAIT_S: Final = 0.2
+
+_Result = TypeVar("_Result")
 
 
 class Engine:
@@ -86,24 +95,45 @@ class Engine:
             EventConflict: its identity is known with another body; nothing was changed.
         """
         event = admit(self.programme, event_of(event))
-        with self._transaction() as tx:
-            known = tx.find_event(event.identity)
-            if known is not None:
-                if known.event != event:
-                    raise EventConflict(
-                        event.identity,
-                        [
-                            f"it was accepted before with another body: {known.event}; now came {event}",
-                            "send a correction as an event with an id of its own",
-                        ],
-                    )
-                return self._receipt(tx, event)
-            accept(self._histories, tx, event, self._clock() if recorded_at is None else recorded_at)
-            return self._receipt(tx, event)
+        return self._change(lambda tx: self._submit(tx, event, recorded_at), events=[event])
 
     def submit_all(self, events: Iterable[Event]) -> list[Receipt]:
         """Submit several events, each in a transaction of its own unless the host holds one open."""
         return [self.submit(event) for event in events]
+
+    def submit_many(
+        self,
+        events: Iterable[Event],
+        *,
+        chunk: int = 1000,
+        recorded_at: int | None = None,
+        refused: Callable[[Event, EventRejected], None] | None = None,
+    ) -> Iterator[Receipt]:
+        """
+        Submit many events, a transaction for each chunk; the receipts are those of one by one.
+
+        Nothing happens before the receipts are asked for, and a chunk's receipts come when it is kept: whoever stops
+        in between has submitted the chunks of the receipts that came.
+
+        Args:
+            events: As many as there are, in any order; they are taken chunk by chunk.
+            chunk: How many events share a transaction, > 0.
+            recorded_at: When the book came to know them, UTC microseconds; the instant of each chunk by default.
+            refused: Told of each event that cannot be taken, which is then left out. Without it such an event raises,
+                and nothing of its chunk is kept.
+
+        Raises:
+            UsageError: *chunk* is not a whole number above 0.
+            EventRejected: the programme cannot take an event, and nobody is told; earlier chunks are kept.
+        """
+        if type(chunk) is not int or chunk <= 0:
+            raise UsageError(f"got {chunk!r} for a chunk; write how many events share a transaction, such as 1000")
+        for part in _chunks(events, chunk):
+            admitted = [one for one in (self._admit(event, refused) for event in part) if one is not None]
+            yield from self._change(
+                lambda tx, admitted=admitted: self._submit_chunk(tx, admitted, recorded_at, refused),  # type: ignore[misc]
+                events=admitted,
+            )
 
     def advance(self, until: int | str | date) -> list[Entry]:
         """
@@ -119,20 +149,7 @@ class Engine:
             UsageError: not a day of the years that the calendar knows.
         """
         day = day_of(until, self.programme.calendar)
-        with self._transaction() as tx:
-            reached = tx.clock_day()
-            if reached is not None and day <= reached:
-                return []
-            outcomes: list[Outcome] = []
-            runs = [self._histories.run(tx, holder) for holder in tx.holders()]
-            for run in runs:
-                outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
-            entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
-            tx.post(entries)
-            tx.set_clock_day(day)
-            for run in runs:
-                self._histories.keep(tx, run)
-            return entries
+        return self._change(lambda tx: self._advance(tx, day), clock=True)
 
     def redeem(
         self,
@@ -170,23 +187,16 @@ class Engine:
         holder = holder_of(holder)
         text_of(key, "a command's key")
         at = self._clock() if at is None else instant_of(at, self.programme.calendar)
-        with self._transaction() as tx:
-            grant = Grant(
-                key=key,
-                kind="redeem",
-                holder=holder,
-                currency=currency,
-                amount=amount,
-                at=at,
-                note={"note": text_of(note, "a note")} if note else {},
-            )
-            known = tx.find_grant(key)
-            if known is not None:
-                if (known.holder, known.currency, known.amount) != (holder, currency, amount):
-                    raise LedgerError(f"command {key} was given before as {known}; use a key of its own")
-                return self._command_receipt(tx, known)
-            decide(self._histories, tx, grant)
-            return self._command_receipt(tx, grant)
+        grant = Grant(
+            key=key,
+            kind="redeem",
+            holder=holder,
+            currency=currency,
+            amount=amount,
+            at=at,
+            note={"note": text_of(note, "a note")} if note else {},
+        )
+        return self._change(lambda tx: self._redeem(tx, grant), holders=[holder])
 
     def statement(self, holder: Holder | str, at: int | str | date | None = None) -> Statement:
         """
@@ -221,6 +231,107 @@ class Engine:
         with self._transaction(read_only=True) as tx:
             return why(self._histories, tx, identity)
 
+    def _change(
+        self,
+        work: Callable[[Transaction], _Result],
+        *,
+        events: Sequence[Event] = (),
+        holders: Sequence[Holder] = (),
+        clock: bool = False,
+    ) -> _Result:
+        """
+        Do work in a transaction of its own, again where another writer was in the way, or in that of the host.
+
+        Args:
+            work: What is done; it can be done several times.
+            events: What it accepts.
+            holders: Whose commands it decides.
+            clock: Whether it moves the clock of the book.
+        """
+        attempts = _ATTEMPTS if self.store.opens_transactions else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                with self._transaction() as tx:
+                    self._histories.begin()
+                    tx.expect(events, holders, clock=clock)
+                    result = work(tx)
+                    self._histories.save(tx)
+                return result
+            except RetryableConflict:
+                if attempt == attempts:
+                    raise
+                # Those who met wait for different times, so that they do not meet again.
+                time.sleep(random.uniform(0, _LONGEST_WAIT_S * attempt / attempts))
+        raise AssertionError("unreachable")
+
+    def _admit(self, event: Event, refused: Callable[[Event, EventRejected], None] | None) -> Event | None:
+        try:
+            return admit(self.programme, event_of(event))
+        except EventRejected as error:
+            if refused is None:
+                raise
+            refused(event, error)
+            return None
+
+    def _submit(self, tx: Transaction, event: Event, recorded_at: int | None) -> Receipt:
+        known = tx.find_event(event.identity)
+        if known is None:
+            at = self._clock() if recorded_at is None else recorded_at
+            accept(self._histories, tx, event, at, self.store.transaction)
+        elif known.event != event:
+            raise EventConflict(
+                event.identity,
+                [
+                    f"it was accepted before with another body: {known.event}; now came {event}",
+                    "send a correction as an event with an id of its own",
+                ],
+            )
+        return self._receipt(tx, event)
+
+    def _submit_chunk(
+        self,
+        tx: Transaction,
+        events: Sequence[Event],
+        recorded_at: int | None,
+        refused: Callable[[Event, EventRejected], None] | None,
+    ) -> list[Receipt]:
+        at = self._clock() if recorded_at is None else recorded_at
+        receipts = []
+        for event in events:
+            try:
+                receipts.append(self._submit(tx, event, at))
+            except EventRejected as error:
+                if refused is None:
+                    raise
+                refused(event, error)
+        return receipts
+
+    def _redeem(self, tx: Transaction, grant: Grant) -> Receipt:
+        known = tx.find_grant(grant.key)
+        if known is None:
+            decide(self._histories, tx, grant)
+            return self._command_receipt(tx, grant)
+        if (known.holder, known.currency, known.amount) != (grant.holder, grant.currency, grant.amount):
+            raise LedgerError(f"command {grant.key} was given before as {known}; use a key of its own")
+        return self._command_receipt(tx, known)
+
+    def _advance(self, tx: Transaction, day: int) -> list[Entry]:
+        reached = tx.clock_day()
+        if reached is not None and day <= reached:
+            return []
+        holders = list(tx.holders())
+        tx.expect(holders=holders)
+        outcomes: list[Outcome] = []
+        runs = [self._histories.run(tx, holder) for holder in holders]
+        for run in runs:
+            outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
+        entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
+        tx.post(entries)
+        tx.set_clock_day(day)
+        for run in runs:
+            self._histories.keep(tx, run)
+        return entries
+
     @contextmanager
     def _transaction(self, *, read_only: bool = False) -> Iterator[Transaction]:
         with self.store.transaction(read_only=read_only) as tx:
@@ -254,3 +365,9 @@ class Engine:
     def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
         nothing = Explanation(grant.key, self.programme.revision, ())
         return Receipt(grant.key, tuple(tx.entries(cause=f"command:{grant.key}")), False, lambda: nothing)
+
+
+def _chunks(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
+    rest = iter(events)
+    while part := list(islice(rest, size)):
+        yield part

@@ -1,24 +1,31 @@
 """
 Histories of holders as a store keeps them, and the states that settling them leaves.
 
-A state in memory is used only while the store has the version of the holder that it was settled from, so that a
-rollback of the host cannot leave a state of events that did not happen.
+A state, in memory or kept by the store, is used only while the store has the version of the holder that it was settled
+from, so that neither another process nor a rollback of the host can leave a state of events that did not happen.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 
 from loyalty.core.calendar import FIRST_DAY
+from loyalty.core.events import VOID, Event, canonical_json
 from loyalty.core.holders import Holder
-from loyalty.ledger.store import Transaction
+from loyalty.ledger.store import Checkpoint, Grant, Received, Transaction, version_step
+from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps
-from loyalty.settlement.history import place_events
+from loyalty.settlement.history import place_events, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.saving import load, save
 from loyalty.settlement.settle import Item, apply_item
 
-#: States of holders that stay in memory; others are settled again from their recorded history when they are needed.
+#: States of holders that stay in memory; others are taken from the store when they are needed.
 _KEPT_RUNS = 10_000
+
+#: A state is saved after so many items, and after more where the history is long and the state large.
+_SAVE_AFTER_ITEMS, _SAVE_LARGE_AFTER_ITEMS, _LARGE_ITEMS = 32, 256, 2_000
 
 
 class Histories:
@@ -33,19 +40,15 @@ class Histories:
         self.steps = steps
         self.programme = steps.programme
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
+        self._moved: dict[Holder, HolderRun] = {}
 
     def items(self, tx: Transaction, holder: Holder) -> list[Item]:
         """Give the holder's history in settlement order."""
-        received = tx.received(holder)
-        tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
-        placed = place_events(self.steps.programme, [item.recorded.event for item in received])
-        items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
-        items.extend(Item.of_grant(grant, number) for number, grant in enumerate(tx.grants(holder)))
-        return sorted(items, key=lambda item: item.key)
+        return self._in_order(tx, tx.received(holder), tx.grants(holder), 0)
 
     def run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """
-        Give the holder's state as recorded: the one kept in memory, or settled again.
+        Give the holder's state as recorded: the one in memory, the one that the store keeps, or settled again.
 
         It is taken out of memory, so that no one else meets it while it moves, and an attempt that fails leaves
         nothing behind; :meth:`keep` puts it back.
@@ -53,7 +56,7 @@ class Histories:
         kept = self._runs.pop(holder, None)
         if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
             return kept[1]
-        return self.fresh_run(tx, holder)
+        return self._saved_run(tx, holder) or self.fresh_run(tx, holder)
 
     def fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """Settle the holder's recorded history again, through the day that its clock has reached."""
@@ -61,6 +64,7 @@ class Histories:
         for item in self.items(tx, holder):
             apply_item(self.steps, run, item, [])
         run.advance(self.passed_day(tx, holder))
+        run.sequence = last_sequence(tx.received(holder))
         return run
 
     def passed_day(self, tx: Transaction, holder: Holder) -> int:
@@ -70,12 +74,87 @@ class Histories:
         if clock_day is not None:
             days.append(clock_day)
         if last is not None:
-            days.append(self.steps.programme.calendar.day_of(last))
+            days.append(self.programme.calendar.day_of(last))
         return max(days)
 
     def keep(self, tx: Transaction, run: HolderRun) -> None:
         """Keep a state in memory under the version that the store has of its holder."""
         self._runs[run.holder] = ((tx.holder_version(run.holder), tx.clock_day()), run)
         self._runs.move_to_end(run.holder)
+        self._moved[run.holder] = run
         if len(self._runs) > _KEPT_RUNS:
             self._runs.popitem(last=False)
+
+    def begin(self) -> None:
+        """Forget what moved in a transaction that failed."""
+        self._moved.clear()
+
+    def save(self, tx: Transaction) -> None:
+        """Have the store keep the states that moved far since it kept them last."""
+        for holder, run in self._moved.items():
+            items = run.events + run.commands
+            after = _SAVE_AFTER_ITEMS if items < _LARGE_ITEMS else _SAVE_LARGE_AFTER_ITEMS
+            if items - run.saved_items >= after:
+                run.saved_items = items
+                kept = Checkpoint(tx.holder_version(holder), save(run))
+                tx.keep_checkpoint(holder, self.programme.revision, kept)
+        self._moved.clear()
+
+    def _saved_run(self, tx: Transaction, holder: Holder) -> HolderRun | None:
+        """Go on from the state that the store keeps, if nothing but what came after it was added to the history."""
+        kept = tx.checkpoint(holder, self.programme.revision)
+        run = kept and load(self.steps, holder, kept.state, tx.find_grant)
+        if not kept or not run:
+            return None
+        received = tx.received(holder, after=run.sequence)
+        grants = tx.grants(holder, after=run.commands)
+        version = kept.holder_version
+        version += sum(
+            version_step(item.recorded.event.identity, canonical_json(dict(item.inputs))) for item in received
+        )
+        version += sum(version_step(grant.key) for grant in grants)
+        items = self._in_order(tx, received, grants, run.commands)
+        # What came late, or voids something, changed what was settled before.
+        if version != tx.holder_version(holder) or len(items) != len(received) + len(grants):
+            return None
+        if items and items[0].key <= run.last_key:
+            return None
+        for after in items:
+            apply_item(self.steps, run, after, [])
+        clock_day = tx.clock_day()
+        run.advance(run.through_day if clock_day is None else max(clock_day, run.through_day))
+        run.sequence = last_sequence(received) or run.sequence
+        return run
+
+    def _in_order(
+        self, tx: Transaction, received: Sequence[Received], grants: Sequence[Grant], first_command: int
+    ) -> list[Item]:
+        tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
+        events = {item.recorded.event.identity: item.recorded.event for item in received}
+        for event in list(events.values()):
+            if event.origin is not None and event.origin not in events:
+                # What it speaks of was received before these, and says where it stands.
+                events.update((known.identity, known) for known in origins_of(self.programme, tx, event))
+        placed = [place for place in place_events(self.programme, events.values()) if place.event.identity in tiers]
+        items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
+        items.extend(Item.of_grant(grant, number) for number, grant in enumerate(grants, start=first_command))
+        return sorted(items, key=lambda item: item.key)
+
+
+def last_sequence(received: Sequence[Received]) -> int:
+    """Give the sequence of the last event of a history in order of acceptance, 0 where there is none."""
+    return received[-1].recorded.sequence if received else 0
+
+
+def origins_of(programme: Programme, tx: Transaction, event: Event) -> Iterator[Event]:
+    """Give the event that this one speaks of, what voids it, and so on to the first."""
+    while waits_for_origin(programme, event):
+        known = tx.find_event(event.origin or "")
+        if known is None:
+            return
+        yield known.event
+        yield from (about.event for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
+        if known.event.kind != programme.events[event.kind].origin_kind:
+            # What speaks of an event of another kind has no origin, however long the chain behind it is.
+            return
+        event = known.event

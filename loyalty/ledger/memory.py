@@ -39,6 +39,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        self.opens_transactions = True
         self._lock = RLock()
         self._transaction = MemoryTransaction()
 
@@ -229,7 +230,7 @@ class MemoryTransaction:
         """Give every holder that has a history or a grant, in order of layer and id."""
         return iter(sorted(holder for holder, history in self._histories.items() if history.version))
 
-    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:
+    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:  # noqa: ARG002
         """Give None: a state in memory lives as long as the book."""
         return None
 

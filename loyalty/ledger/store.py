@@ -225,7 +225,16 @@ class AuditsItself(Protocol):
 
 
 class Store(Protocol):
-    """A book of entries, and the history that it was settled from."""
+    """
+    A book of entries, and the history that it was settled from.
+
+    Attributes:
+        opens_transactions: Whether it begins and ends its own, which can then be tried again after a conflict.
+    """
+
+    @property
+    def opens_transactions(self) -> bool:
+        """Whether transactions are the store's own; a host's is the host's to try again."""
 
     def transaction(self, read_only: bool = False) -> AbstractContextManager[Transaction]:
         """

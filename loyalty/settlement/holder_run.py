@@ -39,7 +39,9 @@ class HolderRun:
         "item",
         "last_key",
         "memory",
+        "saved_items",
         "scalars",
+        "sequence",
         "through_day",
     )
 
@@ -55,6 +57,9 @@ class HolderRun:
         self.last_key: OrderKey = ()
         #: Everything due through this day has happened; what occurred before it comes late.
         self.through_day = FIRST_DAY
+        #: The sequence of the last event that a store gave, and how many items were settled when the state was saved.
+        self.sequence = 0
+        self.saved_items = 0
         self.item: Any = record("Item", item_fields(layout))()
         #: The closing of the holder, or None.
         self.closed_by: Grant | None = None

@@ -19,7 +19,7 @@ from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.state import Memory
 
 #: What every state shares, or what is empty between two items.
-_SHARED: Final = frozenset({"month_of", "month_first", "p", "expiry", "trace"})
+_SHARED: Final = frozenset({"month_of", "month_first", "p", "expiry", "returns", "trace"})
 _OF_STEPS: Final = frozenset({"holder", "item", "memory", "scalars", "_step", "_names", "_slots"})
 
 _TABLES: Final = tuple(name for name in Memory.__slots__ if name not in _SHARED)

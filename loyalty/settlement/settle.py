@@ -162,13 +162,7 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
     """Settle one item, add what it moved to *outcomes*, and give the partner's tier just before it."""
     what = item.what
     if isinstance(what, Placed):
-        if run.events >= steps.programme.events_per_holder:
-            limit = steps.programme.events_per_holder
-            raise EventRejected(
-                what.event.identity,
-                [f"{run.holder} has {limit} events already; raise limits.events_per_holder to take more"],
-            )
-        _refuse_if_closed(steps, run, what)
+        require_room(steps.programme, run, what.event)
         movements, tier = run.apply(what, item.tier, traced=traced)
         cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
         corrects = None
@@ -184,20 +178,35 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
     return tier
 
 
-def _refuse_if_closed(steps: Steps, run: HolderRun, placed: Placed) -> None:
+def _refuse_if_closed(programme: Programme, run: HolderRun, event: Event) -> None:
     """Refuse what happens to a holder after its closing; only refunds of what came before still do."""
     if run.closed_by is None:
         return
-    kind = steps.programme.events.get(placed.event.kind)
+    kind = programme.events.get(event.kind)
     if kind is None or kind.role is not Role.REFUNDS:
-        closed_on = format_day(steps.programme.calendar.day_of(run.closed_by.at))
+        closed_on = format_day(programme.calendar.day_of(run.closed_by.at))
         into = f" into {run.closed_by.peer}" if run.closed_by.peer is not None else ""
         raise EventRejected(
-            placed.event.identity,
+            event.identity,
             [
                 f"{run.holder} was closed{into} on {closed_on} by command {run.closed_by.key}; after it only refunds "
                 f"of earlier events are taken{': name ' + str(run.closed_by.peer) if into else ''}"
             ],
+        )
+
+
+def require_room(programme: Programme, run: HolderRun, event: Event) -> None:
+    """
+    See that a holder can take one more event.
+
+    Raises:
+        EventRejected: it has as many as the programme takes, or was closed.
+    """
+    _refuse_if_closed(programme, run, event)
+    limit = programme.events_per_holder
+    if run.events >= limit:
+        raise EventRejected(
+            event.identity, [f"{run.holder} has {limit} events already; raise limits.events_per_holder to take more"]
         )
 
 

@@ -93,7 +93,7 @@ class Inserter:
             arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
             text = f"INSERT INTO {place} ({listed}) SELECT * FROM unnest({arrays})"
             return cls(text, text + skip, f"COPY {place} ({listed}) FROM STDIN", True)
-        values = {name: bindparam(name) for name in names}
+        values: dict[str, Any] = {name: bindparam(name) for name in names}
         text = str(insert(table).values(values).compile(dialect=dialect))
         return cls(text, text + skip, "", False)
 

@@ -39,6 +39,7 @@ class Waiting:
         events: What is known of identities; None where there is no such event.
         about: The events about an identity, where all of them are known.
         reached: The holders that an event of this transaction reached, with what it brings.
+        recorded: The identities, and the causes of commands, that this transaction recorded.
         event_rows: To be written, with the deliveries and grants.
         versions: The versions of holders, with the changes of this transaction.
         changed: The holders whose version has to be written.
@@ -48,6 +49,7 @@ class Waiting:
     events: dict[str, RecordedEvent | None] = Factory(dict)
     about: dict[str, list[RecordedEvent]] = Factory(dict)
     reached: dict[str, dict[Holder, str]] = Factory(dict)
+    recorded: set[str] = Factory(set)
     event_rows: list[tuple[Any, ...]] = Factory(list)
     delivery_rows: dict[tuple[int, int], str] = Factory(dict)
     checkpoint_rows: dict[Holder, tuple[str, Checkpoint]] = Factory(dict)
@@ -119,6 +121,7 @@ class Facts:
         )  # fmt: skip
         waiting.events[identity] = recorded
         waiting.reached[identity] = {}
+        waiting.recorded.add(identity)
         if origin is not None and origin in waiting.about:
             waiting.about[origin].append(recorded)
         return recorded
@@ -214,6 +217,7 @@ class Facts:
             grant.amount, grant.at, grant.of, 1 if grant.final else None, canonical_json(details),
         )  # fmt: skip
         self.runner.insert(self.runner.schema.grant, [row])
+        self.waiting.recorded.add(f"command:{grant.key}")
         self._changed(grant.holder, grant.key)
 
     def find_grant(self, key: str) -> Grant | None:

@@ -245,7 +245,8 @@ class Runner:
     def _record(self, statement: Statement) -> Callable[[Iterable[Any]], Record]:
         if statement.record is None:
             names = [column[0] for column in self._cursor.description]
-            statement.record = namedtuple("Row", names, rename=True)._make  # type: ignore[misc]
+            row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
+            statement.record = row._make
         return statement.record
 
     def _told(self, fault: Exception) -> Exception:

@@ -75,6 +75,11 @@ class SqlStore:
         self._names = Names(book, Ids())
         self._clock = clock or (lambda: time.time_ns() // 1000)
 
+    @property
+    def opens_transactions(self) -> bool:
+        """Whether transactions are the store's own; a host's, and what is inside one of ours, is not tried again."""
+        return isinstance(self._bind, Engine) and getattr(self._open, "transaction", None) is None
+
     def transaction(self, read_only: bool = False) -> AbstractContextManager[SqlTransaction]:
         """
         Open a transaction or join the one that is open; an error inside leaves nothing behind.
@@ -101,7 +106,10 @@ class SqlStore:
         # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
         ids = Ids()
         names = Names(self._book, ids, self._names)
-        with begin_own(engine, read_only=read_only) as connection, self._opened(connection, names, ids, read_only) as tx:
+        with (
+            begin_own(engine, read_only=read_only) as connection,
+            self._opened(connection, names, ids, read_only) as tx,
+        ):
             yield tx
         names.publish()
 
@@ -174,6 +182,13 @@ class SqlTransaction(Facts, Journal, Seals, Audit):
         concerned = self.expect_facts(events, holders)
         self.batch.expect(concerned)
         self._waits = True
+
+    def entries(self, *, holder: Holder | None = None, cause: str | None = None) -> Iterator[Entry]:
+        """Give entries in order of posting: all, those with a posting of *holder*, or those of one cause."""
+        if cause is not None and holder is None and cause in self.waiting.recorded:
+            # What caused them was recorded in this transaction, and so everything that it caused was posted here.
+            return iter(tuple(self.batch.caused_by(cause)))
+        return super().entries(holder=holder, cause=cause)
 
     def post(self, entries: Sequence[Entry]) -> None:
         """
