@@ -18,7 +18,6 @@ def command() -> None:
     """Work with a book that an application keeps in its database. Only init and migrate change anything there.
 
     \b
-    Examples:
-      loyalty ledger init --db portal.db
+    Example:
       loyalty ledger export programme.yaml --db portal.db --format hledger --out book.journal
     """
