@@ -16,8 +16,10 @@ from benchmarks.ledger.databases import Databases, Missing
 #: Figures in the order in which they are taken, each with the module that has a function of its name.
 FIGURES = {
     "sqlite_batch": "posting",
+    "sqlite_batch_lean": "posting",
     "sqlite_single": "posting",
     "pg_batch": "posting",
+    "pg_batch_lean": "posting",
     "pg_batch_4_hot": "posting",
     "pg_single": "posting",
     "engine_sqlite_batch": "whole_way",

@@ -18,20 +18,22 @@ from benchmarks.ledger.databases import libpq
 from benchmarks.ledger.sides import Totals
 from benchmarks.ledger.workload import ACCOUNTS, Award, batches, changes
 
-_TABLES = f"""
+_TABLES = """
 CREATE TABLE account (id bigint PRIMARY KEY, path text NOT NULL UNIQUE);
 CREATE TABLE entry (
     id bigint PRIMARY KEY, kind text NOT NULL, effective_at bigint NOT NULL, recorded_at bigint NOT NULL
 );
 CREATE TABLE posting (
-    entry_id bigint NOT NULL REFERENCES entry (id), seq bigint NOT NULL,
-    account_id bigint NOT NULL REFERENCES account (id), amount bigint NOT NULL CHECK (amount <> 0),
-    PRIMARY KEY (entry_id, seq)
+    entry_id bigint NOT NULL, seq bigint NOT NULL,
+    account_id bigint NOT NULL, amount bigint NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (entry_id, seq){references}
 );
 CREATE INDEX posting_of_account ON posting (account_id, entry_id);
 CREATE TABLE balance (account_id bigint PRIMARY KEY REFERENCES account (id), posted bigint NOT NULL);
-INSERT INTO account SELECT number, 'account-' || number FROM generate_series(0, {ACCOUNTS}) AS number;
+INSERT INTO account SELECT number, 'account-' || number FROM generate_series(0, {accounts}) AS number;
 """
+
+_REFERENCES = ", FOREIGN KEY (entry_id) REFERENCES entry (id), FOREIGN KEY (account_id) REFERENCES account (id)"
 
 _COPY_ENTRIES = "COPY entry FROM STDIN"
 _COPY_POSTINGS = "COPY posting FROM STDIN"
@@ -53,10 +55,10 @@ ON CONFLICT (account_id) DO UPDATE SET posted = balance.posted + excluded.posted
 """
 
 
-def create(url: URL) -> None:
-    """Create the tables and every account in an empty database."""
+def create(url: URL, *, references: bool = True) -> None:
+    """Create the tables and every account in an empty database; *references* are those of postings."""
     with psycopg.connect(libpq(url)) as connection:
-        connection.execute(_TABLES)
+        connection.execute(_TABLES.format(references=_REFERENCES if references else "", accounts=ACCOUNTS))
 
 
 class PostgresFloor:

@@ -20,6 +20,9 @@ from benchmarks.ledger.workload import BATCH
 #: What the floor is, in words.
 FLOOR = "SQL written by hand that writes an entry, two postings and the balances"
 
+#: The same with tables that refer to nothing more than ours do.
+LEAN_FLOOR = f"{FLOOR}, whose postings refer to no other table"
+
 #: How many clients post at once where there is more than one.
 CLIENTS = 4
 
@@ -52,6 +55,13 @@ def sqlite_batch(databases: Databases) -> Figure:
     return _take("sqlite_batch", ours, floor, SQLITE_BATCH, BATCH, 0.55)
 
 
+def sqlite_batch_lean(databases: Databases) -> Figure:
+    """Take the same against the leanest floor."""
+    ours = OurBook.in_file(databases.file(), synchronous="FULL")
+    floor = SqliteFloor(databases.file(), synchronous="FULL", references=False)
+    return _take("sqlite_batch_lean", ours, floor, SQLITE_BATCH, BATCH, against=LEAN_FLOOR)
+
+
 def sqlite_single(databases: Databases) -> Figure:
     """Take a commit for each entry, on the disk at the latest with the next checkpoint."""
     ours = OurBook.in_file(databases.file(), synchronous="NORMAL")
@@ -65,6 +75,14 @@ def pg_batch(databases: Databases) -> Figure:
     postgres_floor.create(url)
     ours = OurBook.on_server(databases.database())
     return _take("pg_batch", ours, PostgresFloor(url), POSTGRES_BATCH, BATCH, 0.75)
+
+
+def pg_batch_lean(databases: Databases) -> Figure:
+    """Take the same against the leanest floor."""
+    url = databases.database()
+    postgres_floor.create(url, references=False)
+    ours = OurBook.on_server(databases.database())
+    return _take("pg_batch_lean", ours, PostgresFloor(url), POSTGRES_BATCH, BATCH, against=LEAN_FLOOR)
 
 
 def pg_single(databases: Databases) -> Figure:
@@ -85,7 +103,15 @@ def pg_batch_4_hot(databases: Databases) -> Figure:
     return _take("pg_batch_4_hot", ours, floor, POSTGRES_CLIENTS, BATCH, 0.65)
 
 
-def _take(name: str, ours: Side, floor: Side, size: Size, per_commit: int, least_ratio: float) -> Figure:
+def _take(
+    name: str,
+    ours: Side,
+    floor: Side,
+    size: Size,
+    per_commit: int,
+    least_ratio: float | None = None,
+    against: str = FLOOR,
+) -> Figure:
     return in_turn(
         name,
         ours,
@@ -94,6 +120,6 @@ def _take(name: str, ours: Side, floor: Side, size: Size, per_commit: int, least
         rounds=size.rounds,
         per_commit=per_commit,
         of=f"posting entries that were built before, {per_commit:,} a commit",
-        against=FLOOR,
+        against=against,
         least_ratio=least_ratio,
     )
