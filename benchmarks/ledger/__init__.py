@@ -26,6 +26,8 @@ FIGURES = {
     "engine_pg_batch": "whole_way",
     "submit_many_memory": "many",
     "verify": "audits",
+    "verify_replay": "audits",
+    "statement_page": "paging",
     "vs_hordak": "others",
     "vs_python_accounting": "others",
     "vs_pgledger": "others",

@@ -1,5 +1,5 @@
 """
-What reading a large book costs: ``verify`` with its chain, balances and lots, and the page of a statement.
+What auditing a large book costs, alone and with every event settled again.
 
 Both have a rate to reach. They are shown beside what the driver alone takes to read the same rows.
 """
@@ -7,20 +7,26 @@ Both have a rate to reach. They are shown beside what the driver alone takes to 
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from benchmarks.harness import Figure, peak_mib
-from benchmarks.ledger.databases import Databases
+from benchmarks.ledger.databases import Databases, Missing
+from benchmarks.ledger.event_book import PROGRAMME
 from benchmarks.ledger.many import large_book
 from benchmarks.ledger.our_book import file_engine
+from loyalty.cli.ledger import COMMANDS
 from loyalty.ledger.sql import DEFAULT_PREFIX, SqlStore
 from loyalty.ledger.verify import verify as find_faults
 
-ROUNDS = 3
-LEAST_RATE = 100_000
+VERIFY_ROUNDS = 3
+REPLAY_ROUNDS = 1
+VERIFY_RATE = 100_000
+REPLAY_RATE = 40_000
 
 
 def verify(databases: Databases) -> Figure:
@@ -34,12 +40,32 @@ def verify(databases: Databases) -> Figure:
         if findings:
             raise AssertionError(f"the book of the benchmark is not sound: {findings[0]}")
 
-    return _against_reading("verify", path, audit, of="verify: chain, balances, lots", least_rate=LEAST_RATE)
+    of = "verify: chain, balances, lots"
+    return _against_reading("verify", path, audit, of=of, least_rate=VERIFY_RATE, rounds=VERIFY_ROUNDS)
 
 
-def _against_reading(name: str, path: Path, audit: Callable[[], None], *, of: str, least_rate: float) -> Figure:
+def verify_replay(databases: Databases) -> Figure:
+    """Take the command that settles a million events again and compares every posting, on all cores."""
+    if "verify" not in COMMANDS:
+        raise Missing("this version of loyalty has no command ledger verify")
+    path, _ = large_book(databases)
+    # What a user runs: the start of the processes is in the time.
+    command = [sys.executable, "-m", "loyalty", "ledger", "verify", str(PROGRAMME), "--db", str(path), "--replay"]
+
+    def replay() -> None:
+        shown = subprocess.run(command, capture_output=True, check=False, text=True)
+        if shown.returncode:
+            raise AssertionError(f"{' '.join(command)} failed: {shown.stdout[-2000:]}{shown.stderr[-2000:]}")
+
+    of = "loyalty ledger verify --replay"
+    return _against_reading("verify_replay", path, replay, of=of, least_rate=REPLAY_RATE, rounds=REPLAY_ROUNDS)
+
+
+def _against_reading(
+    name: str, path: Path, audit: Callable[[], None], *, of: str, least_rate: float, rounds: int
+) -> Figure:
     entries = _read(path)
-    pairs = [(_seconds(audit), _seconds(lambda: _read(path))) for _ in range(ROUNDS)]
+    pairs = [(_seconds(audit), _seconds(lambda: _read(path))) for _ in range(rounds)]
     return Figure(
         name=name,
         ratio=median(reading / own for own, reading in pairs),
