@@ -9,8 +9,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
+from loyalty.cli.ledger.database import open_engine, open_store
 from loyalty.core.calendar import parse_day
+from loyalty.errors import StoreError
 from loyalty.exports import Format, export_file, liability
 from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
 from tests.cli.conftest import ACME, Call
@@ -66,6 +70,31 @@ def test_the_real_tools_take_what_the_command_writes(call: Call, database: Path,
     assert "TIER." not in (tmp_path / "some.journal").read_text()
 
 
+def test_a_book_on_postgresql(call: Call, postgresql_url: URL, tmp_path: Path) -> None:
+    """In a schema and under a prefix of the host's: the same bytes, by a connection that could not write."""
+    engine = create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA partners"))
+    create_tables(engine, prefix="p_", schema="partners")
+    with SqlStore(engine, book="eu", prefix="p_", schema="partners").transaction() as book:
+        book.post(simulated()[:600])
+    engine.dispose()
+    place = ("--book", "eu", "--prefix", "p_", "--schema", "partners")
+    # A host's URL often names no driver, or that of its own asynchronous engine.
+    for drivername in ("postgresql+psycopg", "postgresql", "postgresql+asyncpg"):
+        url = postgresql_url.set(drivername=drivername).render_as_string(hide_password=False)
+        result = call("ledger", "export", PROGRAMME, "--db", url, *place, "--format", "csv", "--out", tmp_path / "got")
+        assert result.exit_code == 0, result.output
+        export_file(simulated()[:600], acme(), Format.CSV, tmp_path / "expected")
+        assert (tmp_path / "got").read_bytes() == (tmp_path / "expected").read_bytes()
+    reader = open_engine(url)
+    with reader.connect() as connection, pytest.raises(DBAPIError, match="read-only transaction"):
+        connection.execute(text("CREATE TABLE partners.mine (id int)"))
+    store = open_store(url, book="eu", prefix="p_", schema="partners")
+    with pytest.raises(StoreError), store.transaction() as book:
+        book.post(simulated()[600:601])
+
+
 def test_json_says_what_was_written(call: Call, database: Path, tmp_path: Path) -> None:
     """Another book of the same file, for machines."""
     out = tmp_path / "book.csv"
@@ -98,14 +127,14 @@ EXPORT = ("--format", "csv")
 def test_what_is_not_there_is_told(call: Call, database: Path, tmp_path: Path) -> None:
     """A missing file is not made; a folder, a file that is no database, missing tables and an empty book are named."""
     missing = tmp_path / "none.db"
-    text = tmp_path / "notes.txt"
-    text.write_text("this is a text, and long enough to be taken for the head of a database file " * 5)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("this is a text, and long enough to be taken for the head of a database file " * 5)
     empty = tmp_path / "empty.db"
     sqlite3.connect(empty).execute("CREATE TABLE host (id INTEGER)").connection.close()
     cases = [
         (2, f"--db {missing} does not exist", ("--db", missing)),
         (2, f"--db {tmp_path} is no file", ("--db", tmp_path)),
-        (1, "file is not a database", ("--db", text)),
+        (1, "file is not a database", ("--db", notes)),
         (1, "loyalty_", ("--db", empty)),
         (1, "mine_", ("--db", database, "--prefix", "mine_")),
         (1, "prefix", ("--db", database, "--prefix", "1 or 1")),
@@ -163,10 +192,10 @@ def test_trial_balance_sums_the_book(call: Call, database: Path) -> None:
                  if (posting.account.path, posting.asset) == ("programme/issued", "mdf"))  # fmt: skip
     row = next(row for row in document["rows"] if (row["account"], row["asset"]) == ("programme/issued", "mdf"))
     assert (row["debit"], row["credit"], row["balance"]) == (f"{-issued / 100:.2f}", "0.00", f"{issued / 100:.2f}")
-    text = call("ledger", "trial-balance", PROGRAMME, "--db", database, "--by-holder", "--until", "2025-02-28").stdout
-    assert "through 2025-02-28" in text
-    assert "partner:P-000001/available" in text
-    assert "Debits and credits agree in every asset." in text
+    said = call("ledger", "trial-balance", PROGRAMME, "--db", database, "--by-holder", "--until", "2025-02-28").stdout
+    assert "through 2025-02-28" in said
+    assert "partner:P-000001/available" in said
+    assert "Debits and credits agree in every asset." in said
     nothing = call("ledger", "trial-balance", PROGRAMME, "--db", database, "--json", "--recorded-until", "2024-01-01")
     assert json.loads(nothing.stdout)["rows"] == []
     assert call("ledger", "trial-balance", PROGRAMME, "--db", database, "--recorded-until", "soon").exit_code == 2
@@ -188,10 +217,10 @@ def test_liability_lists_cohorts(call: Call, database: Path, tmp_path: Path) -> 
         assert record["worth"] == ("" if cohort.worth is None else f"{float(cohort.worth):.2f}")
     with out.open(encoding="utf-8", newline="") as file:
         assert list(csv.DictReader(file)) == document["cohorts"]
-    text = call("ledger", "liability", PROGRAMME, "--db", database, "--until", "2026-09-30").stdout
-    assert "liability at the end of 2026-09-30" in text
-    assert "rounded half to even" in text
-    assert "The book was advanced through 2026-06-30" in text
+    said = call("ledger", "liability", PROGRAMME, "--db", database, "--until", "2026-09-30").stdout
+    assert "liability at the end of 2026-09-30" in said
+    assert "rounded half to even" in said
+    assert "The book was advanced through 2026-06-30" in said
 
 
 def test_help_lists_the_commands_and_each_has_an_example(call: Call) -> None:

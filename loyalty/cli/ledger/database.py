@@ -48,9 +48,13 @@ def database_options(function: _Function) -> _Function:
 
 def tables_options(function: _Function) -> _Function:
     """Add ``--db``, ``--prefix`` and ``--schema``, for commands on the tables that all books share."""
+    text = "The database: an SQLAlchemy URL, or the path of an SQLite file."
+    return click.option("--db", required=True, metavar="URL", help=text)(names_options(function))
+
+
+def names_options(function: _Function) -> _Function:
+    """Add ``--prefix`` and ``--schema``, which say what the tables are called."""
     options = (
-        click.option("--db", required=True, metavar="URL",
-                     help="The database: an SQLAlchemy URL, or the path of an SQLite file."),
         click.option("--prefix", default=_PREFIX, show_default=True, metavar="P",
                      help="What the names of the tables begin with."),
         click.option("--schema", default=None, metavar="S", help="The database schema that the tables are in."),
@@ -127,21 +131,23 @@ def open_engine(db: str, *, read_only: bool = True, must_exist: bool = True) -> 
     Raises:
         WrongUseError: there is no such file, or the URL cannot be used.
     """
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import NullPool, create_engine, event
     from sqlalchemy.exc import ArgumentError
 
     url = _url(db)
     try:
         if url.get_backend_name() == "sqlite":
             return _sqlite_engine(url, read_only, must_exist)
+        if not read_only:
+            return create_engine(url)
         # A long reading sees one state of the book, whatever is posted meanwhile.
-        engine = create_engine(url, isolation_level="REPEATABLE READ") if read_only else create_engine(url)
+        engine = create_engine(url, isolation_level="REPEATABLE READ", poolclass=NullPool)
     except ModuleNotFoundError as error:
         extra = "; run pip install 'loyalty-engine[postgres]'" if error.name == "psycopg" else ""
         raise WrongUseError(f"--db {_shown(url)} needs {error.name}, which is not installed{extra}") from None
     except ArgumentError as error:
         raise WrongUseError(f"--db {_shown(url)} cannot be used: {error}") from None
-    if read_only and url.get_backend_name() == "postgresql":
+    if url.get_backend_name() == "postgresql":
         event.listen(engine, "connect", _refuse_writes)
     return engine
 
@@ -198,7 +204,7 @@ def _url(db: str) -> URL:
 
 
 def _sqlite_engine(url: URL, read_only: bool, must_exist: bool) -> Engine:
-    from sqlalchemy import create_engine
+    from sqlalchemy import NullPool, create_engine
 
     from loyalty.ledger.sql import sqlite_engine
 
@@ -212,9 +218,8 @@ def _sqlite_engine(url: URL, read_only: bool, must_exist: bool) -> Engine:
         raise WrongUseError(f"--db {name} {what}; give the SQLite file that holds the book, or a database's URL")
     if not read_only:
         return sqlite_engine(path)
-    return create_engine(
-        url.set(database=f"{path.resolve().as_uri()}").update_query_dict({"mode": "ro", "uri": "true"})
-    )
+    uri = url.set(database=path.resolve().as_uri()).update_query_dict({"mode": "ro", "uri": "true"})
+    return create_engine(uri, poolclass=NullPool)
 
 
 def _refuse_writes(connection: Any, _record: Any) -> None:

@@ -45,7 +45,7 @@ def command(
     """Write every entry of a book to FILE, which hledger check --strict or bean-check accept with all balances.
 
     PROGRAMME is the file that the book was settled under. The database is only read, and the same book gives the same
-    bytes. A book of any size is written in the memory of a small one.
+    bytes. What is kept in memory grows with accounts, not with entries.
 
     \b
     Example:
