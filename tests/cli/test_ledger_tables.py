@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, inspect
+from sqlalchemy import URL, Engine, create_engine, inspect, text
 
-from loyalty.ledger.sql import SqlStore, check_version
+from loyalty.ledger.sql import SqlStore, check_version, create_tables
 from loyalty.ledger.sql.migrations import head
 from tests.cli.conftest import Call
 from tests.ledger.journals import AVAILABLE, earn
@@ -119,3 +119,29 @@ def test_what_cannot_be_reached_is_told(call: Call, tmp_path: Path) -> None:
     assert not (tmp_path / "portal.db").exists()
     away = call("ledger", "init", "--db", "postgresql://someone:secret@127.0.0.1:1/portal")
     assert (away.exit_code, "refused" in away.stderr, "secret" in away.stderr) == (1, True, False)
+
+
+def test_rights_are_statements_for_the_owner(call: Call, postgresql_url: URL) -> None:
+    """What ``rights`` prints is what the database takes, for each part and for any name of a role."""
+    engine = create_engine(postgresql_url)
+    role = 'test "portal" ' + str(postgresql_url.database)[-8:]
+    quoted = '"' + role.replace('"', '""') + '"'
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE SCHEMA points")
+            connection.exec_driver_sql(f"CREATE ROLE {quoted}")
+        create_tables(engine, schema="points")
+        for part, expected in {"post": (True, True), "read": (True, False), "relay": (False, False)}.items():
+            printed = call("ledger", "rights", role, "--schema", "points", "--part", part)
+            assert printed.exit_code == 0
+            with engine.begin() as connection:
+                for statement in printed.stdout.splitlines():
+                    connection.execute(text(statement))
+                asked = "SELECT has_table_privilege(:role, 'points.loyalty_entry', :right)"
+                rights = [connection.scalar(text(asked), {"role": role, "right": r}) for r in ("SELECT", "INSERT")]
+            assert tuple(rights) == expected
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP OWNED BY {quoted}")
+            connection.exec_driver_sql(f"DROP ROLE {quoted}")
+        engine.dispose()

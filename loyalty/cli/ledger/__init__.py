@@ -9,7 +9,7 @@ import click
 from loyalty.cli.groups import LazyGroup
 
 #: The commands, in the order of the help; each is ``command`` of the module of its name.
-COMMANDS: Final = ("init", "migrate", "export", "trial-balance", "liability")
+COMMANDS: Final = ("init", "migrate", "rights", "export", "trial-balance", "liability")
 
 
 @click.command("ledger", cls=LazyGroup, package="loyalty.cli.ledger", names=COMMANDS,
