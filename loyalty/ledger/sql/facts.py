@@ -457,7 +457,7 @@ def _lock_holders(compiler: Compiler) -> Select[Any]:
 
 
 def _lock(_compiler: Compiler) -> Select[Any]:
-    numbers = func.unnest(bindparam("numbers", type_=ARRAY(BIG))).table_valued("number")
+    numbers = func.unnest(bindparam("numbers", type_=ARRAY(BIG))).table_valued("number").render_derived()
     clock = select(func.pg_advisory_xact_lock_shared(bindparam("clock", type_=BIG)).label("locked")).subquery()
     locked = select(clock.c.locked, func.pg_advisory_xact_lock(numbers.c.number))
     return locked.select_from(clock.outerjoin(numbers, true()))
