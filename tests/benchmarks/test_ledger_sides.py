@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from benchmarks.ledger import postgres_floor
 from benchmarks.ledger.clients import Clients
 from benchmarks.ledger.databases import Databases
-from benchmarks.ledger.event_book import event_of, programme
+from benchmarks.ledger.event_book import EventBook, event_of, programme
 from benchmarks.ledger.our_book import OurBook, entry_of
 from benchmarks.ledger.postgres_floor import PostgresFloor
 from benchmarks.ledger.rounds import in_turn, require_equal
@@ -44,6 +44,12 @@ def test_the_floor_on_sqlite_writes_every_award(tmp_path: Path, per_commit: int)
     assert write(SqliteFloor(tmp_path / "floor.db", synchronous="NORMAL"), per_commit) == WRITTEN
 
 
+def test_the_leanest_floor_writes_the_same(tmp_path: Path, postgresql_url: URL) -> None:
+    postgres_floor.create(postgresql_url, references=False)
+    assert write(PostgresFloor(postgresql_url), 50) == WRITTEN
+    assert write(SqliteFloor(tmp_path / "lean.db", synchronous="NORMAL", references=False), 50) == WRITTEN
+
+
 @pytest.mark.parametrize("per_commit", [1, 50])
 def test_our_book_in_a_file_writes_every_award(tmp_path: Path, per_commit: int) -> None:
     assert write(OurBook.in_file(tmp_path / "ours.db", synchronous="NORMAL"), per_commit) == WRITTEN
@@ -58,6 +64,14 @@ def test_the_floor_on_postgresql_writes_every_award(postgresql_url: URL, per_com
 @pytest.mark.parametrize("per_commit", [1, 50])
 def test_our_book_on_postgresql_writes_every_award(postgresql_url: URL, per_commit: int) -> None:
     assert write(OurBook.on_server(postgresql_url), per_commit) == WRITTEN
+
+
+def test_events_through_the_engine_write_every_award_in_a_file(tmp_path: Path) -> None:
+    assert write(EventBook.in_file(tmp_path / "events.db", synchronous="NORMAL"), 50) == WRITTEN
+
+
+def test_events_through_the_engine_write_every_award_on_postgresql(postgresql_url: URL) -> None:
+    assert write(EventBook.on_server(postgresql_url), 50) == WRITTEN
 
 
 def test_entries_that_are_built_while_the_clock_runs_are_the_same(postgresql_url: URL) -> None:
