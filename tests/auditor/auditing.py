@@ -17,13 +17,14 @@ from loyalty.programme.model import Programme, Role, TierOnRefund
 from tests.auditor import book
 from tests.auditor.book import Leg, Transfer
 from tests.auditor.clock import advance
+from tests.auditor.commands import carry_out
 from tests.auditor.days import day_of, start_us
 from tests.auditor.earning import as_it_stands, give_badges, mature_followed, pay_rules
 from tests.auditor.history import Happening, timeline
 from tests.auditor.reversing import end, is_too_late, policy_of, refund
 from tests.auditor.standing import demote_at_once, override, promote
 from tests.auditor.state import State
-from tests.auditor.wallet import Cause, Wallet
+from tests.auditor.wallet import Wallet
 
 
 @frozen
@@ -69,7 +70,7 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
     Args:
         programme: A checked programme.
         events: Admitted events in any order: money in minor units, defaults filled in.
-        grants: Decided redemptions, in the order of recording.
+        grants: What was decided on commands, in the order of recording.
         until_day: Everything due through this day happens, after the last event if that is earlier.
     """
     transfers: list[Transfer] = []
@@ -80,9 +81,11 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
 
     for item in timeline(programme, events, grants):
         if isinstance(item, Grant):
-            wallet = wallet_of(item.holder)
-            advance(programme, wallet, day_of(item.at, programme.calendar.timezone))
-            wallet.redeem(Cause(f"command:{item.key}", "@redeem", item.at), item.currency, item.amount)
+            wallet, today = wallet_of(item.holder), day_of(item.at, programme.calendar.timezone)
+            if wallet.state.clock_day is None:
+                wallet.state.clock_day = today
+            advance(programme, wallet, today)
+            carry_out(programme, wallet, item, today)
         else:
             settle(programme, [wallet_of(holder) for holder in item.holders], item)
     for wallet in wallets.values():
@@ -94,7 +97,9 @@ def settle(programme: Programme, reached: list[Wallet], happening: Happening) ->
     """Let an event reach its holders, the partner first; what is due by its day comes before it (2, 4, 9)."""
     for wallet in reached:
         if wallet.state.anchor is None:
-            wallet.state.anchor = wallet.state.clock_day = happening.day
+            wallet.state.anchor = happening.day
+        if wallet.state.clock_day is None:
+            wallet.state.clock_day = happening.day
         advance(programme, wallet, happening.day)
     tier_level = tier_before_instant(reached[0].state, happening.at)
     for wallet in reached:
@@ -119,10 +124,10 @@ def settle_for_holder(programme: Programme, wallet: Wallet, happening: Happening
     dates it earns and counts (6, 21). Then the tier is looked at (22, 30), and badges unless it refunds or ends (32).
     """
     if role is Role.REFUNDS:
-        if not refund(programme, wallet, happening):
+        if not refund(programme, wallet, happening, tier_level):
             return
     elif role is Role.ENDS:
-        end(programme, wallet, happening)
+        end(programme, wallet, happening, tier_level)
     elif role is Role.FOLLOWS:
         mature_followed(wallet, happening)
     earning = as_it_stands(programme, wallet, happening, tier_level)

@@ -10,7 +10,10 @@ from attrs import frozen
 
 from loyalty.core.holders import Holder
 
-PROGRAMME_SIDE = {"issued", "redeemed", "expired", "programme/standing"}
+PROGRAMME_SIDE = {
+    *("issued", "redeemed", "expired", "adjusted", "transferred", "forfeited", "opening", "written_off"),
+    "programme/standing",
+}
 ACCOUNTS_WITH_LOTS = {"pending", "available", "held"}
 
 #: What the netted book is keyed by: cause, rule, account path, asset, lot day (or None), effective instant.
@@ -24,8 +27,7 @@ class Transfer:
 
     Args:
         holder: Whose wallet it concerns.
-        frm, to: ``issued``, ``redeemed``, ``expired`` and ``programme/standing`` are the programme's, others the
-            holder's.
+        frm, to: What ``PROGRAMME_SIDE`` names are the programme's accounts, others the holder's.
         lot_day: The expiry day; it means nothing on accounts without lots.
         cause: The event's identity or the grant's key; None for the clock.
     """

@@ -1,5 +1,5 @@
 """
-What falls due at the start of each day, day by day (paragraphs 4, 5, 8 and 23 to 25).
+What falls due at the start of each day, day by day (paragraphs 4, 5, 8, 23 to 25, 41 and 47).
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme
 from tests.auditor.awards import at_or_below
+from tests.auditor.commands import give_back
 from tests.auditor.days import expiry_day, is_within_dates, start_us, starts_period
 from tests.auditor.standing import end_grace, end_override, is_review, review
 from tests.auditor.state import Lot
@@ -14,7 +15,7 @@ from tests.auditor.wallet import Cause, Wallet
 
 
 def advance(programme: Programme, wallet: Wallet, until_day: int) -> None:
-    """Let everything happen that is due through a day; a holder's clock starts with its first event (4)."""
+    """Let everything happen that is due through a day; a clock starts with the first event or grant (4, 47)."""
     state = wallet.state
     if state.clock_day is None:
         return
@@ -24,18 +25,21 @@ def advance(programme: Programme, wallet: Wallet, until_day: int) -> None:
 
 
 def start_day(programme: Programme, wallet: Wallet, day: int) -> None:
-    """Run the boundary of one day in its order (5)."""
+    """Run the boundary of one day in its order; through the anchor's day points alone have a clock (4, 5, 47)."""
     state, at = wallet.state, start_us(day, programme.calendar.timezone)
+    has_begun = state.anchor is not None and state.anchor < day
     if state.manual is not None and day > state.manual[1]:
         end_override(programme, wallet, at)
     if state.grace_ends is not None and day >= state.grace_ends:
         end_grace(programme, wallet, day, at)
-    if state.layer is Layer.PARTNER and is_review(programme, state, day):
+    if has_begun and state.layer is Layer.PARTNER and is_review(programme, state, day):
         review(programme, wallet, day, at)
     state.lots = [lot for lot in state.lots if lot.remaining]
     expire(wallet, day, at)
+    end_holds(programme, wallet, day, at)
     activate(wallet, day, at)
-    if state.layer is Layer.PARTNER and is_within_dates(programme, day):
+    is_allotted = has_begun and state.layer is Layer.PARTNER and not state.is_closed
+    if is_allotted and is_within_dates(programme, day):
         allot(programme, wallet, day, at)
 
 
@@ -44,6 +48,13 @@ def expire(wallet: Wallet, day: int, at: int) -> None:
     for lot in wallet.state.lots:
         if lot.expiry_day <= day:
             wallet.expire(Cause(None, "@expiry", at), lot)
+
+
+def end_holds(programme: Programme, wallet: Wallet, day: int, at: int) -> None:
+    """Give back what is left of holds whose time is over, in the order of recording (5, 41)."""
+    for drawn in wallet.state.drawn.values():
+        if drawn.grant.until_day is not None and drawn.grant.until_day <= day:
+            give_back(programme, wallet, Cause(None, "@release", at), drawn, drawn.left, day)
 
 
 def activate(wallet: Wallet, day: int, at: int) -> None:

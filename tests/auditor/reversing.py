@@ -1,12 +1,12 @@
 """
-Refunds and ends, for one holder (paragraphs 27 to 31).
+Refunds and ends, for one holder (paragraphs 27 to 31 and 45).
 """
 
 from __future__ import annotations
 
 from loyalty.programme.model import Clawback, Programme, RefundPolicy
 from loyalty.rules.declaration import OnEnd
-from tests.auditor.awards import award_of
+from tests.auditor.awards import at_or_below, award_of
 from tests.auditor.days import add
 from tests.auditor.history import Happening
 from tests.auditor.state import Fact, Paid
@@ -14,8 +14,16 @@ from tests.auditor.values import fields_left, key_of, values_left
 from tests.auditor.wallet import Cause, Wallet
 
 
-def refund(programme: Programme, wallet: Wallet, happening: Happening) -> bool:
-    """Take back from this holder what the refunded part of an event earned it; say whether there was any (27 to 29)."""
+def refund(programme: Programme, wallet: Wallet, happening: Happening, tier_level: int) -> bool:
+    """
+    Take back from this holder what the refunded part of an event earned it (27 to 29).
+
+    Args:
+        tier_level: The partner's tier before the refund's instant, which limits what is owed (45).
+
+    Returns:
+        Whether there was anything to refund.
+    """
     assert happening.origin is not None, "a refund without its origin is not in the order"
     fact = wallet.state.fact_of(happening.origin)
     policy = policy_of(programme, happening)
@@ -23,7 +31,8 @@ def refund(programme: Programme, wallet: Wallet, happening: Happening) -> bool:
         return False
     for paid in [paid for paid in wallet.state.paid if paid.fact is fact]:
         amount = max(0, paid.granted - target_of(programme, wallet, paid) - paid.reversed)
-        reverse(wallet, happening, paid, amount, policy.clawback.get(paid.currency, Clawback.ARREARS))
+        clawback = policy.clawback.get(paid.currency, Clawback.ARREARS)
+        reverse(programme, wallet, happening, paid, amount, clawback, tier_level)
     return True
 
 
@@ -75,7 +84,15 @@ def target_of(programme: Programme, wallet: Wallet, paid: Paid) -> int:
     return min(of_what_is_left, paid.granted)
 
 
-def reverse(wallet: Wallet, happening: Happening, paid: Paid, amount: int, policy: Clawback) -> None:
+def reverse(
+    programme: Programme,
+    wallet: Wallet,
+    happening: Happening,
+    paid: Paid,
+    amount: int,
+    policy: Clawback,
+    tier_level: int,
+) -> None:
     """Take an award back in part, and return headroom and metrics at the original's date (28, 29)."""
     paid.reversed += amount
     if policy is Clawback.KEEP:
@@ -83,10 +100,11 @@ def reverse(wallet: Wallet, happening: Happening, paid: Paid, amount: int, polic
     wallet.state.cap_uses += [(key, -amount) for key in paid.caps]
     wallet.state.earned.append((paid.currency, paid.fact.happening.day, -amount))
     cause = Cause(happening.event.identity, paid.rule.name, happening.at)
-    wallet.claw_back(cause, paid, amount, policy, happening.day)
+    arrears_limit = at_or_below(programme.currencies[paid.currency].arrears_limits, programme.ladder, tier_level)
+    wallet.claw_back(cause, paid, amount, policy, happening.day, arrears_limit)
 
 
-def end(programme: Programme, wallet: Wallet, happening: Happening) -> None:
+def end(programme: Programme, wallet: Wallet, happening: Happening, tier_level: int) -> None:
     """End what is in force under the key, and take back what rules say ends with it (31)."""
     kind = happening.kind
     assert kind is not None
@@ -98,4 +116,5 @@ def end(programme: Programme, wallet: Wallet, happening: Happening) -> None:
         fact.in_force = False
         for paid in [paid for paid in wallet.state.paid if paid.fact is fact]:
             if paid.rule.on_end is OnEnd.REVERSE:
-                reverse(wallet, happening, paid, paid.granted - paid.reversed, Clawback.ARREARS)
+                whole = paid.granted - paid.reversed
+                reverse(programme, wallet, happening, paid, whole, Clawback.ARREARS, tier_level)

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from loyalty.core.events import FieldValue
 from loyalty.core.holders import Holder, Layer
+from loyalty.ledger.store import Grant
 from loyalty.rules.declaration import Rule
 from tests.auditor.history import Happening
 
@@ -73,6 +74,41 @@ class Paid:
 
 
 @define(eq=False)
+class Drawn:
+    """
+    What a grant took out of the wallet, as far as nothing has carried it on or given it back since (38, 40, 41).
+
+    Args:
+        account: Where it went.
+        pieces: Expiry day and amount, in the order of taking.
+        lacked: What there was not.
+    """
+
+    grant: Grant
+    account: str
+    pieces: list[tuple[int, int]]
+    lacked: int
+
+    @property
+    def left(self) -> int:
+        """What is left of it, what it lacked included."""
+        return sum(amount for _, amount in self.pieces) + self.lacked
+
+    def cut(self, amount: int, last: bool = False) -> list[tuple[int, int]]:
+        """Take pieces out, at most *amount*, from the first taken on or, if said, from the last."""
+        cut = []
+        while amount > 0 and self.pieces:
+            place = -1 if last else 0
+            day, there = self.pieces.pop(place)
+            taken = min(there, amount)
+            amount -= taken
+            cut.append((day, taken))
+            if there > taken:
+                self.pieces.insert(len(self.pieces) if last else 0, (day, there - taken))
+        return cut
+
+
+@define(eq=False)
 class State:
     """A holder as settlement knows it."""
 
@@ -82,6 +118,10 @@ class State:
     facts: list[Fact] = field(factory=list)
     lots: list[Lot] = field(factory=list)
     arrears: dict[str, int] = field(factory=dict)
+    expired: list[tuple[str, int, int]] = field(factory=list)  # Currency, expiry day, amount; reversals < 0.
+    drawn: dict[str, Drawn] = field(factory=dict)  # By the grant's key, in the order of recording.
+    paid_in_from: dict[str, str] = field(factory=dict)  # The account, by the grant's key.
+    is_closed: bool = False
     paid: list[Paid] = field(factory=list)
     earned: list[tuple[str, int, int]] = field(factory=list)  # Currency, day, amount; reversals are negative.
     cap_uses: list[tuple[Key, int]] = field(factory=list)  # What was returned is negative.

@@ -1,5 +1,5 @@
 """
-What moves points in a wallet of single lots (paragraphs 8, 19, 20, 28, 33 and 34).
+What moves points in a wallet of single lots (paragraphs 8, 19, 20, 28, 34 and 45).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Wallet:
                 Transfer(self.state.holder, frm, to, asset, amount, lot_day, cause.identity, cause.rule, cause.at)
             )
 
-    def credit(self, cause: Cause, lot: Lot) -> None:
+    def credit(self, cause: Cause, lot: Lot, frm: str = "issued") -> None:
         """Pay a new lot in, as pending or available (19)."""
         self.state.lots.append(lot)
-        self.move(cause, "issued", lot.account, lot.currency, lot.remaining, lot.expiry_day)
+        self.move(cause, frm, lot.account, lot.currency, lot.remaining, lot.expiry_day)
         if lot.account == "available":
             self.repay_arrears(cause, lot)
 
@@ -60,38 +60,49 @@ class Wallet:
     def expire(self, cause: Cause, lot: Lot) -> None:
         """Take away what is left of a lot, pending or available (8, 19)."""
         self.move(cause, lot.account, "expired", lot.currency, lot.remaining, lot.expiry_day)
+        self.state.expired.append((lot.currency, lot.expiry_day, lot.remaining))
         lot.remaining = 0
 
     def expired_of_bucket(self, lot: Lot) -> int:
         """Add up what expired of all lots of an expiry day, as far as no reversal has taken it yet (28)."""
-        bucket = [
-            transfer
-            for transfer in self.transfers
-            if (transfer.holder, transfer.asset, transfer.lot_day) == (self.state.holder, lot.currency, lot.expiry_day)
-        ]
-        return sum(t.amount * ((t.to == "expired") - (t.frm == "expired")) for t in bucket)
+        bucket = (lot.currency, lot.expiry_day)
+        return sum(amount for currency, day, amount in self.state.expired if (currency, day) == bucket)
 
-    def take_available(self, cause: Cause, to: str, currency: str, wanted: int, first: int | None = None) -> int:
-        """Take from available lots, those of expiry day *first* first, then soonest expiry first; give what lacks."""
+    def take_available(
+        self, cause: Cause, to: str, currency: str, wanted: int, first: int | None = None
+    ) -> list[tuple[int, int]]:
+        """
+        Take from available lots, those of expiry day *first* first, then soonest expiry first.
+
+        Returns:
+            The pieces that were there, expiry day and amount, in the order of taking.
+        """
+        pieces = []
         lots = [lot for lot in self.state.lots if lot.account == "available" and lot.currency == currency]
         for lot in sorted(lots, key=lambda lot: (lot.expiry_day != first, lot.expiry_day)):
             taken = min(lot.remaining, wanted)
             lot.remaining -= taken
             wanted -= taken
             self.move(cause, "available", to, currency, taken, lot.expiry_day)
-        return wanted
+            if taken:
+                pieces.append((lot.expiry_day, taken))
+        return pieces
 
     def owe(self, cause: Cause, to: str, currency: str, amount: int) -> None:
-        """Let what could not be taken be owed (28, 33)."""
+        """Let what could not be taken be owed (28, 38)."""
         self.state.arrears[currency] = self.state.arrears.get(currency, 0) + amount
         self.move(cause, "arrears", to, currency, amount)
 
-    def redeem(self, cause: Cause, currency: str, amount: int) -> None:
-        """Spend available lots, soonest expiry first; what lacks is owed (33)."""
-        self.owe(cause, "redeemed", currency, self.take_available(cause, "redeemed", currency, amount))
+    def write_off(self, cause: Cause, currency: str, limit: int, at_most: int) -> None:
+        """Let go of what is owed above a limit, as far as this clawback left it (45)."""
+        over = min(max(self.state.arrears[currency] - limit, 0), at_most)
+        self.state.arrears[currency] -= over
+        self.move(cause, "written_off", "arrears", currency, over)
 
-    def claw_back(self, cause: Cause, paid: Paid, amount: int, policy: Clawback, today: int) -> None:
-        """Take back a part of an award as far as the policy reaches (28)."""
+    def claw_back(
+        self, cause: Cause, paid: Paid, amount: int, policy: Clawback, today: int, arrears_limit: int | None
+    ) -> None:
+        """Take back a part of an award as far as the policy reaches, and leave no more owed than the limit (28, 45)."""
         if policy is Clawback.KEEP:
             return
         lot = paid.lot
@@ -106,8 +117,13 @@ class Wallet:
             gone = min(self.expired_of_bucket(lot), amount)
             self.move(cause, "expired", "available", lot.currency, gone, lot.expiry_day)
             self.move(cause, "available", "issued", lot.currency, gone, lot.expiry_day)
+            self.state.expired.append((lot.currency, lot.expiry_day, -gone))
             amount -= gone
-        lacking = self.take_available(cause, "issued", lot.currency, amount, first=lot.expiry_day)
+        own_day = lot.expiry_day if lot.account == "available" else None
+        taken = self.take_available(cause, "issued", lot.currency, amount, first=own_day)
         if policy is Clawback.WITHIN_BALANCE:
             return
+        lacking = amount - sum(part for _, part in taken)
         self.owe(cause, "issued", lot.currency, lacking)
+        if arrears_limit is not None:
+            self.write_off(cause, lot.currency, arrears_limit, lacking)
