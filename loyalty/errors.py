@@ -101,15 +101,15 @@ class LedgerError(LoyaltyError):
 
 
 class InsufficientPoints(LedgerError):
-    """A redemption of more than what is available."""
+    """A command for more than what is available."""
 
     code = "insufficient-points"
 
-    def __init__(self, holder: str, currency: str, wanted: int, available: int) -> None:
+    def __init__(self, holder: str, currency: str, wanted: int, available: int, what: str = "redeem") -> None:
         self.holder, self.currency, self.wanted, self.available = holder, currency, wanted, available
         super().__init__(
-            f"{holder} asked to redeem {wanted} {currency} (minor units) but has {available} available; "
-            f"redeem {available} or less"
+            f"{holder} asked to {what} {wanted} {currency} (minor units) but has {available} available; "
+            f"{what} {available} or less"
         )
 
 

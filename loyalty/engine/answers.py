@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
+from loyalty.engine.command_answers import why_command
 from loyalty.engine.histories import Histories
 from loyalty.ledger.entries import EntryKind
 from loyalty.ledger.store import Transaction
@@ -18,18 +19,21 @@ from loyalty.settlement.trace import Explanation, explain, stored_trace
 
 def why(histories: Histories, tx: Transaction, identity: str) -> Explanation:
     """
-    Say why an accepted event was settled as it was.
+    Say why an accepted event was settled as it was, or what a command moved.
 
     What its entry recorded is read back; an event that moved nothing, or that a late event corrected, is settled
     again for the answer, so that the steps always add up to what is posted for it.
 
     Raises:
-        KeyError: no such event was accepted.
+        KeyError: no such event was accepted, and no such command given.
     """
     programme = histories.steps.programme
     known = tx.find_event(identity)
     if known is None:
-        raise KeyError(identity)
+        command = why_command(programme, tx, identity)
+        if command is None:
+            raise KeyError(identity)
+        return command
     entry = tx.find_entry(f"event:{identity}")
     ours = entry is not None and entry.explanation and entry.revision == programme.revision
     if entry is None or not ours or _is_corrected(tx, identity):

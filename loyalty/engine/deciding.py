@@ -14,6 +14,7 @@ from loyalty.engine.histories import Histories
 from loyalty.errors import InsufficientPoints, LedgerError
 from loyalty.ledger.entries import Account
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
+from loyalty.settlement.history import command_key
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, clock_outcomes, entries_of
 
@@ -48,24 +49,22 @@ class Decision:
         self.day = histories.programme.calendar.day_of(at)
         self.runs: dict[Holder, HolderRun] = {}
         self._outcomes: list[Outcome] = []
-        self._granted: dict[Holder, int] = {}
+        self._granted: set[str] = set()
         for holder in sorted(set(holders)):
             run = histories.run(tx, holder)
-            granted = len(tx.grants(holder))
             closing = run.closed_by
             if closing is not None and not may_be_closed:
                 into = f" into {closing.peer}, which has its wallets now" if closing.peer is not None else ""
                 raise LedgerError(
                     f"command {key}: {holder} was closed{into} by command {closing.key}; nothing is decided for it"
                 )
-            if Item.of_grant(_at(at), granted).key <= run.last_key or self.day < run.through_day:
+            if command_key(at, run.commands) <= run.last_key or self.day < run.through_day:
                 raise LedgerError(
                     f"command {key} of {format_day(self.day)} lies before what was settled for {holder}; "
                     "commands are never back-dated: give the instant at which it is decided"
                 )
             self._outcomes += clock_outcomes(histories.steps, holder, run.advance(self.day))
             self.runs[holder] = run
-            self._granted[holder] = granted
 
     def available(self, holder: Holder, currency: str) -> int:
         """Give what is available at this instant, minor units."""
@@ -106,11 +105,13 @@ class Decision:
         return tuple(named)
 
     def grant(self, grant: Grant) -> None:
-        """Record a decision and settle it; it is posted by :meth:`post`."""
+        """Record a decision and settle it, once; it is posted by :meth:`post`."""
+        if grant.key in self._granted:
+            return
+        self._granted.add(grant.key)
         self.tx.add_grant(grant)
         run = self.runs[grant.holder]
-        apply_item(self.histories.steps, run, Item.of_grant(grant, self._granted[grant.holder]), self._outcomes)
-        self._granted[grant.holder] += 1
+        apply_item(self.histories.steps, run, Item.of_grant(grant, run.commands), self._outcomes)
 
     def post(self, *grants: Grant) -> None:
         """Record these decisions and post what all of them moved, and the clock before them."""
@@ -156,8 +157,3 @@ def _cut(day: int, amount: int, earned: list[tuple[int, int]], at: int) -> list[
             amount -= part
             lots.append(GrantedLot(day, earned_at, part))
     return [*lots, GrantedLot(day, at, amount)] if amount else lots
-
-
-def _at(at: int) -> Grant:
-    """Give a grant that only has an instant, to ask for its place."""
-    return Grant(key="", kind="", holder=Holder.partner(""), currency="", amount=1, at=at)

@@ -1,5 +1,5 @@
 """
-What a host calls: submit events, let time pass, redeem, and read statements.
+What a host calls: submit events, let time pass, give commands, and read statements.
 
 The engine settles each event as it comes, against a store that keeps facts, grants and entries. An event that comes
 late has its holders replayed, and the difference is posted as entries that name it.
@@ -29,14 +29,15 @@ from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
 from loyalty.engine.answers import why
-from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of, text_of
-from loyalty.engine.commands import decide
+from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of
+from loyalty.engine.closing import move_on
+from loyalty.engine.commands import Commands
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt, Statement
 from loyalty.engine.statements import statement_of
-from loyalty.errors import EventConflict, EventRejected, LedgerError, RetryableConflict, StoreError, UsageError
+from loyalty.errors import EventConflict, EventRejected, RetryableConflict, StoreError, UsageError
 from loyalty.ledger.entries import Entry
-from loyalty.ledger.store import Grant, Store, Transaction
+from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
@@ -50,7 +51,7 @@ _LONGEST_WAIT_S: Final = 0.2
 _Result = TypeVar("_Result")
 
 
-class Engine:
+class Engine(Commands):
     """
     Settles events and commands of one programme against a store.
 
@@ -151,53 +152,6 @@ class Engine:
         day = day_of(until, self.programme.calendar)
         return self._change(lambda tx: self._advance(tx, day), clock=True)
 
-    def redeem(
-        self,
-        holder: Holder | str,
-        currency: str,
-        amount: int,
-        *,
-        key: str,
-        at: int | str | datetime | None = None,
-        note: str = "",
-    ) -> Receipt:
-        """
-        Redeem available points.
-
-        Args:
-            holder: Whose.
-            currency: A spendable currency of the programme.
-            amount: Minor units, > 0.
-            key: The command's idempotency key; the same command again changes nothing.
-            at: UTC microseconds, an ISO time or an aware datetime, not before anything settled for the holder; now by
-                default.
-            note: A reason, kept with the grant.
-
-        Raises:
-            InsufficientPoints: less is available; nothing was changed.
-            LedgerError: the currency cannot be spent, the key is another command's, or *at* lies in the past.
-            UsageError: an argument is of another kind.
-        """
-        declared = self.programme.currencies.get(currency)
-        if declared is None or not declared.spendable:
-            spendable = ", ".join(c.name for c in self.programme.currencies.values() if c.spendable)
-            raise LedgerError(f"{currency!r} cannot be redeemed; spendable currencies are {spendable}")
-        if type(amount) is not int or amount <= 0:
-            raise LedgerError(f"a redemption of {amount!r}: write a whole number of minor units above 0")
-        holder = holder_of(holder)
-        text_of(key, "a command's key")
-        at = self._clock() if at is None else instant_of(at, self.programme.calendar)
-        grant = Grant(
-            key=key,
-            kind="redeem",
-            holder=holder,
-            currency=currency,
-            amount=amount,
-            at=at,
-            note={"note": text_of(note, "a note")} if note else {},
-        )
-        return self._change(lambda tx: self._redeem(tx, grant), holders=[holder])
-
     def statement(self, holder: Holder | str, at: int | str | date | None = None) -> Statement:
         """
         Give the holder's wallets at an instant, with everything due by then; nothing is posted.
@@ -220,13 +174,17 @@ class Engine:
 
     def explain(self, identity: str) -> Explanation:
         """
-        Say why an accepted event was settled as it was.
+        Say why an accepted event was settled as it was, or what a command moved.
 
         What its entry recorded is read back; an event that moved nothing, or that a late event corrected, is settled
-        again for the answer, so that the steps always add up to what is posted for it.
+        again for the answer, so that the steps always add up to what is posted for it. A command's steps are those of
+        its transfers as they stand now.
+
+        Args:
+            identity: The event's identity, or the command's key where no event has it.
 
         Raises:
-            KeyError: no such event was accepted.
+            KeyError: no such event was accepted, and no such command given.
         """
         with self._transaction(read_only=True) as tx:
             return why(self._histories, tx, identity)
@@ -278,6 +236,7 @@ class Engine:
         if known is None:
             at = self._clock() if recorded_at is None else recorded_at
             accept(self._histories, tx, event, at, self.store.transaction)
+            move_on(self._histories, tx, event.identity, at)
         elif known.event != event:
             raise EventConflict(
                 event.identity,
@@ -305,15 +264,6 @@ class Engine:
                     raise
                 refused(event, error)
         return receipts
-
-    def _redeem(self, tx: Transaction, grant: Grant) -> Receipt:
-        known = tx.find_grant(grant.key)
-        if known is None:
-            decide(self._histories, tx, grant)
-            return self._command_receipt(tx, grant)
-        if (known.holder, known.currency, known.amount) != (grant.holder, grant.currency, grant.amount):
-            raise LedgerError(f"command {grant.key} was given before as {known}; use a key of its own")
-        return self._command_receipt(tx, known)
 
     def _advance(self, tx: Transaction, day: int) -> list[Entry]:
         reached = tx.clock_day()
@@ -361,10 +311,6 @@ class Engine:
         return Receipt(
             event.identity, entries, waiting, lambda: explain(self.programme, event.identity, own.revision, stored)
         )
-
-    def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
-        nothing = Explanation(grant.key, self.programme.revision, ())
-        return Receipt(grant.key, tuple(tx.entries(cause=f"command:{grant.key}")), False, lambda: nothing)
 
 
 def _chunks(events: Iterable[Event], size: int) -> Iterator[list[Event]]:

@@ -41,6 +41,7 @@ class Histories:
         self.programme = steps.programme
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
         self._moved: dict[Holder, HolderRun] = {}
+        self._closed: set[Holder] = set()
 
     def items(self, tx: Transaction, holder: Holder) -> list[Item]:
         """Give the holder's history in settlement order."""
@@ -82,12 +83,21 @@ class Histories:
         self._runs[run.holder] = ((tx.holder_version(run.holder), tx.clock_day()), run)
         self._runs.move_to_end(run.holder)
         self._moved[run.holder] = run
+        if run.closed_by is not None:
+            self._closed.add(run.holder)
         if len(self._runs) > _KEPT_RUNS:
             self._runs.popitem(last=False)
 
     def begin(self) -> None:
         """Forget what moved in a transaction that failed."""
         self._moved.clear()
+        self._closed.clear()
+
+    def take_closed(self) -> list[Holder]:
+        """Give the closed holders whose states moved since this was asked last."""
+        closed = sorted(self._closed)
+        self._closed.clear()
+        return closed
 
     def save(self, tx: Transaction) -> None:
         """Have the store keep the states that moved far since it kept them last."""

@@ -69,6 +69,9 @@ VERBS: Final[Mapping[str, Verb]] = {
 PENDING_NOTE: Final = "pending"
 MATURE, FORFEIT = "mature", "forfeit"
 
+#: The note of what a closing moves names it.
+CLOSING_NOTE: Final = "closing"
+
 #: Kinds that are a part of the command that they carry on, and stand in its entry.
 _PARTS: Final = frozenset({"send", "receive", "forfeit", "write_off"})
 

@@ -7,7 +7,7 @@ from typing import Any
 from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.store import Grant
-from loyalty.settlement.commands import FORFEIT, PENDING_NOTE, VERBS, Verb
+from loyalty.settlement.commands import MATURE, PENDING_NOTE, VERBS, Verb
 from loyalty.settlement.drawing import ANY_LOT, left_of
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
@@ -143,6 +143,20 @@ class HolderRun:
         """Give what is available of a currency, minor units."""
         return sum(self.memory.amounts[currency])
 
+    def has_available(self) -> bool:
+        """Tell whether anything is available of any currency."""
+        return any(self.available(c) for c in self._step.layout.currency.values())
+
+    def pending(self) -> dict[str, int]:
+        """Give what is pending of each currency of which anything is, minor units."""
+        layout = self._step.layout
+        sums: dict[str, int] = {}
+        for index, (c, _) in enumerate(layout.pending):
+            amount = sum(self.memory.amounts[len(layout.currency) + index])
+            if amount:
+                sums[self._names.assets[c]] = sums.get(self._names.assets[c], 0) + amount
+        return sums
+
     def left(self, key: str) -> int:
         """Give what is left of what a command took: not carried on and not given back, minor units."""
         row = self._taken.get(key, -1)
@@ -167,7 +181,7 @@ class HolderRun:
     def _account(self, verb: Verb, grant: Grant) -> int:
         """Give the code of the account on the other side of what a grant moves."""
         if verb.item == CLOSE_ITEM:
-            return _FORFEITED if grant.note.get(PENDING_NOTE) == FORFEIT else 0
+            return _AVAILABLE if grant.note.get(PENDING_NOTE) == MATURE else _FORFEITED
         if verb.account is None:
             return self._paid_from.get(grant.of or "", 0)
         if verb.account == "held":
@@ -183,4 +197,5 @@ class HolderRun:
         self._step.step(item, self.scalars, self.memory, movements)
 
 
+_AVAILABLE = ACCOUNT_NAMES.index("available")
 _FORFEITED = ACCOUNT_NAMES.index("forfeited")

@@ -66,7 +66,7 @@ class Step:
 @frozen
 class Explanation:
     """
-    Why one event moved what it moved.
+    Why one event or command moved what it moved.
 
     The amounts of its ``paid`` steps add up to what the entry issued, for each holder, rule and currency.
     """
@@ -74,6 +74,7 @@ class Explanation:
     identity: str
     revision: str
     steps: tuple[Step, ...] = field(factory=tuple)
+    of: str = "event"
 
     def paid(self) -> Mapping[tuple[str, str, str], int]:
         """Give the minor units that each (holder, rule, currency) was paid, by the explanation alone."""
@@ -85,7 +86,7 @@ class Explanation:
         return amounts
 
     def __str__(self) -> str:
-        lines = [f"event {self.identity}, revision {self.revision[:12]}"]
+        lines = [f"{self.of} {self.identity}, revision {self.revision[:12]}"]
         for holder in dict.fromkeys(step.holder for step in self.steps):
             lines.append(f"  {holder}")
             lines += [f"    {line}" for line in self.told(holder)]

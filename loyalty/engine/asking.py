@@ -1,0 +1,124 @@
+"""What all commands share: how arguments are read, and how a command that is given twice is known again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from loyalty.core.calendar import NEVER
+from loyalty.core.events import Event
+from loyalty.core.holders import Holder
+from loyalty.engine.arguments import day_of, instant_of, text_of
+from loyalty.engine.command_answers import explain_entries
+from loyalty.engine.deciding import Decision
+from loyalty.engine.histories import Histories
+from loyalty.engine.receipts import Receipt
+from loyalty.errors import LedgerError
+from loyalty.ledger.store import Grant, Transaction
+from loyalty.programme.model import Programme
+from loyalty.settlement.commands import command_of, entry_key_of
+
+#: An instant as hosts give it; None is now.
+Instant = int | str | datetime | None
+
+#: A day as hosts give it.
+Day = int | str | date
+
+_Result = TypeVar("_Result")
+
+
+class Asking:
+    """The part of an engine that its commands are written with."""
+
+    programme: Programme
+    _histories: Histories
+    _clock: Callable[[], int]
+
+    def _change(
+        self,
+        work: Callable[[Transaction], _Result],
+        *,
+        events: Sequence[Event] = (),
+        holders: Sequence[Holder] = (),
+        clock: bool = False,
+    ) -> _Result:
+        """Do work in a transaction; see :meth:`loyalty.engine.engine.Engine._change`."""
+        raise NotImplementedError
+
+    def _decide(
+        self,
+        tx: Transaction,
+        key: str,
+        kinds: Sequence[str],
+        asked: Mapping[str, Any],
+        holders: Sequence[Holder],
+        at: int,
+        grants: Callable[[Decision], Sequence[Grant]],
+    ) -> Receipt:
+        """
+        Decide a command, or give the receipt of the first time where it was given before.
+
+        Args:
+            kinds: What its first grant can be.
+            asked: What the same command has in common with its first grant; None stands for what may differ.
+            holders: Whose wallets it changes.
+            at: UTC microseconds.
+            grants: Gives the decisions, the first of which has the key, or raises.
+        """
+        known = tx.find_grant(text_of(key, "a command's key"))
+        if known is None:
+            decision = Decision(self._histories, tx, key, at, holders)
+            known, *parts = grants(decision)
+            decision.post(known, *parts)
+        elif known.kind not in kinds or any(
+            value is not None and getattr(known, name) != value for name, value in asked.items()
+        ):
+            raise LedgerError(f"command {key} was given before as {known}; use a key of its own")
+        return self._command_receipt(tx, known)
+
+    def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
+        command = command_of(grant)
+        entries = tuple(tx.entries(cause=entry_key_of(command)))
+        grants = (grant, *(part for part in tx.grants_of(command) if command_of(part) == command))
+        # The receipt answers by what its entries recorded, long after the host's session is closed.
+        return Receipt(command, entries, False, lambda: explain_entries(self.programme, grants, entries))
+
+    def _instant(self, at: Instant) -> int:
+        return self._clock() if at is None else instant_of(at, self.programme.calendar)
+
+    def _expiry_day(self, expires: Day | None, today: int) -> int:
+        """Take the day at whose start points expire, which lies ahead; None is never."""
+        if expires is None or (type(expires) is int and expires == NEVER):
+            return NEVER
+        expires_day = day_of(expires, self.programme.calendar)
+        if expires_day <= today:
+            raise LedgerError(f"points that expire on {expires} are gone by then; give a later day, or leave them out")
+        return expires_day
+
+    def _require_currency(self, currency: str) -> None:
+        if currency not in self.programme.currencies:
+            known = ", ".join(self.programme.currencies)
+            raise LedgerError(f"{currency!r} is no currency of the programme; its currencies are {known}")
+
+    def _require_spendable(self, currency: str, what: str) -> None:
+        declared = self.programme.currencies.get(currency)
+        if declared is None or not declared.spendable:
+            spendable = ", ".join(c.name for c in self.programme.currencies.values() if c.spendable)
+            raise LedgerError(f"{currency!r} cannot be {what}; spendable currencies are {spendable}")
+
+
+def require_amount(amount: object, what: str) -> None:
+    """
+    See that an amount can be asked for.
+
+    Raises:
+        LedgerError: it is no whole number above 0.
+    """
+    if type(amount) is not int or amount <= 0:
+        raise LedgerError(f"{what} of {amount!r}: write a whole number of minor units above 0")
+
+
+def note_of(note: str) -> dict[str, str]:
+    """Give a grant's note of a text that may be empty."""
+    return {"note": text_of(note, "a note")} if note else {}
