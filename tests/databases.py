@@ -61,7 +61,7 @@ class Server:
         name = f"loyalty_test_{uuid.uuid4().hex}"
         template = self._with_tables() if with_tables else "template0"
         with self._engine.connect() as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY wal_log')
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url.set(database=name)
 
     def drop(self, url: URL) -> None:

@@ -1,14 +1,17 @@
-"""Memory, SQLite and an independent model of three dictionaries agree after each batch, posted or refused."""
+"""Memory, SQLite, PostgreSQL and an independent model of one dictionary agree after each batch, posted or refused."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import count
+from typing import ClassVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
@@ -54,13 +57,18 @@ class _Model:
 
 
 class Agreement(RuleBasedStateMachine):
-    """Random batches against two stores and the model."""
+    """Random batches against the stores and the model."""
+
+    #: Where every example has a book of its own.
+    postgresql: ClassVar[Engine]
+    books: ClassVar[Iterator[int]] = count()
 
     @initialize()
     def start(self) -> None:
         self.engine = create_engine("sqlite://")
         create_tables(self.engine)
-        self.stores: list[Store] = [MemoryStore(), SqlStore(self.engine)]
+        elsewhere = SqlStore(self.postgresql, book=f"example {next(self.books)}")
+        self.stores: list[Store] = [MemoryStore(), SqlStore(self.engine), elsewhere]
         self.model = _Model()
         self.keys = count()
 
@@ -75,7 +83,7 @@ class Agreement(RuleBasedStateMachine):
                 outcomes.append("")
             except LedgerError as error:
                 outcomes.append(str(error))
-        assert outcomes[0] == outcomes[1]
+        assert outcomes[0] == outcomes[1] == outcomes[2]
         if not outcomes[0]:
             assert self.model.post(entries)
         elif not _has_circle(entries):
@@ -100,7 +108,7 @@ class Agreement(RuleBasedStateMachine):
                 }
                 known = [dict(book.balances_at(holder, effective_at=2)) for holder in _HOLDERS]
                 pictures.append((lots, taken, book.trial_balance(), known, list(book.entries())))
-        assert pictures[0] == pictures[1]
+        assert pictures[0] == pictures[1] == pictures[2]
         left: Counter[tuple[Account, int]] = Counter()
         for account, found in pictures[0][0].items():
             for lot in found:
@@ -134,5 +142,12 @@ def _has_circle(entries: list[Entry]) -> bool:
     return any((b, a) in reached for a, b in reached)
 
 
-TestAgreement = Agreement.TestCase
+class TestAgreement(Agreement.TestCase):  # type: ignore[misc,name-defined]
+    """The machine, with a database on the server of the run."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgresql_book: Engine) -> None:
+        Agreement.postgresql = postgresql_book
+
+
 TestAgreement.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
