@@ -1,0 +1,82 @@
+"""Books for several processes: a file of SQLite, or a database of PostgreSQL, opened by each process for itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, NullPool, create_engine
+from sqlalchemy import Engine as Database
+
+from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
+from tests.databases import Server
+
+#: Whether everything is done at length: ``make faults``.
+AT_LENGTH = os.environ.get("LOYALTY_FAULTS") == "all"
+
+#: Makes a new book and gives where it is.
+NewBook = Callable[[], URL]
+
+
+def open_database(url: URL) -> Database:
+    """Open a book's database in this process."""
+    return sqlite_engine(str(url.database)) if url.drivername == "sqlite" else create_engine(url, poolclass=NullPool)
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables, to be copied."""
+    path = tmp_path_factory.mktemp("books") / "empty.db"
+    database = sqlite_engine(path)
+    create_tables(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewBook]:
+    """Make books on each database; they are gone after the test."""
+    if request.param == "sqlite":
+        empty: Path = request.getfixturevalue("empty_file")
+        made = 0
+
+        def copy() -> URL:
+            nonlocal made
+            made += 1
+            return URL.create("sqlite", database=str(shutil.copy(empty, tmp_path / f"book-{made}.db")))
+
+        yield copy
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    urls: list[URL] = []
+
+    def create() -> URL:
+        urls.append(server.create(with_tables=True))
+        return urls[-1]
+
+    yield create
+    for url in urls:
+        server.drop(url)
+
+
+@pytest.fixture
+def book_url(new_book: NewBook) -> URL:
+    """One book."""
+    return new_book()
+
+
+@pytest.fixture
+def database(book_url: URL) -> Iterator[Database]:
+    """The book's database, opened in this process."""
+    database = open_database(book_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def store(database: Database) -> SqlStore:
+    """The book, opened in this process."""
+    return SqlStore(database)

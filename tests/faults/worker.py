@@ -1,0 +1,207 @@
+"""
+A process of its own that works on a book as a job says, to be raced and killed by the tests.
+
+    python -m tests.faults.worker JOB
+
+The job is a JSON file. Each step's outcome becomes a line of the file "outcomes", written when the step has returned:
+whoever kills the process knows from it what was acknowledged. With "log" the process says besides, a line each, when a
+transaction was opened, when it is about to be committed and when that was done. With "stop_at" it stops before the
+statement of that number, as if it hung there, until somebody ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine as Database
+from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from loyalty import Engine, LoyaltyError, Receipt, read_event
+from loyalty.errors import EventRejected
+from loyalty.ledger.sql import SqlStore, SqlTransaction, sqlite_engine
+from tests.engine.scenes import PROGRAMME
+
+#: Writes a line.
+Say = Callable[[str], None]
+
+
+def open_database(url: str, *, journal: str = "wal") -> Database:
+    """Open a database as a host would; a file with a rollback journal is one that the host opened by itself."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, connect_args={"application_name": f"worker-{os.getpid()}"})
+    return sqlite_engine(str(make_url(url).database)) if journal == "wal" else create_engine(url)
+
+
+class Watched:
+    """A store that says when its outermost transactions open and when they are kept."""
+
+    def __init__(self, store: SqlStore, say: Say) -> None:
+        self._store, self._say, self._depth = store, say, 0
+
+    @property
+    def opens_transactions(self) -> bool:
+        """As the store says."""
+        return self._store.opens_transactions
+
+    @contextmanager
+    def transaction(self, read_only: bool = False) -> Iterator[SqlTransaction]:
+        """Open a transaction of the store."""
+        try:
+            with self._store.transaction(read_only) as book:
+                self._depth += 1
+                if self._depth == 1:
+                    self._say("open")
+                yield book
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._say("closed")
+
+
+def watch(database: Database, before_statement: Callable[[str], None]) -> None:
+    """Have a function called before each statement that reaches the driver."""
+
+    class Cursor(sqlite3.Cursor):
+        def execute(self, statement: str, *rest: Any) -> Any:
+            before_statement(statement)
+            return super().execute(statement, *rest)
+
+        def executemany(self, statement: str, *rest: Any) -> Any:
+            before_statement(statement)
+            return super().executemany(statement, *rest)
+
+    class Connection(sqlite3.Connection):
+        def cursor(self, factory: Any = Cursor) -> Any:
+            return super().cursor(factory)
+
+    class ServerCursor(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *rest: Any, **options: Any) -> Any:
+            before_statement(str(query))
+            return super().execute(query, *rest, **options)
+
+        def executemany(self, query: Any, *rest: Any, **options: Any) -> None:
+            before_statement(str(query))
+            super().executemany(query, *rest, **options)
+
+        def copy(self, statement: Any, *rest: Any, **options: Any) -> Any:
+            before_statement(str(statement))
+            return super().copy(statement, *rest, **options)
+
+    @event.listens_for(database, "do_connect")
+    def _connect(dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+        if dialect.name == "sqlite":
+            options["factory"] = Connection
+        else:
+            options["cursor_factory"] = ServerCursor
+
+
+class Work:
+    """The steps of a job, on one engine."""
+
+    def __init__(self, database: Database, engine: Engine, job: dict[str, Any]) -> None:
+        self._database, self._engine, self._job = database, engine, job
+
+    def outcomes(self) -> Iterator[dict[str, Any]]:
+        """Take the steps, and tell of each what it came to."""
+        for step in self._job["steps"]:
+            wait_until(step.get("not_before", 0))
+            try:
+                yield from getattr(self, "_" + step["do"])(step)
+            except LoyaltyError as error:
+                yield {"step": step, "error": error.code, "words": str(error), "cause": repr(error.__cause__)}
+
+    def _submit(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield _told(self._engine.submit(read_event(PROGRAMME, step["event"])))
+
+    def _submit_many(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        refused: list[str] = []
+
+        def refuse(event: Any, _error: EventRejected) -> None:
+            refused.append(event.identity)
+
+        events = [read_event(PROGRAMME, payload) for payload in step["events"]]
+        yield from map(_told, self._engine.submit_many(events, chunk=step["chunk"], refused=refuse))
+        yield from ({"refused": identity} for identity in refused)
+
+    def _advance(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield {"advanced": step["until"], "entries": [entry.key for entry in self._engine.advance(step["until"])]}
+
+    def _command(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        command = getattr(self._engine, step["name"])
+        yield _told(command(*step["arguments"], **step["options"])) | {"command": True}
+
+    def _host(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Write a row of the host's and submit an event, in the host's transaction and in the order that is said."""
+        with Session(self._database) as session:
+            engine = Engine(PROGRAMME, SqlStore(session))
+
+            def ours() -> None:
+                engine.submit(read_event(PROGRAMME, step["event"]))
+
+            def theirs() -> None:
+                session.execute(text("INSERT INTO host_order VALUES (:id)"), {"id": step["event"]["id"]})
+
+            for write in (theirs, ours) if step["host_first"] else (ours, theirs):
+                write()
+            session.commit()
+        yield {"both": step["event"]["id"]}
+
+
+def wait_until(instant: float) -> None:
+    """Wait until a time of the clock, so that processes set out together."""
+    time.sleep(max(0.0, instant - time.time()))
+
+
+def _told(receipt: Receipt) -> dict[str, Any]:
+    return {"receipt": receipt.identity, "waiting": receipt.waiting, "entries": [entry.key for entry in receipt.entries]}
+
+
+def _append_to(path: str) -> Say:
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    # One call writes one line, whole, and what the kernel has taken outlives the process.
+    return lambda line: void(os.write(file, f"{line}\n".encode()))
+
+
+def void(_result: object) -> None:
+    """Give nothing."""
+
+
+def main(job: dict[str, Any]) -> None:
+    """Do what a job says."""
+    database = open_database(job["url"], journal=job.get("journal", "wal"))
+    say = _append_to(job["log"]) if "log" in job else void
+    count = 0
+
+    def before_statement(statement: str) -> None:
+        nonlocal count
+        count += 1
+        if count == job["stop_at"]:
+            say(f"stopped before {' '.join(statement.split())[:60]}")
+            signal.pause()
+
+    if "log" in job:
+        event.listen(database, "commit", lambda _connection: say("committing"))
+    if "stop_at" in job:
+        watch(database, before_statement)
+    store = SqlStore(database)
+    engine = Engine(PROGRAMME, Watched(store, say) if "log" in job else store)
+    report = _append_to(job["outcomes"])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for outcome in Work(database, engine, job).outcomes():
+        report(json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text()))
