@@ -36,7 +36,10 @@ def test_an_engine_in_memory_needs_the_loader_of_yaml_and_nothing_else() -> None
     assert loaded_after(statement) == {"ruamel"}
 
 
-@pytest.mark.parametrize("command", ["check", "backtest", "simulate", "explain", "schema", "init"])
+@pytest.mark.parametrize("command", [
+    "check", "backtest", "simulate", "explain", "schema", "init", "ledger", "ledger.export", "ledger.trial_balance",
+    "ledger.liability",
+])  # fmt: skip
 def test_commands_load_what_they_need_when_they_need_it(command: str) -> None:
     """No command's module pulls in a database, numbers or tests before it runs."""
     assert loaded_after(f"import loyalty.cli.{command}") <= {"click", "rich", "ruamel"}
