@@ -10,6 +10,7 @@ from loyalty import settle
 from loyalty.programme.model import Programme
 from tests.auditor import audit
 from tests.auditor.book import Leg
+from tests.settlement.drawn_commands import without, without_refused
 from tests.settlement.histories import History
 
 
@@ -38,13 +39,20 @@ def disagree(programme: Programme, history: History) -> bool:
 
 
 def smallest(programme: Programme, history: History) -> History:
-    """Leave out events and redemptions for as long as the two still disagree."""
+    """Leave out events and decisions for as long as the two still disagree."""
     smaller = True
     while smaller:
         smaller = False
-        for name in ("events", "grants"):
-            for item in list(getattr(history, name)):
-                without = evolve(history, **{name: [other for other in getattr(history, name) if other is not item]})
-                if disagree(programme, without):
-                    history, smaller = without, True
+        for event in history.events:
+            events = without_refused(
+                programme, [other for other in history.events if other is not event], history.grants
+            )
+            fewer = evolve(history, events=events)
+            if event in history.events and disagree(programme, fewer):
+                history, smaller = fewer, True
+        for grant in history.grants:
+            fewer = evolve(history, grants=without(history.grants, grant))
+            fewer = evolve(fewer, events=without_refused(programme, history.events, fewer.grants))
+            if grant in history.grants and disagree(programme, fewer):
+                history, smaller = fewer, True
     return history

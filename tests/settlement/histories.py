@@ -17,17 +17,18 @@ from attrs import define, field, frozen
 
 from loyalty.core.calendar import Duration, Unit
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
-from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import admit
 from loyalty.programme.model import EventKind, FieldSpec, FieldType, Programme, Role
 from loyalty.rules.declaration import Bands
+from tests.settlement.drawn_commands import drawn_commands, without_refused
 
 EPOCH = date(1970, 1, 1)
 HOUR_US = 3_600_000_000
 PARTNERS = ("acme", "acme", "acme", "birch")
 PERSONS = (None, "ann", "ann", "bo")
 SOURCES = ("", "", "", "crm")
+COMMANDS = (0, 2, 5, 12)
 
 
 @frozen
@@ -51,6 +52,7 @@ def durations_of(programme: Programme) -> list[Duration]:
         found += [pending.duration for pending in rule.pending.values() if pending.duration]
         found += [rule.cooldown.length] if rule.cooldown else []
     found += [metric.window.length for metric in programme.metrics.values() if metric.window.length]
+    found += [currency.returns_grace for currency in programme.currencies.values() if currency.returns_grace]
     found += [policy.within for policy in programme.refunds.values() if policy.within]
     if programme.ladder.review and programme.ladder.review.grace:
         found.append(programme.ladder.review.grace)
@@ -79,17 +81,14 @@ class Drawing:
     days: int = 0
 
     def draw(self, size: int) -> History:
-        """Draw the events one by one, then the redemptions."""
+        """Draw the events one by one, then the commands; what comes after a closing is left out."""
         rng = self.rng
         self.days = 365 * rng.choice((1, 3, 3, 5))
         self.first = self.programme.first_day + rng.choice((-3, 0, 0, rng.randrange(0, 500)))
         for number in range(rng.randint(1, size)):
             self.events.append(self.event(f"{rng.choice('abz')}{number}"))
-        spendable = [name for name, currency in self.programme.currencies.items() if currency.spendable]
-        grants = [
-            self.grant(f"{rng.choice('abz')}{number}", spendable)
-            for number in range(rng.choice((0, 0, 1, 3)) if spendable else 0)
-        ]
+        grants = drawn_commands(self.programme, self.events, rng, [self.moment() for _ in range(rng.choice(COMMANDS))])
+        self.events = without_refused(self.programme, self.events, grants) or self.events[:1]
         latest = max(self.programme.calendar.day_of(event.occurred_at) for event in self.events)
         until_day = rng.choice((latest, latest + rng.randrange(400), self.day(), self.first + self.days))
         events = list(self.events)
@@ -228,18 +227,8 @@ class Drawing:
         """Draw the last day of a manual tier."""
         return (EPOCH + timedelta(days=self.day())).isoformat()
 
-    def grant(self, key: str, spendable: list[str]) -> Grant:
-        """Draw a redemption by one whom the history knows."""
-        rng = self.rng
-        event = rng.choice(self.events)
-        of_person = event.person is not None and rng.random() < 0.3
-        holder = Holder.person(str(event.person)) if of_person else Holder.partner(event.partner)
-        at = event.occurred_at if rng.random() < 0.4 else self.instant()
-        return Grant(
-            key=key,
-            kind="redeem",
-            holder=holder,
-            currency=rng.choice(spendable),
-            amount=rng.choice((1, 7, 100, rng.randint(1, 3000))),
-            at=max(at, self.programme.calendar.day_start_us(self.first)),
-        )
+    def moment(self) -> int:
+        """Draw the instant of a command, often that of an event."""
+        event = self.rng.choice(self.events)
+        at = event.occurred_at if self.rng.random() < 0.4 else self.instant()
+        return max(at, self.programme.calendar.day_start_us(self.first))
