@@ -89,7 +89,7 @@ def test_an_application_runs_under_the_role_that_posts(portal: Portal) -> None:
     engine = loyalty.Engine(programme, store)
     assert len(list(engine.submit_many(rest))) == 119
     engine.submit(late)
-    engine.redeem("calico", "points", 100, key="gift", at=rest[-1].occurred_at)
+    engine.redeem("partner:calico", "points", 100, key="gift", at=rest[-1].occurred_at)
     engine.advance(programme.calendar.day_of(rest[-1].occurred_at) + 400)
     with store.transaction() as book:
         book.seal(1)
