@@ -10,11 +10,11 @@ Events are facts: what happened, to whom, when. They never change; later events 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import orjson
 from attrs import field, frozen
 
 #: What a declared field holds: money in minor units, a count, a text, or a yes or no.
@@ -55,20 +55,22 @@ class Event:
     person: str | None = None
     of: str | None = None
     fields: Mapping[str, FieldValue] = field(factory=dict, converter=_freeze, hash=False)
+    #: Source and id, the name under which the event is known for ever.
+    identity: str = field(init=False, eq=False, repr=False)
+    #: The identity of the event that this one speaks of, or None.
+    origin: str | None = field(init=False, eq=False, repr=False)
+
+    @identity.default
+    def _write_identity(self) -> str:
+        return f"{self.source}/{self.id}"
+
+    @origin.default
+    def _write_origin(self) -> str | None:
+        return None if self.of is None else f"{self.source}/{self.of}"
 
     def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Event], tuple[dict[str, Any]]]:
         # The read-only view of the fields cannot be pickled or copied itself, and so the event is built again.
         return from_record, (to_record(self),)
-
-    @property
-    def identity(self) -> str:
-        """Source and id, the name under which the event is known for ever."""
-        return f"{self.source}/{self.id}"
-
-    @property
-    def origin(self) -> str | None:
-        """The identity of the event that this one speaks of, or None."""
-        return None if self.of is None else f"{self.source}/{self.of}"
 
     @property
     def key(self) -> tuple[int, str, str]:
@@ -101,4 +103,4 @@ def from_record(record: Mapping[str, Any]) -> Event:
 
 def canonical_json(value: Any) -> str:
     """Write JSON in one way only: sorted keys, no spaces, no escapes beyond the standard's."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()

@@ -8,6 +8,7 @@ Holders own wallets. An event reaches them in layers: first the partner, then it
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -27,13 +28,15 @@ class Holder:
     id: str
 
     @classmethod
+    @lru_cache(maxsize=1 << 16)
     def partner(cls, id: str) -> Holder:
-        """Name the partner *id*."""
+        """Name the partner *id*; who is named often is one object, which is found by it faster."""
         return cls(Layer.PARTNER, id)
 
     @classmethod
+    @lru_cache(maxsize=1 << 16)
     def person(cls, id: str) -> Holder:
-        """Name the person *id*."""
+        """Name the person *id*, as :meth:`partner` does."""
         return cls(Layer.PERSON, id)
 
     @classmethod

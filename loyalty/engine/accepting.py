@@ -29,14 +29,18 @@ def accept(histories: Histories, tx: Transaction, event: Event, recorded_at: int
         EventRejected: one of its holders has as many events as the programme takes; nothing was changed.
     """
     about = [recorded.event for recorded in tx.events_about(event.identity)]
+    placed = None
     if event.of is not None and (event.kind == VOID or waits_for_origin(histories.programme, event)):
         holders = tuple(tx.recipients(event.origin or ""))
+        if event.kind != VOID and not about:
+            placed = _place(histories, tx, event, holders)
     else:
-        holders = place_events(histories.programme, [event])[0].holders
+        placed = place_events(histories.programme, [event])[0]
+        holders = placed.holders
     if not holders:
         tx.add_event(event, recorded_at=recorded_at)
         return
-    if event.kind != VOID and not about and _settle_in_place(histories, tx, event, holders, recorded_at):
+    if placed is not None and not about and _settle_in_place(histories, tx, placed, recorded_at):
         return
     # What waited for this event, or voids it, becomes part of the same histories with it.
     joining = [event, *_waiting(tx, about)]
@@ -61,15 +65,11 @@ def _waiting(tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
         left.extend(recorded.event for recorded in tx.events_about(event.identity))
 
 
-def _settle_in_place(
-    histories: Histories, tx: Transaction, event: Event, holders: Sequence[Holder], recorded_at: int
-) -> bool:
+def _settle_in_place(histories: Histories, tx: Transaction, placed: Placed, recorded_at: int) -> bool:
     """Settle an event that comes after everything settled for its holders; give False where one does not."""
-    placed = _place(histories, tx, event, holders)
-    if placed is None:
-        return False
+    event = placed.event
     day = histories.programme.calendar.day_of(placed.instant)
-    runs = [histories.run(tx, holder) for holder in holders]
+    runs = [histories.run(tx, holder) for holder in placed.holders]
     if any(placed.key <= run.last_key or day < run.through_day for run in runs):
         return False
     for run in runs:
@@ -89,6 +89,7 @@ def _settle_in_place(
 
 
 def _place(histories: Histories, tx: Transaction, event: Event, holders: Sequence[Holder]) -> Placed | None:
+    """Put an event behind the one that it speaks of, where both can be settled."""
     family = [event, *origins_of(histories.programme, tx, event)]
     placed = next((p for p in place_events(histories.programme, family) if p.event is event), None)
     if placed is None or len(placed.key) > 4:

@@ -7,10 +7,11 @@ holder is settled again from the recorded history.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
+
+import orjson
 
 from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
@@ -28,7 +29,7 @@ _FIELDS: Final = tuple(name for name in HolderRun.__slots__ if name not in _OF_S
 
 def save(run: HolderRun) -> str:
     """Write a state as text."""
-    return _JSON(
+    return orjson.dumps(
         [
             _signature(run),
             _plain(run.scalars),
@@ -36,7 +37,7 @@ def save(run: HolderRun) -> str:
             [list(known.items()) for known in run._slots],
             [_plain(getattr(run, name)) for name in _FIELDS],
         ]
-    )
+    ).decode()
 
 
 def load(steps: Steps, holder: Holder, text: str, find_grant: Callable[[str], Grant | None]) -> HolderRun | None:
@@ -50,7 +51,7 @@ def load(steps: Steps, holder: Holder, text: str, find_grant: Callable[[str], Gr
         The state, or None where it was written by a library whose states have other fields.
     """
     run = HolderRun(steps, holder)
-    signature, scalars, tables, slots, fields = json.loads(text)
+    signature, scalars, tables, slots, fields = orjson.loads(text)
     if signature != _signature(run):
         return None
     _fill(run.scalars, scalars)
@@ -61,9 +62,6 @@ def load(steps: Steps, holder: Holder, text: str, find_grant: Callable[[str], Gr
     for name, value in zip(_FIELDS, fields, strict=True):
         setattr(run, name, find_grant(value["grant"]) if _is_grant(value) else _frozen(value))
     return run
-
-
-_JSON = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _signature(run: HolderRun) -> str:

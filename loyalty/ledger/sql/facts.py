@@ -7,11 +7,11 @@ once. Whatever else is asked has the waiting rows written first, so that the dat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+import orjson
 from attrs import Factory, define
 from sqlalchemy import ARRAY, Select, Update, bindparam, func, select, true, update
 
@@ -171,9 +171,9 @@ class Facts:
         """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
         if not self.holder_version(holder):
             return ()
-        self.write()
+        self._write_changes_of(holder)
         rows = self.runner.rows(_received, holder=self.names.holders[holder], after=after)
-        return tuple(Received(to_recorded(row), json.loads(row.inputs)) for row in rows)
+        return tuple(Received(to_recorded(row), orjson.loads(row.inputs)) for row in rows)
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is, in order of layer and id."""
@@ -247,7 +247,7 @@ class Facts:
         """Give the state that was kept last for a holder under a revision, or None."""
         if not self.holder_version(holder):
             return None
-        self.write()
+        self._write_changes_of(holder)
         row = self.runner.first(_checkpoint, holder=self.names.holders[holder], revision=revision)
         return None if row is None else Checkpoint(row.holder_version, row.state)
 
@@ -334,6 +334,11 @@ class Facts:
     def _listed(self, values: Iterable[str | int]) -> Any:
         return self.runner.compiler.listed(values)
 
+    def _write_changes_of(self, holder: Holder) -> None:
+        """Write what waits, if any of it is the holder's."""
+        if holder in self.waiting.changed or holder in self.waiting.checkpoint_rows:
+            self.write()
+
     def _changed(self, holder: Holder, *changed: str) -> None:
         self.waiting.versions[holder] = self.holder_version(holder) + version_step(*changed)
         self.waiting.changed.add(holder)
@@ -358,13 +363,13 @@ def to_recorded(row: Record) -> RecordedEvent:
         person=row.person,
         occurred_at=row.occurred_at,
         of=None if row.origin is None else row.origin[behind:],
-        fields=json.loads(row.fields_json),
+        fields=orjson.loads(row.fields_json),
     )
     return RecordedEvent(event, row.id, row.recorded_at)
 
 
 def _to_grant(row: Record) -> Grant:
-    details = json.loads(row.details)
+    details = orjson.loads(row.details)
     return Grant(
         key=row.key,
         kind=row.kind,

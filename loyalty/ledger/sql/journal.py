@@ -14,7 +14,7 @@ from loyalty.errors import LedgerError
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.posting import LOT_BITS
+from loyalty.ledger.sql.posting import LOT_BITS, Batch
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner, Writer
 from loyalty.ledger.store import Lot
@@ -28,6 +28,7 @@ class Journal:
 
     runner: Runner
     names: Names
+    batch: Batch
 
     def write(self) -> None:
         """Write everything that waits; the transaction does it."""
@@ -62,7 +63,8 @@ class Journal:
 
     def last_effective_at(self, holder: Holder) -> int | None:
         """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
-        self.write()
+        if not self.batch.is_new_to(holder):
+            self.write()
         row = self.runner.first(_last_effective, holder=self.names.find_holder(self.runner, holder))
         return None if row is None else row.latest
 

@@ -18,12 +18,14 @@ from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
 from loyalty.ledger.book import Book
-from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, Posting
-from loyalty.ledger.hashing import HASH_VERSION, content_hash
+from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, EntryKind, Posting
+from loyalty.ledger.hashing import HASH_VERSION, hash_fields
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Compiler, Runner
+
+_KINDS: Final = {kind: kind.value for kind in EntryKind}
 
 #: A lot's id is that of its entry, shifted by so many bits, and its place among the lots that the entry made.
 LOT_BITS: Final = 20
@@ -38,10 +40,26 @@ class _Balance:
         self.posted, self.version, self.kept_version = posted, version, version
 
 
+class _Wallet:
+    """An account that the transaction touches: its id, 0 while it has none, and its balances by asset."""
+
+    __slots__ = ("account_id", "balances", "sign")
+
+    def __init__(self, account: Account, account_id: int) -> None:
+        self.account_id = account_id
+        #: 1 where the balance never falls below 0, -1 where it never rises above, 0 for the programme's accounts.
+        self.sign = 0 if account.owner is None else HOLDER_ACCOUNTS[account.name]
+        self.balances: dict[str, _Balance] = {}
+
+
 @define(eq=False)
 class Batch:
     """
     What one transaction posts.
+
+    Entries that take nothing from any holder can always be posted. As long as a transaction has no others, there is
+    nothing to decide and no lot to look for; from the first other entry on, a :class:`~loyalty.ledger.book.Book`
+    decides.
 
     Attributes:
         hashes: The ids and content hashes of what was written, in order, for the seal.
@@ -51,10 +69,13 @@ class Batch:
     names: Names
     ids: Ids
     hashes: list[tuple[int, bytes]] = Factory(list)
-    _book: Book = Factory(Book)
-    _written: int = 0
+    _keys: set[str] = Factory(set)
+    _by_cause: dict[str | None, list[Entry]] = Factory(dict)
+    _unwritten: list[Entry] = Factory(list)
+    _wallets: dict[Account, _Wallet] = Factory(dict)
+    _touched: set[Holder] = Factory(set)
+    _book: Book | None = None
     _written_lots: int = 0
-    _balances: dict[Account, dict[str, _Balance]] = Factory(dict)
     _days: set[tuple[Account, str, int]] = Factory(set)
     _made: set[int] = Factory(set)
 
@@ -70,35 +91,53 @@ class Batch:
         """
         if not keys_are_new:
             self._refuse_known_keys(entries)
-        postings = [posting for entry in entries for posting in entry.postings]
-        self._load_balances({posting.account for posting in postings if posting.account not in self._balances})
-        self._load_lots(postings)
-        self._book.post(entries)
+        self._refuse_repeated_keys(entries)
+        wallets = self._wallets
+        new = {posting.account for entry in entries for posting in entry.postings if posting.account not in wallets}
+        if new:
+            self._load_balances(new)
+        if self._book is not None or not all(map(self._only_gives, entries)):
+            self._decide(entries)
+        for entry in entries:
+            self._keys.add(entry.key)
+            self._by_cause.setdefault(entry.cause, []).append(entry)
+            self._touched.update([posting.account.owner for posting in entry.postings if posting.account.owner])
+        self._unwritten += entries
+
+    def is_new_to(self, holder: Holder) -> bool:
+        """Tell whether nothing was posted here for a holder."""
+        return holder not in self._touched
 
     def caused_by(self, cause: str) -> Sequence[Entry]:
         """Give the entries of one cause that this transaction posted."""
-        return self._book.by_cause.get(cause, ())
+        return self._by_cause.get(cause, ())
 
     def expect(self, holders: Iterable[Holder]) -> None:
         """Load the balances of holders at once, so that none has to be asked for alone."""
-        self._load_balances(self.names.find_accounts_of(self.runner, holders))
+        accounts = self.names.find_accounts_of(self.runner, holders)
+        self._load_balances([account for account in accounts if account not in self._wallets])
 
     def write(self) -> None:
         """Write what was posted and not written yet."""
-        book = self._book
-        entries = book.entries[self._written :]
+        entries, self._unwritten = self._unwritten, []
         if not entries:
             return
-        lots = book.lot_journal[self._written_lots :]
-        self._written, self._written_lots = book.mark()
         accounts = dict.fromkeys(posting.account for entry in entries for posting in entry.postings)
         self.names.add_assets(self.runner, {posting.asset for entry in entries for posting in entry.postings})
-        self.names.add_accounts(self.runner, accounts)
+        new = [account for account in accounts if not self._wallets[account].account_id]
+        if new:
+            self.names.add_accounts(self.runner, new)
+            for account in new:
+                self._wallets[account].account_id = self.names.accounts[account]
         ids = self.ids.take(self.runner, self.runner.schema.entry, len(entries))
         with self.runner.together(len(entries)):
-            self._write_entries(entries, ids)
+            lots = self._write_entries(entries, ids)
             self._write_balances(accounts)
-            self._write_lots(lots, {entry.key: id for id, entry in zip(ids, entries, strict=True)})
+            if self._book is None:
+                self.runner.insert(self.runner.schema.lot, lots)
+            else:
+                journal, self._written_lots = self._book.lot_journal[self._written_lots :], self._book.mark()[1]
+                self._write_lots(journal, {entry.key: id for id, entry in zip(ids, entries, strict=True)})
 
     def _refuse_known_keys(self, entries: Sequence[Entry]) -> None:
         keys = self.runner.compiler.listed(entry.key for entry in entries)
@@ -106,27 +145,57 @@ class Batch:
         if known is not None:
             raise LedgerError(f"entry {known.key} is posted already; a key is used once in a book")
 
-    def _load_balances(self, accounts: Iterable[Account]) -> None:
-        accounts = list(accounts)
-        if not accounts:
-            return
-        self.names.find_accounts(self.runner, accounts)
-        known = self.names.accounts
-        by_id: dict[int, Account] = {}
-        for account in accounts:
-            self._balances[account] = {}
-            if account.owner is not None and account in known:
-                by_id[known[account]] = account
-        if not by_id:
-            return
-        wallet = self._book.wallet
-        listed = self.runner.compiler.listed(by_id)
-        for account_id, asset_id, posted, version in self.runner.rows(_balances_of_accounts, accounts=listed):
-            account, asset = by_id[account_id], self.names.asset_name(self.runner, asset_id)
-            self._balances[account][asset] = _Balance(posted, version)
-            wallet(account.owner).balances[account.name, asset] = posted
+    def _refuse_repeated_keys(self, entries: Sequence[Entry]) -> None:
+        seen: set[str] = set()
+        for entry in entries:
+            if entry.key in self._keys or entry.key in seen:
+                raise LedgerError(f"entry {entry.key} is posted already; a key is used once in a book")
+            seen.add(entry.key)
 
-    def _load_lots(self, postings: Iterable[Posting]) -> None:
+    def _only_gives(self, entry: Entry) -> bool:
+        """Tell whether no posting takes anything from a holder, so that no floor and no lot is in question."""
+        for posting in entry.postings:
+            sign = self._wallets[posting.account].sign
+            if sign and (posting.amount > 0) != (sign > 0):
+                return False
+        return True
+
+    def _decide(self, entries: Sequence[Entry]) -> None:
+        book = self._book
+        if book is None:
+            book = Book()
+            for account, wallet in self._wallets.items():
+                self._tell_balances(book, account, wallet)
+            # What is written has its lots in the tables; what is not yet has them in the book.
+            book.post(self._unwritten)
+            self._book = book
+        self._load_lots(book, [posting for entry in entries for posting in entry.postings])
+        book.post(entries)
+
+    @staticmethod
+    def _tell_balances(book: Book, account: Account, wallet: _Wallet) -> None:
+        if wallet.sign:
+            balances = book.wallet(account.owner).balances
+            balances.update({(account.name, asset): balance.posted for asset, balance in wallet.balances.items()})
+
+    def _load_balances(self, accounts: Iterable[Account]) -> None:
+        self.names.find_accounts(self.runner, accounts)
+        known, wallets = self.names.accounts, self._wallets
+        by_id: dict[int, tuple[Account, _Wallet]] = {}
+        for account in accounts:
+            wallet = wallets[account] = _Wallet(account, known.get(account, 0))
+            if wallet.sign and wallet.account_id:
+                by_id[wallet.account_id] = (account, wallet)
+        if by_id:
+            listed = self.runner.compiler.listed(by_id)
+            name_of = self.names.asset_name
+            for account_id, asset_id, posted, version in self.runner.rows(_balances_of_accounts, accounts=listed):
+                by_id[account_id][1].balances[name_of(self.runner, asset_id)] = _Balance(posted, version)
+        if self._book is not None:
+            for account, wallet in by_id.values():
+                self._tell_balances(self._book, account, wallet)
+
+    def _load_lots(self, book: Book, postings: Iterable[Posting]) -> None:
         wanted = set()
         for posting in postings:
             if posting.amount < 0 and posting.lot_day is not None:
@@ -145,62 +214,69 @@ class Batch:
         lots = []
         for row in self.runner.rows(_open_lots_of_days, accounts=listed(by_id), days=days):
             account, asset = by_id[row.account_id], self.names.asset_name(self.runner, row.asset_id)
-            # What this transaction made and wrote is in the book already.
+            # What the book made and wrote is in the book already.
             if (account, asset, row.expires_day) in wanted and row.id not in self._made:
                 amount, left = row.amount, row.remaining
                 lots.append(OpenLot(row.id, account, asset, row.expires_day, row.earned_at, "", row.seq, amount, left))
-        self._book.load_lots(lots)
+        book.load_lots(lots)
 
-    def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> None:
-        assets, accounts, balances = self.names.assets, self.names.accounts, self._balances
-        book_id = self.names.book_id
+    def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Write entries and postings; give the lots that they make where nothing is taken from any."""
+        assets, wallets, book_id = self.names.assets, self._wallets, self.names.book_id
         entry_rows: list[tuple[Any, ...]] = []
         posting_rows: list[tuple[Any, ...]] = []
+        lot_rows: list[tuple[Any, ...]] = []
         for entry_id, entry in zip(ids, entries, strict=True):
+            at = entry.effective_at
             explanation = canonical_json(dict(entry.explanation)) if entry.explanation else "{}"
-            digest = content_hash(entry, explanation=explanation)
-            self.hashes.append((entry_id, digest))
-            entry_rows.append(
-                (
-                    entry_id, book_id, entry.key, entry.kind.value, entry.cause, entry.effective_at, entry.recorded_at,
-                    entry.revision, entry.corrects, explanation, digest, HASH_VERSION,
-                )
-            )  # fmt: skip
+            hashed = [
+                entry.key, _KINDS[entry.kind], entry.cause, at, entry.recorded_at, entry.revision, entry.corrects,
+                explanation,
+            ]  # fmt: skip
+            lot_id = entry_id << LOT_BITS
             for seq, posting in enumerate(entry.postings):
-                account, asset, amount = posting.account, posting.asset, posting.amount
+                account, asset, amount, lot_day = posting.account, posting.asset, posting.amount, posting.lot_day
+                wallet, asset_id = wallets[account], assets[asset]
                 after = version = None
-                if account.owner is not None:
-                    of_account = balances[account]
-                    balance = of_account.get(asset)
+                if wallet.sign:
+                    balance = wallet.balances.get(asset)
                     if balance is None:
-                        balance = of_account[asset] = _Balance(0, 0)
+                        balance = wallet.balances[asset] = _Balance(0, 0)
                     after = balance.posted = balance.posted + amount
                     version = balance.version = balance.version + 1
+                    if lot_day is not None:
+                        lot_rows.append((lot_id, wallet.account_id, asset_id, lot_day, at, seq, amount, amount))
+                        lot_id += 1
                 posting_rows.append(
                     (
-                        entry_id, seq, accounts[account], assets[asset], amount, posting.lot_day, posting.rule,
-                        posting.cause, after, version,
+                        entry_id, seq, wallet.account_id, asset_id, amount, lot_day, posting.rule, posting.cause,
+                        after, version,
                     )
                 )  # fmt: skip
+                hashed += (account.path, asset, amount, lot_day, posting.rule, posting.cause)
+            digest = hash_fields(hashed)
+            self.hashes.append((entry_id, digest))
+            entry_rows.append((entry_id, book_id, *hashed[:8], digest, HASH_VERSION))
         self.runner.insert(self.runner.schema.entry, entry_rows)
         self.runner.insert(self.runner.schema.posting, posting_rows)
+        return lot_rows
 
     def _write_balances(self, accounts: Iterable[Account]) -> None:
+        assets = self.names.assets
         new: list[tuple[Any, ...]] = []
         changed: list[tuple[int, int, int, int]] = []
         for account in accounts:
-            if account.owner is None:
+            wallet = self._wallets[account]
+            if not wallet.sign:
                 continue
-            floor, ceiling = (0, None) if HOLDER_ACCOUNTS[account.name] > 0 else (None, 0)
-            account_id = self.names.accounts[account]
-            for asset, balance in self._balances[account].items():
+            for asset, balance in wallet.balances.items():
                 if balance.version == balance.kept_version:
                     continue
-                key = (account_id, self.names.assets[asset], balance.posted, balance.version)
+                row = (wallet.account_id, assets[asset], balance.posted, balance.version)
                 if balance.kept_version:
-                    changed.append(key)
+                    changed.append(row)
                 else:
-                    new.append((*key, floor, ceiling))
+                    new.append((*row, 0, None) if wallet.sign > 0 else (*row, None, 0))
                 balance.kept_version = balance.version
         # Rows are written in the order of their keys, so that two writers never wait for each other crosswise.
         self.runner.insert(self.runner.schema.balance, sorted(new, key=_key))
