@@ -92,7 +92,8 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
             sources += ["s.grace_end", "s.next_review"]
         sources += [f"s.n{index}" for index in range(len(layout.programme.allotments))]
     sources.append("s.hold_end")
-    sources += [f"m.days[{layout.currency[c.name]}][0]" for c in layout.programme.currencies.values() if c.expires]
+    # A currency whose awards never expire can have lots that do: commands name the expiry of what they pay in.
+    sources += [f"m.days[{c}][0]" for c in layout.currency.values()]
     w.line("due = NEVER")
     for source in sources:
         w.line(f"other = {source}")
@@ -115,11 +116,9 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
 
 def _write_wallets(w: Writer, layout: Layout) -> None:
     expiry = layout.label(EXPIRY)
-    for currency in layout.programme.currencies.values():
-        if currency.expires:
-            c = layout.currency[currency.name]
-            with w.block(f"if m.days[{c}][0] <= day"):
-                w.line(f"expire_available(m, o, {expiry}, {c}, {layout.expired.get(currency.name, -1)}, day)")
+    for name, c in layout.currency.items():
+        with w.block(f"if m.days[{c}][0] <= day"):
+            w.line(f"expire_available(m, o, {expiry}, {c}, {layout.expired.get(name, -1)}, day)")
     for index, (c, pending) in enumerate(layout.pending):
         if not layout.matures_first(c, pending):
             expired = layout.expired.get(list(layout.currency)[c], -1)
