@@ -27,7 +27,16 @@ from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account, Entry
 from loyalty.ledger.lots import Allocation, lot_finding
-from loyalty.ledger.store import READ_ONLY, Checkpoint, Grant, Lot, Received, RecordedEvent, version_step
+from loyalty.ledger.store import (
+    READ_ONLY,
+    Checkpoint,
+    Grant,
+    Lot,
+    Received,
+    RecordedEvent,
+    replacing_step,
+    version_step,
+)
 
 
 class MemoryStore:
@@ -160,14 +169,17 @@ class MemoryTransaction:
             if received[place].inputs == item.inputs:
                 return
             self.undo.append((received.__setitem__, (place, received[place])))
+            before = canonical_json(received[place].inputs)
             received[place] = item
+            step = replacing_step(identity, canonical_json(item.inputs), before)
         else:
             received.insert(place, item)
             self.undo.append((received.pop, (place,)))
             recipients = self._recipients.setdefault(identity, set())
             recipients.add(holder)
             self.undo.append((recipients.discard, (holder,)))
-        self._changed(history, identity, canonical_json(item.inputs))
+            step = version_step(identity, canonical_json(item.inputs))
+        self._changed(history, step)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
@@ -211,7 +223,7 @@ class MemoryTransaction:
             followers.append(grant)
             self.undo.append((followers.pop, ()))
         self.undo += ((self._grants.pop, (grant.key,)), (history.grants.pop, ()))
-        self._changed(history, grant.key)
+        self._changed(history, version_step(grant.key))
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
@@ -333,6 +345,6 @@ class MemoryTransaction:
         if self.read_only:
             raise StoreError(READ_ONLY)
 
-    def _changed(self, history: _History, *changed: str) -> None:
+    def _changed(self, history: _History, step: int) -> None:
         self.undo.append((setattr, (history, "version", history.version)))
-        history.version += version_step(*changed)
+        history.version += step

@@ -254,3 +254,18 @@ def version_step(*changed: str) -> int:
         changed: What tells the change apart, such as the event's identity and its inputs.
     """
     return 1 + int.from_bytes(blake2b("\0".join(changed).encode(), digest_size=5).digest())
+
+
+#: A holder's version, modulo this, is the sum of the steps of what its history holds now.
+VERSION_CYCLE: Final = 1 << 41
+
+
+def replacing_step(identity: str, inputs: str, before: str) -> int:
+    """
+    Give what it adds to a holder's version that an event brings other inputs than *before*, both as JSON: above 0.
+
+    >>> step = version_step("/D-1", "{}") + replacing_step("/D-1", '{"tier":1}', "{}")
+    >>> step % VERSION_CYCLE == version_step("/D-1", '{"tier":1}')
+    True
+    """
+    return version_step(identity, inputs) - version_step(identity, before) + VERSION_CYCLE

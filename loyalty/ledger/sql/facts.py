@@ -22,7 +22,7 @@ from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner
-from loyalty.ledger.store import Checkpoint, Grant, GrantedLot, Received, RecordedEvent, version_step
+from loyalty.ledger.store import Checkpoint, Grant, GrantedLot, Received, RecordedEvent, replacing_step, version_step
 
 
 def lock_number(*names: str) -> int:
@@ -145,18 +145,21 @@ class Facts:
             # An event that this transaction recorded has reached nobody but whom this transaction told.
             if reached.get(holder) == brought:
                 return
+            before = reached.get(holder)
             reached[holder] = brought
             self.waiting.delivery_rows[key] = brought
         else:
             self.write()
             old = self.runner.first(_find_delivery, holder=key[0], event=key[1])
-            if old is None:
+            before = None if old is None else old.inputs
+            if before is None:
                 self.waiting.delivery_rows[key] = brought
-            elif old.inputs == brought:
+            elif before == brought:
                 return
             else:
                 self.runner.write(_set_inputs, [{"holder": key[0], "event": key[1], "brought": brought}])
-        self._changed(holder, identity, brought)
+        step = version_step(identity, brought) if before is None else replacing_step(identity, brought, before)
+        self._changed(holder, step)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
@@ -218,7 +221,7 @@ class Facts:
         )  # fmt: skip
         self.runner.insert(self.runner.schema.grant, [row])
         self.waiting.recorded.add(f"command:{grant.key}")
-        self._changed(grant.holder, grant.key)
+        self._changed(grant.holder, version_step(grant.key))
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
@@ -339,8 +342,8 @@ class Facts:
         if holder in self.waiting.changed or holder in self.waiting.checkpoint_rows:
             self.write()
 
-    def _changed(self, holder: Holder, *changed: str) -> None:
-        self.waiting.versions[holder] = self.holder_version(holder) + version_step(*changed)
+    def _changed(self, holder: Holder, step: int) -> None:
+        self.waiting.versions[holder] = self.holder_version(holder) + step
         self.waiting.changed.add(holder)
 
 
