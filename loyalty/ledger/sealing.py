@@ -5,23 +5,57 @@ A seal keeps the content hashes of its entries, in order, as leaves, which name 
 the leaves, its place and the root before it. Whoever changes an entry and its hash breaks the leaves; whoever changes
 those breaks every later root; and a head that was kept outside shows even a chain that was made anew.
 
->>> first = seal_after(None, epoch=1, last=(0, 2), leaves=b"a" * 32 + b"b" * 32)
->>> first.number, first.root_hash.hex()[:16]
-(1, 'b37d577a5b187d61')
+>>> first = seal_after(None, epoch=1, last=(0, 2), leaves=b"a" * 32 + b"b" * 32, sealed_at=0)
+>>> first.number, str(first.head)[:18]
+(1, '1:cf1890962b053856')
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Final
 
 from attrs import frozen
+
+from loyalty.errors import LedgerError
 
 #: The length of a leaf, and of a root.
 HASH_SIZE: Final = 32
 
 #: What stands before the first root of a book.
 NO_ROOT: Final = bytes(HASH_SIZE)
+
+
+@frozen
+class Head:
+    """
+    The newest link of a chain as it is kept outside: which one, and its root.
+
+    >>> str(Head.parse(f"3:{'0f' * 32}"))[:10]
+    '3:0f0f0f0f'
+    """
+
+    number: int
+    root_hash: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """
+        Read what ``str`` wrote.
+
+        Raises:
+            LedgerError: it is none.
+        """
+        found = re.fullmatch(r"([1-9][0-9]*):([0-9a-f]{64})", text.strip())
+        if found is None:
+            raise LedgerError(
+                f"got {text!r} for a head; write the number of the seal, a colon and the 64 hexadecimal digits of its root"
+            )
+        return cls(int(found[1]), bytes.fromhex(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.root_hash.hex()}"
 
 
 @frozen(kw_only=True)
@@ -34,6 +68,7 @@ class Seal:
         epoch: Counts the restores of the book from 1; ranges are compared within one epoch.
         last: The (transaction number, entry id) up to which, and with which, the range goes.
         leaves: The content hashes of its entries in order of (transaction number, entry id), 32 bytes each.
+        sealed_at: UTC microseconds.
         root_hash: The digest over all of it and the root before.
     """
 
@@ -41,26 +76,26 @@ class Seal:
     epoch: int
     last: tuple[int, int]
     leaves: bytes
+    sealed_at: int
     root_hash: bytes
 
-
-@frozen
-class Head:
-    """The newest link of a chain as it is kept outside: which one, and its root."""
-
-    number: int
-    root_hash: bytes
+    @property
+    def head(self) -> Head:
+        """What is kept outside of it."""
+        return Head(self.number, self.root_hash)
 
 
-def root_of(previous: bytes, number: int, epoch: int, last: tuple[int, int], leaves: bytes) -> bytes:
-    """Give the digest of a seal: SHA-256 over the root before, four numbers of 8 bytes each, and the leaves."""
-    numbers = b"".join(value.to_bytes(8, "big") for value in (number, epoch, *last))
+def root_of(previous: bytes, number: int, epoch: int, last: tuple[int, int], leaves: bytes, sealed_at: int) -> bytes:
+    """Give the digest of a seal: SHA-256 over the root before, five numbers of 8 bytes each, and the leaves."""
+    numbers = b"".join([value.to_bytes(8, "big", signed=True) for value in (number, epoch, *last, sealed_at)])
     return hashlib.sha256(previous + numbers + leaves).digest()
 
 
-def seal_after(previous: Seal | Head | None, *, epoch: int, last: tuple[int, int], leaves: bytes) -> Seal:
+def seal_after(
+    previous: Head | None, *, epoch: int, last: tuple[int, int], leaves: bytes, sealed_at: int
+) -> Seal:
     """Make the seal that follows *previous*, or the first one."""
     number = 1 if previous is None else previous.number + 1
     before = NO_ROOT if previous is None else previous.root_hash
-    return Seal(number=number, epoch=epoch, last=last, leaves=leaves,
-                root_hash=root_of(before, number, epoch, last, leaves))  # fmt: skip
+    root = root_of(before, number, epoch, last, leaves, sealed_at)
+    return Seal(number=number, epoch=epoch, last=last, leaves=leaves, sealed_at=sealed_at, root_hash=root)

@@ -7,11 +7,12 @@ sealer takes those of transactions older than every open one, in order of (trans
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, func, literal_column, select, tuple_
 
+from loyalty.errors import StoreError
 from loyalty.ledger.sealing import Head, Seal, seal_after
 from loyalty.ledger.sql.facts import lock_number
 from loyalty.ledger.sql.ids import Ids
@@ -22,18 +23,18 @@ from loyalty.ledger.sql.statements import Compiler, Record, Runner
 #: How many entries one seal holds at most, so that none is too large to read.
 SEAL_SIZE: Final = 10_000
 
+#: The transaction number in the place of a seal that an epoch begins with: none has it on PostgreSQL, all on SQLite.
+ADOPTED_XID: Final = 0
+
+#: An entry where it stands in the chain: transaction number, id, content hash.
+Link = tuple[int, int, bytes]
+
 
 def seal_written(runner: Runner, names: Names, ids: Ids, hashes: Sequence[tuple[int, bytes]], sealed_at: int) -> None:
     """Seal what a transaction of SQLite wrote, which nothing can have come before."""
-    last = runner.first(_last_seal, book=names.book_id)
-    seal = None if last is None else Head(last.number, last.root_hash)
-    epoch = 1 if last is None else last.epoch
+    chain = ChainEnd.read(runner, names)
     for start in range(0, len(hashes), SEAL_SIZE):
-        part = hashes[start : start + SEAL_SIZE]
-        leaves = b"".join([leaf for _, leaf in part])
-        made = seal_after(seal, epoch=epoch, last=(0, part[-1][0]), leaves=leaves)
-        _write(runner, names, ids, made, sealed_at)
-        seal = Head(made.number, made.root_hash)
+        chain.add(runner, names, ids, [(0, *link) for link in hashes[start : start + SEAL_SIZE]], sealed_at)
 
 
 def seal_settled(runner: Runner, names: Names, ids: Ids, sealed_at: int) -> int:
@@ -42,19 +43,86 @@ def seal_settled(runner: Runner, names: Names, ids: Ids, sealed_at: int) -> int:
 
     Returns:
         How many entries were sealed.
+
+    Raises:
+        StoreError: transactions are numbered from anew, as after a dump and restore.
     """
-    runner.rows(_lock_sealer, number=lock_number(names.book, "seal"))
-    last = runner.first(_last_seal, book=names.book_id)
-    seal = None if last is None else Head(last.number, last.root_hash)
-    epoch, place = (1, (-1, -1)) if last is None else (last.epoch, (last.last_xid, last.last_entry_id))
+    lock_sealer(runner, names)
+    chain = ChainEnd.read(runner, names)
+    if runner.number(_next_xid) <= chain.place[0]:
+        raise StoreError(
+            f"the last seal of book {names.book!r} is of transaction {chain.place[0]}, and this server counts from "
+            "below that: the book was restored from a dump; begin a new epoch with loyalty ledger seal --new-epoch"
+        )
+    return seal_links(runner, names, ids, chain, chain.unsealed(runner, names, _settled), sealed_at)
+
+
+def seal_links(
+    runner: Runner, names: Names, ids: Ids, chain: ChainEnd, pages: Iterable[Sequence[Link]], sealed_at: int
+) -> int:
+    """Seal entries in the order in which they come, and give how many they were."""
     count = 0
-    while rows := runner.rows(_unsealed, book=names.book_id, xid=place[0], entry=place[1], size=SEAL_SIZE):
-        place = (rows[-1].xid, rows[-1].id)
-        made = seal_after(seal, epoch=epoch, last=place, leaves=b"".join([row.content_hash for row in rows]))
-        _write(runner, names, ids, made, sealed_at)
-        seal = Head(made.number, made.root_hash)
-        count += len(rows)
+    for page in pages:
+        chain.add(runner, names, ids, page, sealed_at)
+        count += len(page)
     return count
+
+
+def lock_sealer(runner: Runner, names: Names) -> None:
+    """Wait for whoever seals the book, and keep others from it until the transaction ends."""
+    runner.rows(_lock_sealer, number=lock_number(names.book, "seal"))
+
+
+class ChainEnd:
+    """
+    Where the chain of a book ends, and how it goes on.
+
+    Attributes:
+        head: The last seal's, or None.
+        epoch: The epoch that it is of.
+        place: The (transaction number, entry id) up to which entries of the epoch are sealed.
+        first_id: Entries of the epoch have larger ids.
+    """
+
+    def __init__(self, head: Head | None, epoch: int, place: tuple[int, int], first_id: int) -> None:
+        self.head = head
+        self.epoch = epoch
+        self.place = place
+        self.first_id = first_id
+
+    @classmethod
+    def read(cls, runner: Runner, names: Names) -> ChainEnd:
+        """Find the end of the chain."""
+        row = runner.first(_last_seal, book=names.book_id)
+        if row is None:
+            return cls(None, 1, (-1, -1), -1)
+        first_id = -1
+        if row.epoch > 1:
+            first_id = runner.number(_first_id, book=names.book_id, epoch=row.epoch)
+        return cls(Head(row.number, row.root_hash), row.epoch, (row.last_xid, row.last_entry_id), first_id)
+
+    def unsealed(self, runner: Runner, names: Names, writer: Any) -> Iterator[Sequence[Link]]:
+        """Give the entries behind the place, in order, as many at a time as one seal holds."""
+        xid, entry = self.place
+        return runner.stream(writer, SEAL_SIZE, book=names.book_id, first=self.first_id, xid=xid, entry=entry)
+
+    def add(
+        self,
+        runner: Runner,
+        names: Names,
+        ids: Ids,
+        links: Sequence[Link],
+        sealed_at: int,
+        place: tuple[int, int] | None = None,
+    ) -> None:
+        """Write the next seal, over some entries and up to the last of them, or to *place*."""
+        self.place = place or links[-1][:2]
+        leaves = b"".join([link[2] for link in links])
+        seal = seal_after(self.head, epoch=self.epoch, last=self.place, leaves=leaves, sealed_at=sealed_at)
+        (id,) = ids.take(runner, runner.schema.seal, 1)
+        row = (id, names.book_id, seal.number, seal.epoch, *seal.last, seal.leaves, seal.root_hash, sealed_at)
+        runner.insert(runner.schema.seal, [row])
+        self.head = seal.head
 
 
 class Seals:
@@ -66,15 +134,30 @@ class Seals:
     def seals(self) -> Iterator[Seal]:
         """Give the seals of the book, in order."""
         after = 0
-        while rows := self.runner.rows(_seals, book=self.names.book_id, after=after, size=100):
+        while rows := self.runner.rows(_seals, book=self.names.book_id, after=after, size=20):
             after = rows[-1].number
             yield from map(_to_seal, rows)
 
+    def head(self) -> Head | None:
+        """Give the newest link of the chain, to be kept outside; None before the first seal."""
+        return ChainEnd.read(self.runner, self.names).head
 
-def _write(runner: Runner, names: Names, ids: Ids, seal: Seal, sealed_at: int) -> None:
-    (id,) = ids.take(runner, runner.schema.seal, 1)
-    row = (id, names.book_id, seal.number, seal.epoch, *seal.last, seal.leaves, seal.root_hash, sealed_at)
-    runner.insert(runner.schema.seal, [row])
+
+def unsealed_links(compiler: Compiler) -> Select[Any]:
+    """Write the query for the entries behind a place of the chain, whoever is writing."""
+    entry = compiler.schema.entry
+    behind = tuple_(entry.c.xid, entry.c.id) > tuple_(bindparam("xid", type_=BIG), bindparam("entry", type_=BIG))
+    return (
+        select(entry.c.xid, entry.c.id, entry.c.content_hash)
+        .where(entry.c.book_id == bindparam("book"), entry.c.id > bindparam("first", type_=BIG), behind)
+        .order_by(entry.c.xid, entry.c.id)
+    )
+
+
+def _settled(compiler: Compiler) -> Select[Any]:
+    # Every transaction below this number has ended, and none that begins later gets a number below it.
+    oldest_open = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BIG)
+    return unsealed_links(compiler).where(compiler.schema.entry.c.xid < oldest_open)
 
 
 def _to_seal(row: Record) -> Seal:
@@ -83,6 +166,7 @@ def _to_seal(row: Record) -> Seal:
         epoch=row.epoch,
         last=(row.last_xid, row.last_entry_id),
         leaves=row.leaves,
+        sealed_at=row.sealed_at,
         root_hash=row.root_hash,
     )
 
@@ -91,6 +175,15 @@ def _last_seal(compiler: Compiler) -> Select[Any]:
     seal = compiler.schema.seal
     columns = (seal.c.number, seal.c.epoch, seal.c.root_hash, seal.c.last_xid, seal.c.last_entry_id)
     return select(*columns).where(seal.c.book_id == bindparam("book")).order_by(seal.c.number.desc()).limit(1)
+
+
+def _first_id(compiler: Compiler) -> Select[Any]:
+    seal = compiler.schema.seal
+    return select(func.max(seal.c.last_entry_id)).where(
+        seal.c.book_id == bindparam("book"),
+        seal.c.epoch == bindparam("epoch"),
+        seal.c.last_xid == literal_column(str(ADOPTED_XID)),
+    )
 
 
 def _seals(compiler: Compiler) -> Select[Any]:
@@ -107,14 +200,5 @@ def _lock_sealer(_compiler: Compiler) -> Select[Any]:
     return select(func.pg_advisory_xact_lock(bindparam("number", type_=BIG)))
 
 
-def _unsealed(compiler: Compiler) -> Select[Any]:
-    entry = compiler.schema.entry
-    # Every transaction below this number has ended, and none that begins later gets a number below it.
-    oldest_open = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BIG)
-    behind = tuple_(entry.c.xid, entry.c.id) > tuple_(bindparam("xid", type_=BIG), bindparam("entry", type_=BIG))
-    return (
-        select(entry.c.xid, entry.c.id, entry.c.content_hash)
-        .where(entry.c.book_id == bindparam("book"), behind, entry.c.xid < oldest_open)
-        .order_by(entry.c.xid, entry.c.id)
-        .limit(bindparam("size"))
-    )
+def _next_xid(_compiler: Compiler) -> Select[Any]:
+    return select(literal_column("pg_snapshot_xmax(pg_current_snapshot())::text::bigint", BIG))

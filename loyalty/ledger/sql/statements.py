@@ -181,6 +181,37 @@ class Runner:
             raise self._told(fault) from fault
         return list(map(self._record(statement), found)) if found else ()
 
+    def plain(self, writer: Writer, **values: Any) -> list[tuple[Any, ...]]:
+        """Run a query and give all its rows as the driver does, where there are many."""
+        cursor = self._run(self.compiler.statement(writer), values)
+        try:
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        except Exception as fault:
+            raise self._told(fault) from fault
+        return found
+
+    def stream(self, writer: Writer, size: int, **values: Any) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Run a query and give its rows as the driver does, so many at a time; other statements may run between."""
+        statement = self.compiler.statement(writer)
+        try:
+            cursor = self.connection.connection.cursor()
+            text = statement.text
+            if self.compiler.dialect.name == "postgresql":
+                # Without a cursor of the server's the driver would take all rows at once.
+                name = f"loyalty_{id(cursor)}"
+                cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {text}", statement.arguments(values))
+                cursor.execute(f"FETCH {size} FROM {name}")
+                while rows := cursor.fetchall():
+                    yield rows
+                    cursor.execute(f"FETCH {size} FROM {name}")
+                cursor.execute(f"CLOSE {name}")
+            else:
+                cursor.execute(text, statement.arguments(values))
+                while rows := cursor.fetchmany(size):
+                    yield rows
+        except Exception as fault:
+            raise self._told(fault) from fault
+
     def first(self, writer: Writer, **values: Any) -> Record | None:
         """Run a query and give its first row, or None."""
         statement = self.compiler.statement(writer)
