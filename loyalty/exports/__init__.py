@@ -7,7 +7,7 @@ What leaves a book for others: journals for hledger and Beancount, rows, the tri
 
 from loyalty.exports.files import Format, export_file
 from loyalty.exports.journals import Exported
-from loyalty.exports.liability import Cohort, Liability, liability
+from loyalty.exports.liability import Cohort, Liability, liability, opened_in
 from loyalty.exports.trial_balance import TrialBalance, TrialRow, trial_balance
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "TrialRow",
     "export_file",
     "liability",
+    "opened_in",
     "trial_balance",
 ]

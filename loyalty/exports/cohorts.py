@@ -9,7 +9,7 @@ own, which the giver's and the taker's legs share by their cause.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from attrs import Factory, define, frozen
@@ -18,7 +18,11 @@ from loyalty.core.calendar import FIRST_DAY, Calendar, month_tables
 from loyalty.core.holders import Holder
 from loyalty.exports.journals import local_day
 from loyalty.ledger.entries import LOT_ACCOUNTS, Entry, Posting
+from loyalty.ledger.store import GrantedLot
 from loyalty.ledger.transfers import transfers
+
+#: Gives the lots of an opening balance by the key of its command.
+Opened: TypeAlias = Callable[[str], Sequence[GrantedLot]]
 
 #: The parts of a cohort that are amounts: what was granted, and where it can be.
 PARTS: Final = (
@@ -37,7 +41,11 @@ _SINKS: Final = {
     "adjusted": "adjusted",
     "arrears": "repaid",
     "transferred": "sent",
+    "opening": "opened",
 }
+
+#: What is shown under another name: what was sent and not received again, and an opening that was reversed.
+_SHOWN_AS: Final = {"sent": "clawed_back", "opened": "clawed_back"}
 
 #: Accounts from which points come back that went there before. What comes from any other is granted, unless it is a
 #: reversal.
@@ -50,6 +58,9 @@ _ON_THEIR_WAY: Final = frozenset({"sent"})
 _BY_AGE: Final = LOT_ACCOUNTS | _ON_THEIR_WAY
 _KNOWN: Final = LOT_ACCOUNTS | _RETURNS
 
+#: What the cause of a command's postings begins with, before the command's key.
+_COMMAND: Final = "command:"
+
 #: The rule of reversals.
 _REVERSAL: Final = "@reverse"
 
@@ -57,8 +68,9 @@ _REVERSAL: Final = "@reverse"
 class Follower:
     """Moves cohorts about as the entries say, all of one instant together."""
 
-    def __init__(self, calendar: Calendar, spendable: set[str]) -> None:
+    def __init__(self, calendar: Calendar, spendable: set[str], opened: Opened | None = None) -> None:
         self._calendar = calendar
+        self._opened = opened
         self._spendable = spendable
         self._piles: dict[_Place, _Pile] = defaultdict(_Pile)
         self._sinks: dict[tuple[object, ...], dict[_Place, None]] = defaultdict(dict)
@@ -83,8 +95,7 @@ class Follower:
         found: dict[tuple[str, int], dict[str, int]] = defaultdict(lambda: dict.fromkeys(PARTS, 0))
         for (_, name, currency, _, _), pile in self._piles.items():
             for month, amount in pile.months.items():
-                # What was sent and not received again was taken back.
-                found[currency, month]["clawed_back" if name == "sent" else name] += amount
+                found[currency, month][_SHOWN_AS.get(name, name)] += amount
                 found[currency, month]["granted"] += amount
         return found
 
@@ -110,16 +121,17 @@ class Follower:
                 else:
                     nets[way] = nets.get(way, 0) + amount
         moves = []
-        for (giver, getter, rule, _), amount in nets.items():
+        for (giver, getter, rule, cause), amount in nets.items():
             if amount:
                 ends = (giver, getter) if amount > 0 else (getter, giver)
                 comes_back = ends[0][1] in _KNOWN or rule == _REVERSAL
-                moves.append(_Move(*ends, abs(amount), is_grant=not comes_back))
+                moves.append(_Move(*ends, abs(amount), is_grant=not comes_back, cause=cause))
         return moves
 
     def _carry(self, move: _Move, month: int) -> bool:
         if move.is_grant:
-            self._put(move.getter, month, move.amount)
+            for earned_month, part in self._earned(move, month):
+                self._put(move.getter, earned_month, part)
             return True
         pile = self._piles[move.giver]
         if pile.total < move.amount:
@@ -129,6 +141,19 @@ class Follower:
         for taken_month, part in pile.take(move.amount, newest_first=newest_first):
             self._put(move.getter, taken_month, part)
         return True
+
+    def _earned(self, move: _Move, month: int) -> Iterator[tuple[int, int]]:
+        """Give what is granted by the month in which it was earned: long ago, for lots of an opening balance."""
+        left = move.amount
+        if move.giver[1] == "opened" and self._opened is not None:
+            for lot in self._opened((move.cause or "").removeprefix(_COMMAND)):
+                part = min(left, lot.amount) if lot.expires_day == move.getter[3] else 0
+                if part:
+                    day = local_day(self._calendar, lot.earned_at, f"a lot of {move.cause}")
+                    yield self._month_of_day[day - FIRST_DAY], part
+                left -= part
+        if left:
+            yield month, left
 
     def _overdraw(self, move: _Move, month: int) -> None:
         """
@@ -192,6 +217,7 @@ class _Move:
     getter: _Place
     amount: int
     is_grant: bool
+    cause: str | None
 
 
 def _place(posting: Posting, other: Posting) -> _Place:

@@ -24,15 +24,16 @@ order, and a correction cancels what it corrects, so that a cohort looks as if e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 
 from attrs import frozen
 
-from loyalty.exports.cohorts import PARTS, Follower
+from loyalty.exports.cohorts import PARTS, Follower, Opened
 from loyalty.exports.ordering import EffectiveOrder
 from loyalty.ledger.entries import Entry
+from loyalty.ledger.store import GrantedLot, Transaction
 from loyalty.programme.model import Currency, Programme
 
 
@@ -109,7 +110,12 @@ class Liability:
 
 
 def liability(
-    entries: Iterable[Entry], programme: Programme, *, until_day: int, recorded_at: int | None = None
+    entries: Iterable[Entry],
+    programme: Programme,
+    *,
+    until_day: int,
+    recorded_at: int | None = None,
+    opened: Opened | None = None,
 ) -> Liability:
     """
     Follow every lot of a book from its grant to the end of a day.
@@ -121,12 +127,14 @@ def liability(
         until_day: The last day; entries that count from later are left out. What falls due on days to which the book
             was not advanced is not there.
         recorded_at: UTC microseconds: entries that the book came to know later are left out.
+        opened: Gives the lots of an opening balance by the key of its command; :func:`opened_in` reads them from the
+            book. Without it they count as granted when they were imported.
 
     Raises:
         LedgerError: an entry is effective in a year that no calendar here has.
     """
     spendable = {name for name, currency in programme.currencies.items() if currency.spendable}
-    follower = Follower(programme.calendar, spendable)
+    follower = Follower(programme.calendar, spendable, opened)
     end = programme.calendar.day_start_us(until_day + 1)
     with EffectiveOrder() as order:
         for entry in entries:
@@ -142,6 +150,16 @@ def liability(
     rank = {name: place for place, name in enumerate(programme.currencies)}
     cohorts.sort(key=lambda cohort: (rank[cohort.currency.name], cohort.month))
     return Liability(until_day=until_day, cohorts=tuple(cohorts), arrears=follower.arrears())
+
+
+def opened_in(transaction: Transaction) -> Opened:
+    """Give what finds the lots of opening balances in a book."""
+
+    def lots(key: str) -> Sequence[GrantedLot]:
+        grant = transaction.find_grant(key)
+        return grant.lots if grant is not None else ()
+
+    return lots
 
 
 def _added(cohorts: Iterable[Cohort]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import random
 from functools import cache
 from pathlib import Path
 
-from loyalty import Engine, Event, MemoryStore, Programme, load, settle
+from loyalty import Engine, Event, MemoryStore, Programme, load, loads, read_event, settle
 from loyalty.core.calendar import parse_day
 from loyalty.ledger.entries import Entry
 from loyalty.simulation.months import month_starts
@@ -66,6 +66,65 @@ def late() -> MemoryStore:
 def late_entries() -> tuple[Entry, ...]:
     """The entries of :func:`late`, in the order in which they were posted."""
     with late().transaction(read_only=True) as transaction:
+        return tuple(transaction.entries())
+
+
+COMMANDS = """
+language: 1
+programme: {id: northwind, starts: 2026-01-01, timezone: Europe/Berlin}
+currencies:
+  points: {worth: 0.01 EUR, expires: {after: 6 months}, transfer: anyone, returns: {grace: 30 days}}
+  miles: {scale: 1, expires: {after: 2 months}, returns: reissue, arrears: {limit: 3}}
+events:
+  deal.won: {amount: {type: money, unit: EUR, max: 100000.00}}
+  deal.refunded: {refunds: deal.won}
+earn:
+  - rule: base
+    on: deal.won
+    of: event.amount
+    give: {partner: {points: 1 per 10 EUR, miles: 1 per 100 EUR}}
+refunds:
+  deal.refunded: {points: arrears, miles: arrears}
+"""
+
+
+@cache
+def commanded() -> tuple[Programme, MemoryStore]:
+    """A book of every command: holds, reversals, adjustments, transfers, opening balances, a merging, a closing."""
+    programme, store = loads(COMMANDS), MemoryStore()
+    engine = Engine(programme, store, clock=lambda: 1_800_000_000_000_000)
+
+    def deal(id: str, at: str, amount: str, partner: str, **more: str) -> None:
+        fields = {"on": "deal.won", "id": id, "at": at, "partner": partner, "amount": amount}
+        engine.submit(read_event(programme, fields | more))
+
+    engine.open("partner:acme", "points", [("2026-04-01", "2025-10-05", 30), ("2026-05-01", "2025-11-20", 40)],
+                key="open", at="2026-01-01T09:00")  # fmt: skip
+    for number, (at, partner) in enumerate((("2026-01-10", "acme"), ("2026-02-10", "beta"), ("2026-02-12", "gamma"))):
+        deal(f"D-{number}", at, "1000.00 EUR", partner)
+    engine.adjust("partner:acme", "points", 25, key="gift", reason="a fair", actor="ann", at="2026-02-15")
+    engine.adjust("partner:beta", "points", -10, key="fine", reason="a lost card", actor="ann", at="2026-02-15")
+    engine.reverse("fine", 4, key="mercy", at="2026-02-16")
+    engine.redeem("partner:acme", "points", 60, key="shop", at="2026-03-01")
+    engine.reverse("shop", 45, key="returned", at="2026-05-10")
+    engine.hold("partner:gamma", "points", 50, key="held", until="2026-09-15", at="2026-03-02")
+    engine.capture("held", 20, key="taken", at="2026-03-03")
+    engine.hold("partner:gamma", "miles", 7, key="flight", at="2026-03-03")
+    engine.release("flight", key="cancelled", at="2026-07-01")
+    engine.transfer("partner:beta", "partner:acme", "points", 40, key="sent", at="2026-05-11")
+    engine.reverse("sent", 15, key="sent-back", at="2026-05-12")
+    engine.submit(read_event(programme, {"on": "deal.refunded", "id": "R-1", "at": "2026-06-01", "of": "D-1",
+                                         "partner": "beta"}))  # fmt: skip
+    engine.merge("partner:beta", "partner:acme", key="merged", at="2026-06-10", pending="mature")
+    deal("D-9", "2026-06-20", "500.00 EUR", "delta")
+    engine.close("partner:delta", key="closed", forfeit=True, at="2026-07-01")
+    engine.advance("2026-10-31")
+    return programme, store
+
+
+def commanded_entries() -> tuple[Entry, ...]:
+    """The entries of :func:`commanded`."""
+    with commanded()[1].transaction(read_only=True) as transaction:
         return tuple(transaction.entries())
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from loyalty import Holder, MemoryStore, settle
 from loyalty.core.calendar import NEVER, parse_day
-from loyalty.exports import Cohort, Liability, liability
+from loyalty.exports import Cohort, Liability, liability, opened_in
 from loyalty.exports.cohorts import PARTS
 from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry
 from loyalty.ledger.store import Lot
-from loyalty.simulation.months import month_of
-from tests.exports.books import acme, history, late_entries, simulated
+from loyalty.simulation.months import month_of, month_text
+from tests.exports.books import acme, commanded, commanded_entries, history, late_entries, simulated
 from tests.ledger.journals import ARREARS, AVAILABLE, HELD, ISSUED, PENDING, REDEEMED, entry, leg
 
 LAST_DAY = parse_day("2027-12-31")
@@ -246,6 +246,53 @@ def test_nothing_is_owed_for_status_and_a_cohort_of_nothing_has_no_breakage() ->
     assert {cohort.currency.name for cohort in found.cohorts} == {"points", "mdf", "licences"}
     assert Cohort(currency=acme().currencies["points"], month=1).breakage is None
     assert Cohort(currency=acme().currencies["licences"], month=1, granted=1, available=1).worth is None
+
+
+def test_every_command_keeps_the_month_of_what_it_moves() -> None:
+    """
+    Holds, captures, reversals with a grace, transfers, a merging, a closing, and lots of an opening balance.
+
+    Acme opens with 30 of October and 40 of November and redeems 60 of them; of the 45 that come back, 30 are of
+    November and 15 of October, and all expire after their grace. Of January's 100, 31 go to what beta owed when it was
+    merged.
+    """
+    programme, store = commanded()
+    with store.transaction(read_only=True) as book:
+        found = liability(book.entries(), programme, until_day=LAST_DAY, opened=opened_in(book))
+        unaware = liability(book.entries(), programme, until_day=LAST_DAY)
+    parts = {
+        (cohort.currency.name, month_text(cohort.month or 0)): {
+            name: getattr(cohort, name) for name in PARTS if getattr(cohort, name)
+        }
+        for cohort in found.cohorts
+    }
+    assert parts == {
+        ("points", "2025-10"): {"granted": 30, "used": 15, "expired": 15},
+        ("points", "2025-11"): {"granted": 40, "expired": 40},
+        ("points", "2026-01"): {"granted": 100, "repaid": 31, "expired": 69},
+        ("points", "2026-02"): {"granted": 225, "used": 20, "clawed_back": 69, "adjusted": 6, "expired": 130},
+        ("points", "2026-06"): {"granted": 50, "forfeited": 50},
+        ("miles", "2026-01"): {"granted": 100, "expired": 100},
+        ("miles", "2026-02"): {"granted": 200, "clawed_back": 100, "expired": 100},
+        ("miles", "2026-06"): {"granted": 50, "forfeited": 50},
+    }
+    # Whoever does not ask the book for the lots of the opening has them in the month of the import.
+    assert unaware.totals() == found.totals()
+    assert month_text(unaware.cohorts[0].month or 0) == "2026-01"
+
+
+@pytest.mark.parametrize("until", ["2026-01-05", "2026-03-02", "2026-05-11", "2026-06-10", "2026-09-15", "2027-12-31"])
+def test_sums_hold_through_every_command(until: str) -> None:
+    """What is open, used, expired and forfeited at each day is what the accounts hold."""
+    found = liability(commanded_entries(), commanded()[0], until_day=parse_day(until))
+    sums = balances(commanded_entries(), parse_day(until))
+    for total in found.totals():
+        name = total.currency.name
+        kept = {account: sums[name, account] for account in ("pending", "available", "held", "expired", "forfeited")}
+        assert {account: getattr(total, account) for account in kept} == kept
+        assert total.used == sums[name, "redeemed"]
+        assert sums[name, "transferred"] == 0
+        assert found.arrears.get(name, 0) == -sums[name, "arrears"]
 
 
 ACCOUNTS = [ISSUED, REDEEMED, EXPIRED, PENDING, AVAILABLE, HELD, ARREARS, BETA, FORFEITED, ADJUSTED]

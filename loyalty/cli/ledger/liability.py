@@ -24,7 +24,7 @@ from loyalty.cli.progress import Meter
 from loyalty.cli.running import Command, json_option, print_json, programme_argument
 from loyalty.core.amounts import Rounding, divide, format_minor_units
 from loyalty.core.calendar import format_day
-from loyalty.exports.liability import Cohort, Liability, liability
+from loyalty.exports.liability import Cohort, Liability, liability, opened_in
 from loyalty.exports.names import scale_of
 from loyalty.ledger.store import Transaction
 from loyalty.programme.loading import load
@@ -80,7 +80,13 @@ def command(
         clock_day = transaction.clock_day()
         if until_day is None:
             until_day = clock_day if clock_day is not None else _last_day(transaction, programme)
-        found = liability(counted(transaction.entries(), meter), programme, until_day=until_day, recorded_at=known_by)
+        found = liability(
+            counted(transaction.entries(), meter),
+            programme,
+            until_day=until_day,
+            recorded_at=known_by,
+            opened=opened_in(transaction),
+        )
     if out_path is not None:
         _write(Path(out_path), found)
     if as_json:
