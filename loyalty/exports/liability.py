@@ -7,7 +7,7 @@ those of the oldest cohort go first, which is the order in which the ledger cons
 order, and a correction cancels what it corrects, so that a cohort looks as if everything had come in time.
 
 >>> from loyalty.core.holders import Holder
->>> from loyalty.ledger.entries import Account, EntryKind
+>>> from loyalty.ledger.entries import Account, EntryKind, Posting
 >>> from loyalty.programme.loading import loads
 >>> from loyalty.settlement.settle import EXAMPLE
 >>> programme = loads(EXAMPLE)
