@@ -9,8 +9,8 @@ import pytest
 
 #: What belongs to one surrounding each: a database, the simulation, the command line, tests, files.
 HEAVY = (
-    "sqlalchemy", "sqlmodel", "psycopg", "numba", "numpy", "pyarrow", "matplotlib", "click", "rich", "hypothesis",
-    "pytest", "ruamel", "openpyxl",
+    "sqlalchemy", "sqlmodel", "alembic", "psycopg", "numba", "numpy", "pyarrow", "matplotlib", "click", "rich",
+    "hypothesis", "pytest", "ruamel", "openpyxl",
 )  # fmt: skip
 
 
@@ -38,8 +38,17 @@ def test_an_engine_in_memory_needs_the_loader_of_yaml_and_nothing_else() -> None
 
 @pytest.mark.parametrize("command", [
     "check", "backtest", "simulate", "explain", "schema", "init", "ledger", "ledger.export", "ledger.trial_balance",
-    "ledger.liability",
+    "ledger.liability", "ledger.init", "ledger.migrate", "ledger.rights",
 ])  # fmt: skip
 def test_commands_load_what_they_need_when_they_need_it(command: str) -> None:
     """No command's module pulls in a database, numbers or tests before it runs."""
     assert loaded_after(f"import loyalty.cli.{command}") <= {"click", "rich", "ruamel"}
+
+
+def test_a_store_needs_no_migrations() -> None:
+    """A host pays for Alembic when it migrates, and not when it posts."""
+    statement = (
+        "from sqlalchemy import create_engine; from loyalty.ledger.sql import SqlStore, create_tables; "
+        "engine = create_engine('sqlite://'); create_tables(engine); SqlStore(engine).transaction().__enter__()"
+    )
+    assert "alembic" not in loaded_after(statement)
