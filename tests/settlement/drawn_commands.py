@@ -30,7 +30,8 @@ PAID_IN = ("credit", "open")
 
 def drawn_commands(programme: Programme, events: list[Event], rng: Random, instants: list[int]) -> list[Grant]:
     """Draw a command at each of these instants, in the order of recording; some are made of several grants."""
-    commands = Commands(programme, events, rng)
+    favourite = rng.choice([Holder.partner(event.partner) for event in events])
+    commands = Commands(programme, events, rng, favourite, rng.choice(list(programme.currencies)))
     for instant in sorted(instants):
         commands.draw_one(instant)
     return commands.grants
@@ -62,11 +63,19 @@ def without(grants: list[Grant], grant: Grant) -> list[Grant]:
 
 @define
 class Commands:
-    """Commands as they are drawn; *left* is what can still come of a hold, a draw or a payment, by key."""
+    """
+    Commands as they are drawn.
+
+    Args:
+        favourite, spent: The holder and the currency of more than half of the commands, so that they meet.
+        left: What can still come of a hold, a draw or a payment, by key.
+    """
 
     programme: Programme
     events: list[Event]
     rng: Random
+    favourite: Holder
+    spent: str
     grants: list[Grant] = field(factory=list)
     left: dict[str, int] = field(factory=dict)
     closed: set[Holder] = field(factory=set)
@@ -203,11 +212,14 @@ class Commands:
         known |= {Holder.person(event.person) for event in self.events if event.person}
         strangers = {Holder.partner("cedar"), Holder.person("cy"), Holder.partner(f"new-{len(self.grants)}")}
         is_stranger = self.rng.random() < 0.1 or known <= self.closed
-        return self.rng.choice(sorted((strangers if is_stranger else known) - self.closed))
+        drawn = self.rng.choice(sorted((strangers if is_stranger else known) - self.closed))
+        return self.favourite if self.favourite not in self.closed and self.rng.random() < 0.6 else drawn
 
     def currency(self, spendable: bool = False) -> str:
         """Draw a currency, or nothing where none can be spent."""
         known = [c.name for c in self.programme.currencies.values() if c.spendable or not spendable]
+        if self.rng.random() < 0.6 and self.spent in known:
+            return self.spent
         return self.rng.choice(known) if known else ""
 
     def amount(self) -> int:

@@ -28,7 +28,7 @@ HOUR_US = 3_600_000_000
 PARTNERS = ("acme", "acme", "acme", "birch")
 PERSONS = (None, "ann", "ann", "bo")
 SOURCES = ("", "", "", "crm")
-COMMANDS = (0, 2, 5, 12)
+COMMANDS = (0, 4, 10, 20)
 
 
 @frozen
@@ -88,10 +88,9 @@ class Drawing:
         for number in range(rng.randint(1, size)):
             self.events.append(self.event(f"{rng.choice('abz')}{number}"))
         grants = drawn_commands(self.programme, self.events, rng, [self.moment() for _ in range(rng.choice(COMMANDS))])
-        self.events = without_refused(self.programme, self.events, grants) or self.events[:1]
         latest = max(self.programme.calendar.day_of(event.occurred_at) for event in self.events)
         until_day = rng.choice((latest, latest + rng.randrange(400), self.day(), self.first + self.days))
-        events = list(self.events)
+        events = without_refused(self.programme, self.events, grants)
         rng.shuffle(events)
         return History(events, grants, until_day)
 
