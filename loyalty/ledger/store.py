@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Final, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
-from loyalty.core.events import Event
+from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Account, Entry
 
@@ -71,6 +71,13 @@ class Grant:
     lots: tuple[GrantedLot, ...] = ()
     peer: Holder | None = None
     note: Mapping[str, str] = field(factory=dict, hash=False)
+
+    def body_hash(self) -> bytes:
+        """A digest of the whole decision."""
+        lots = [[lot.expires_day, lot.earned_at, lot.amount] for lot in self.lots]
+        peer = None if self.peer is None else str(self.peer)
+        facts = [self.key, self.kind, str(self.holder), self.currency, self.amount, self.at, self.of, self.final]
+        return sha256(canonical_json([*facts, self.until_day, lots, peer, dict(self.note)]).encode()).digest()
 
 
 @frozen

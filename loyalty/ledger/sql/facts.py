@@ -214,6 +214,7 @@ class Facts:
             "lots": [[lot.expires_day, lot.earned_at, lot.amount] for lot in grant.lots],
             "peer": None if grant.peer is None else str(grant.peer),
             "note": dict(grant.note),
+            "hash": grant.body_hash().hex(),
         }
         row = (
             grant_id, self.names.book_id, grant.key, grant.kind, self.names.holders[grant.holder], grant.currency,
@@ -226,19 +227,19 @@ class Facts:
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
         row = self.runner.first(_find_grant, book=self.names.book_id, key=key)
-        return _to_grant(row) if row is not None else None
+        return to_grant(row) if row is not None else None
 
     def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
         """Give the holder's decisions behind the first *after* ones, in order of recording."""
         if not self.holder_version(holder):
             return ()
         rows = self.runner.rows(_grants, holder=self.names.holders[holder])
-        return tuple(_to_grant(row) for row in rows[after:])
+        return tuple(to_grant(row) for row in rows[after:])
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""
         rows = self.runner.rows(_grants_of, book=self.names.book_id, key=key)
-        return tuple(_to_grant(row) for row in rows)
+        return tuple(to_grant(row) for row in rows)
 
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""
@@ -371,7 +372,8 @@ def to_recorded(row: Record) -> RecordedEvent:
     return RecordedEvent(event, row.id, row.recorded_at)
 
 
-def _to_grant(row: Record) -> Grant:
+def to_grant(row: Record) -> Grant:
+    """Build the decision of a row."""
     details = orjson.loads(row.details)
     return Grant(
         key=row.key,
