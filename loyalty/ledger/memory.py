@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 from attrs import define, field
@@ -27,6 +27,7 @@ from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account, Entry
 from loyalty.ledger.lots import Allocation, lot_finding
+from loyalty.ledger.outbox import MemoryOutbox, Message
 from loyalty.ledger.store import (
     READ_ONLY,
     Checkpoint,
@@ -50,6 +51,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.opens_transactions = True
         self._lock = RLock()
+        self._relaying = Lock()
         self._transaction = MemoryTransaction()
 
     @contextmanager
@@ -77,6 +79,16 @@ class MemoryStore:
                 transaction.depth -= 1
                 if not transaction.depth:
                     transaction.undo.clear()
+
+    @contextmanager
+    def relaying(self) -> Iterator[bool]:
+        """Take the turn of telling the book's messages, and give whether it was free; it ends with the block."""
+        is_ours = self._relaying.acquire(blocking=False)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                self._relaying.release()
 
 
 @define(eq=False)
@@ -114,6 +126,7 @@ class MemoryTransaction:
         self._grants: dict[str, Grant] = {}
         self._grants_of: dict[str, list[Grant]] = {}
         self._clock_day: int | None = None
+        self._outbox = MemoryOutbox(lambda call, arguments: self.undo.append((call, arguments)))
 
     def unwind(self, mark: int) -> None:
         """Take back what was done since the log of undoing calls had the length *mark*."""
@@ -320,6 +333,20 @@ class MemoryTransaction:
         self._require_writable()
         self.undo.append((setattr, (self, "_clock_day", self._clock_day)))
         self._clock_day = day
+
+    def add_messages(self, messages: Sequence[Message]) -> None:
+        """Put messages into the outbox, behind those that are there."""
+        self._require_writable()
+        self._outbox.add(messages)
+
+    def messages(self, limit: int) -> Sequence[Message]:
+        """Give the first *limit* messages of the outbox."""
+        return self._outbox.first(limit)
+
+    def drop_messages(self, messages: Sequence[Message]) -> None:
+        """Take messages out of the outbox; those that are out already stay out."""
+        self._require_writable()
+        self._outbox.drop(messages)
 
     def trial_balance(self) -> Mapping[tuple[str, str], int]:
         """Give the balance of each (account path, asset) that is not 0, the programme's side included."""

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Account, Entry
+from loyalty.ledger.outbox import Message
 
 #: What is said to whoever writes where only reading is allowed.
 READ_ONLY: Final = "this transaction only reads; write in one that was opened without read_only, and not inside this"
@@ -210,6 +211,15 @@ class Transaction(Protocol):
 
     def set_clock_day(self, day: int) -> None:
         """Record that everything due through *day* was posted."""
+
+    def add_messages(self, messages: Sequence[Message]) -> None:
+        """Put messages into the outbox, behind those that are there about the same holders."""
+
+    def messages(self, limit: int) -> Sequence[Message]:
+        """Give the first *limit* messages of the outbox, those about one holder in the order of posting."""
+
+    def drop_messages(self, messages: Sequence[Message]) -> None:
+        """Take messages, as :meth:`messages` gave them, out of the outbox; those that are out already stay out."""
 
     def trial_balance(self) -> Mapping[tuple[str, str], int]:
         """Give the balance of each (account path, asset) that is not 0, the programme's side included."""

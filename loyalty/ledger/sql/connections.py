@@ -10,7 +10,7 @@ begins in all cases.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,16 @@ def sqlite_engine(path: str | Path) -> Engine:
 
 
 @contextmanager
-def begin_own(engine: Engine, *, read_only: bool = False) -> Iterator[Connection]:
+def begin_own(
+    engine: Engine, *, read_only: bool = False, afterwards: Callable[[Connection], None] | None = None
+) -> Iterator[Connection]:
     """
     Open a connection and a transaction, commit at the end, roll back after an error.
 
     Args:
         engine: The host's, or one of :func:`sqlite_engine`.
         read_only: Begin without the writer's lock, and leave the connection's settings alone.
+        afterwards: Called after the commit, on a server, with the connection before it goes back to its pool.
 
     Raises:
         StoreError: the lock was not given in time, or the engine's only connection is in use.
@@ -58,6 +61,8 @@ def begin_own(engine: Engine, *, read_only: bool = False) -> Iterator[Connection
         if engine.dialect.name != "sqlite":
             with told(connection.begin):
                 yield connection
+            if afterwards is not None:
+                afterwards(connection)
             return
         driver: Any = connection.connection.driver_connection
         if driver.in_transaction:

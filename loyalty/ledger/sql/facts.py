@@ -18,6 +18,7 @@ from sqlalchemy import ARRAY, Select, Update, bindparam, func, select, true, upd
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError
+from loyalty.ledger.outbox import Message
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.rows import BIG
@@ -44,6 +45,7 @@ class Waiting:
         versions: The versions of holders, with the changes of this transaction.
         changed: The holders whose version has to be written.
         clock_days: The book's clock, where it is known.
+        messages: To be written.
     """
 
     events: dict[str, RecordedEvent | None] = Factory(dict)
@@ -57,6 +59,7 @@ class Waiting:
     changed: set[Holder] = Factory(set)
     clock_days: list[int | None] = Factory(list)
     event_ids: list[int] = Factory(list)
+    messages: list[Message] = Factory(list)
 
 
 class Facts:

@@ -33,7 +33,9 @@ from loyalty.ledger.sql.facts import Facts, Waiting
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.journal import Journal
+from loyalty.ledger.sql.listening import channel_of, listen, ring
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.outbox import Outbox, take_turn
 from loyalty.ledger.sql.posting import Batch
 from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
 from loyalty.ledger.sql.seals import Seals, seal_settled, seal_written
@@ -97,6 +99,43 @@ class SqlStore:
         return self._own(bind, read_only) if isinstance(bind, Engine) else self._joined(bind, read_only)
 
     @contextmanager
+    def relaying(self) -> Iterator[bool]:
+        """
+        Take the turn of telling the book's messages until the block ends, and give whether it was free.
+
+        On PostgreSQL one relay at a time has it, for which an engine's connection is kept; with a host's connection
+        it lasts until the host's transaction ends. On SQLite it is always free.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        bind = self._bind
+        if self._compiler.on_sqlite:
+            # Nobody can hold a lock there while others write; two relays tell everything twice, each in order.
+            yield True
+        elif isinstance(bind, Engine):
+            with begin_own(bind, read_only=True) as connection:
+                yield take_turn(connection, self._book)
+        else:
+            yield take_turn(bind.connection() if isinstance(bind, Session) else bind, self._book)
+
+    @contextmanager
+    def listening(self) -> Iterator[Callable[[float], None]]:
+        """
+        Give what waits for new messages, at most so many seconds, as long as the block lasts.
+
+        It is woken at once by stores on an engine of PostgreSQL, with the driver psycopg, and sleeps otherwise.
+
+        Raises:
+            StoreError: the connection that listens was lost.
+        """
+        if isinstance(self._bind, Engine):
+            with listen(self._bind, channel_of(self._compiler.schema, self._book)) as wait:
+                yield wait
+        else:
+            yield time.sleep
+
+    @contextmanager
     def _own(self, engine: Engine, read_only: bool) -> Iterator[SqlTransaction]:
         outer: SqlTransaction | None = getattr(self._open, "transaction", None)
         if outer is not None:
@@ -106,10 +145,12 @@ class SqlStore:
         # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
         ids = Ids()
         names = Names(self._book, ids, self._names)
+        wrote: list[SqlTransaction] = []
         with (
-            begin_own(engine, read_only=read_only) as connection,
+            begin_own(engine, read_only=read_only, afterwards=lambda own: self._wake(own, wrote)) as connection,
             self._opened(connection, names, ids, read_only) as tx,
         ):
+            wrote.append(tx)
             yield tx
         names.publish()
 
@@ -132,6 +173,10 @@ class SqlStore:
         ):
             yield tx
 
+    def _wake(self, connection: Connection, committed: Sequence[SqlTransaction]) -> None:
+        if any(transaction.has_told for transaction in committed):
+            ring(connection, channel_of(self._compiler.schema, self._book))
+
     @contextmanager
     def _opened(self, connection: Connection, names: Names, ids: Ids, read_only: bool) -> Iterator[SqlTransaction]:
         schema = self._compiler.schema
@@ -147,12 +192,15 @@ class SqlStore:
             self._open.transaction = None
 
 
-class SqlTransaction(Facts, Journal, Seals, Audit):
+class SqlTransaction(Facts, Journal, Seals, Audit, Outbox):
     """
     Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 
     After :meth:`expect` what is recorded and posted waits in memory, and is written as one batch when the transaction
     ends or when something is asked that only the tables know.
+
+    Attributes:
+        has_told: Whether it put messages into the outbox.
     """
 
     def __init__(self, runner: Runner, names: Names, ids: Ids) -> None:
@@ -161,6 +209,7 @@ class SqlTransaction(Facts, Journal, Seals, Audit):
         self.ids = ids
         self.waiting = Waiting()
         self.batch = Batch(runner, names, ids)
+        self.has_told = False
         self._waits = False
 
     def expect(self, events: Sequence[Event] = (), holders: Collection[Holder] = (), *, clock: bool = False) -> None:
@@ -209,6 +258,9 @@ class SqlTransaction(Facts, Journal, Seals, Audit):
         """Write everything that waits to be written."""
         self.write_facts()
         self.batch.write()
+        if self.waiting.messages:
+            self.write_messages()
+            self.has_told = True
 
     def end(self, sealed_at: int) -> None:
         """
