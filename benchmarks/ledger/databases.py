@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import warnings
 from importlib.util import find_spec
 from itertools import count
@@ -62,8 +65,12 @@ class Databases:
         self._server: Any = None
         self._server_url: URL | None = None
         self._made: list[str] = []
+        self._before: Any = None
 
     def __enter__(self) -> Databases:
+        # A time-out's signal ends the run as an interrupt does, so that no server is left behind.
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
         return self
 
     def __exit__(
@@ -75,6 +82,8 @@ class Databases:
             for name in self._made:
                 self._on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
 
     def file(self) -> Path:
         """Give the path of a database file that does not exist yet."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,8 @@ from benchmarks.ledger import databases, posting
 from benchmarks.ledger.databases import Databases, Missing, require
 from benchmarks.ledger.pgledger_book import VARIABLE, sources
 from benchmarks.ledger.posting import Size
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_each_figure_has_a_function_of_its_name() -> None:
@@ -93,6 +99,20 @@ def test_files_and_folder_of_a_run_are_gone_at_its_end(monkeypatch: pytest.Monke
         file.write_text("")
         assert made.file() != file
     assert not file.parent.exists()
+
+
+def test_a_run_that_is_told_to_end_leaves_no_file_behind(tmp_path: Path) -> None:
+    program = (
+        "import os, signal\n"
+        "from benchmarks.ledger.databases import Databases\n"
+        "with Databases() as made:\n"
+        "    made.file().write_text('')\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", program], check=False, env=environment, cwd=ROOT)
+    assert ended.returncode == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 def _made(folder: Path) -> Path:
