@@ -48,9 +48,9 @@ class Holder:
             ValueError: *text* does not begin with ``partner:`` or ``person:``.
         """
         layer, colon, id = text.partition(":")
-        if not colon or layer.upper() not in Layer.__members__:
+        if not colon or layer not in {"partner", "person"}:
             raise ValueError(f"{text!r} is no holder; write partner:ID or person:ID")
-        return cls(Layer[layer.upper()], id)
+        return cls.partner(id) if layer == "partner" else cls.person(id)
 
     def __str__(self) -> str:
         return f"{self.layer.name.lower()}:{self.id}"

@@ -251,6 +251,8 @@ def entries_of(
                 explanation=(traces or {}).get(first.cause or "", {}),
             )
         )
+    if len(entries) < 2:
+        return entries
     order = {EntryKind.TIMER: 0, EntryKind.EVENT: 1, EntryKind.COMMAND: 2, EntryKind.CORRECTION: 3}
     entries.sort(key=lambda entry: (entry.effective_at, order[entry.kind], entry.key))
     return entries

@@ -39,7 +39,7 @@ class Updater:
         keys = [column.name for column in table.primary_key]
         preparer = dialect.identifier_preparer
         place = preparer.format_table(table)
-        if _takes_arrays(dialect):
+        if takes_arrays(dialect):
             every = [*keys, *names]
             arrays = ", ".join(f"%s::{table.c[name].type.compile(dialect)}[]" for name in every)
             match = " AND ".join(f"{place}.{name} = given.{name}" for name in keys)
@@ -53,13 +53,19 @@ class Updater:
     def update(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
         """Set rows through the driver's cursor; each is its key and then its values."""
         if self.columns:
-            cursor.execute(self.text, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(self.text, columns_of(rows))
         else:
             size = self.key_size
             cursor.executemany(self.text, [(*row[size:], *row[:size]) for row in rows])
 
 
-def _takes_arrays(dialect: Dialect) -> bool:
+def columns_of(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Turn rows into one list for each column."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def takes_arrays(dialect: Dialect) -> bool:
+    """Tell whether values go to the driver as one list for each column."""
     return dialect.name == "postgresql" and dialect.driver in {"psycopg", "psycopg_async"}
 
 
@@ -89,7 +95,7 @@ class Inserter:
         place = preparer.format_table(table)
         listed = ", ".join(preparer.quote(name) for name in names)
         skip = " ON CONFLICT DO NOTHING"
-        if _takes_arrays(dialect):
+        if takes_arrays(dialect):
             arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
             text = f"INSERT INTO {place} ({listed}) SELECT * FROM unnest({arrays})"
             return cls(text, text + skip, f"COPY {place} ({listed}) FROM STDIN", True)
@@ -97,14 +103,14 @@ class Inserter:
         text = str(insert(table).values(values).compile(dialect=dialect))
         return cls(text, text + skip, "", False)
 
-    def insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], *, new: bool, copies: bool) -> None:
+    def insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], *, new: bool) -> None:
         """Write rows through the driver's cursor, many of them by COPY where that can be."""
         text = self.one if new else self.one_if_new
         if not self.columns:
             cursor.executemany(text, rows)
-        elif new and copies and len(rows) >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
+        elif new and len(rows) >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
             with cursor.copy(self.copy) as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
-            cursor.execute(text, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(text, columns_of(rows))

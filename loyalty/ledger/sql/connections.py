@@ -75,7 +75,7 @@ def begin_own(
                     _say(connection, "BEGIN")
                 yield connection
             return
-        with _prepared(driver), told(connection.begin):
+        with _prepared(driver, is_set_up=connection.info.get(_SET_UP, False)), told(connection.begin):
             if driver.in_transaction:
                 # An event of the host's engine began without the lock, and nothing was done in it.
                 driver.rollback()
@@ -124,7 +124,12 @@ def _say(connection: Connection, statement: str) -> None:
         raise to_store_error(fault) from fault
 
 
-def _set_up(driver: Any, _record: Any) -> None:
+#: Says of a connection that :func:`_set_up` made it ready for writers once and for all.
+_SET_UP = "loyalty.set_up"
+
+
+def _set_up(driver: Any, record: Any) -> None:
+    record.info[_SET_UP] = True
     driver.execute("PRAGMA foreign_keys = ON")
     driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     # A file that can only be read, or is in use just now, keeps the journal that it has; everything works with both.
@@ -133,9 +138,16 @@ def _set_up(driver: Any, _record: Any) -> None:
 
 
 @contextmanager
-def _prepared(driver: Any) -> Iterator[None]:
+def _prepared(driver: Any, *, is_set_up: bool) -> Iterator[None]:
     """Set what a writer needs on a connection; it goes back to a pool that the host may share as it was."""
     before = driver.isolation_level
+    if is_set_up:
+        driver.isolation_level = None
+        try:
+            yield
+        finally:
+            driver.isolation_level = before
+        return
     (enforced,) = driver.execute("PRAGMA foreign_keys").fetchone()
     (timeout_ms,) = driver.execute("PRAGMA busy_timeout").fetchone()
     driver.isolation_level = None

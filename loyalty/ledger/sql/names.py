@@ -107,7 +107,7 @@ class Names:
         if by_id:
             listed = runner.compiler.listed(by_id)
             for id, holder_id, name in runner.rows(_find_accounts_of, holders=listed):
-                account = self.account_of(f"{by_id[holder_id]}/{name}")
+                account = Account.of(by_id[holder_id], name)
                 self.accounts[account] = id
                 found.append(account)
         return found

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import Factory, define
-from sqlalchemy import Select, bindparam, literal_column, select
+from sqlalchemy import CompoundSelect, Select, Text, bindparam, cast, func, literal_column, null, select, union_all
 
 from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
@@ -23,6 +23,7 @@ from loyalty.ledger.hashing import HASH_VERSION, hash_fields
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Runner
 
 _KINDS: Final = {kind: kind.value for kind in EntryKind}
@@ -78,6 +79,7 @@ class Batch:
     _written_lots: int = 0
     _days: set[tuple[Account, str, int]] = Factory(set)
     _made: set[int] = Factory(set)
+    _ready_ids: list[int] = Factory(list)
 
     def post(self, entries: Sequence[Entry], *, keys_are_new: bool = False) -> None:
         """
@@ -89,13 +91,10 @@ class Batch:
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
         """
-        if not keys_are_new:
-            self._refuse_known_keys(entries)
-        self._refuse_repeated_keys(entries)
         wallets = self._wallets
         new = {posting.account for entry in entries for posting in entry.postings if posting.account not in wallets}
-        if new:
-            self._load_balances(new)
+        self._load_balances(new, () if keys_are_new else entries)
+        self._refuse_repeated_keys(entries)
         if self._book is not None or not all(map(self._only_gives, entries)):
             self._decide(entries)
         for entry in entries:
@@ -115,7 +114,7 @@ class Batch:
     def expect(self, holders: Iterable[Holder]) -> None:
         """Load the balances of holders at once, so that none has to be asked for alone."""
         accounts = self.names.find_accounts_of(self.runner, holders)
-        self._load_balances([account for account in accounts if account not in self._wallets])
+        self._load_balances([account for account in accounts if account not in self._wallets], ())
 
     def write(self) -> None:
         """Write what was posted and not written yet."""
@@ -129,7 +128,7 @@ class Batch:
             self.names.add_accounts(self.runner, new)
             for account in new:
                 self._wallets[account].account_id = self.names.accounts[account]
-        ids = self.ids.take(self.runner, self.runner.schema.entry, len(entries))
+        ids = self._take_ids(len(entries))
         with self.runner.together(len(entries)):
             lots = self._write_entries(entries, ids)
             self._write_balances(accounts)
@@ -139,11 +138,10 @@ class Batch:
                 journal, self._written_lots = self._book.lot_journal[self._written_lots :], self._book.mark()[1]
                 self._write_lots(journal, {entry.key: id for id, entry in zip(ids, entries, strict=True)})
 
-    def _refuse_known_keys(self, entries: Sequence[Entry]) -> None:
-        keys = self.runner.compiler.listed(entry.key for entry in entries)
-        known = self.runner.first(_known_keys, book=self.names.book_id, keys=keys)
-        if known is not None:
-            raise LedgerError(f"entry {known.key} is posted already; a key is used once in a book")
+    def _take_ids(self, count: int) -> Sequence[int]:
+        """Give ids for entries: those that came with the balances, or new ones."""
+        ready, self._ready_ids = self._ready_ids, []
+        return ready if len(ready) == count else self.ids.take(self.runner, self.runner.schema.entry, count)
 
     def _refuse_repeated_keys(self, entries: Sequence[Entry]) -> None:
         seen: set[str] = set()
@@ -178,7 +176,8 @@ class Batch:
             balances = book.wallet(account.owner).balances
             balances.update({(account.name, asset): balance.posted for asset, balance in wallet.balances.items()})
 
-    def _load_balances(self, accounts: Iterable[Account]) -> None:
+    def _load_balances(self, accounts: Iterable[Account], entries: Sequence[Entry]) -> None:
+        """Lock and read the balances of accounts; refuse *entries* whose keys are known, and get ids for the others."""
         self.names.find_accounts(self.runner, accounts)
         known, wallets = self.names.accounts, self._wallets
         by_id: dict[int, tuple[Account, _Wallet]] = {}
@@ -186,11 +185,20 @@ class Batch:
             wallet = wallets[account] = _Wallet(account, known.get(account, 0))
             if wallet.sign and wallet.account_id:
                 by_id[wallet.account_id] = (account, wallet)
-        if by_id:
-            listed = self.runner.compiler.listed(by_id)
-            name_of = self.names.asset_name
-            for account_id, asset_id, posted, version in self.runner.rows(_balances_of_accounts, accounts=listed):
-                by_id[account_id][1].balances[name_of(self.runner, asset_id)] = _Balance(posted, version)
+        if by_id or entries:
+            listed = self.runner.compiler.listed
+            keys = listed(entry.key for entry in entries)
+            rows = self.runner.rows(
+                _look_ahead, book=self.names.book_id, accounts=listed(by_id), keys=keys, count=len(entries)
+            )
+            for what, first, asset_id, posted, version, key in rows:
+                if what == _BALANCE:
+                    name = self.names.asset_name(self.runner, asset_id)
+                    by_id[first][1].balances[name] = _Balance(posted, version)
+                elif what == _ID:
+                    self._ready_ids.append(first)
+                else:
+                    raise LedgerError(f"entry {key} is posted already; a key is used once in a book")
         if self._book is not None:
             for account, wallet in by_id.values():
                 self._tell_balances(self._book, account, wallet)
@@ -320,19 +328,33 @@ def _key(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[:2]
 
 
-def _known_keys(compiler: Compiler) -> Select[Any]:
-    entry = compiler.schema.entry
-    return select(entry.c.key).where(entry.c.book_id == bindparam("book"), compiler.in_list(entry.c.key, "keys"))
+#: What a row of :func:`_look_ahead` says.
+_BALANCE, _KEY, _ID = 0, 1, 2
 
 
-def _balances_of_accounts(compiler: Compiler) -> Select[Any]:
-    balance = compiler.schema.balance
-    return (
+def _look_ahead(compiler: Compiler) -> Select[Any] | CompoundSelect[Any]:
+    """Write all that has to be known before a decision as one statement, which locks the balances first."""
+    balance, entry = compiler.schema.balance, compiler.schema.entry
+    kept = (
         select(balance.c.account_id, balance.c.asset_id, balance.c.posted, balance.c.version)
         .where(compiler.in_list(balance.c.account_id, "accounts"))
         .order_by(balance.c.account_id, balance.c.asset_id)
         .with_for_update(key_share=True)
+        .cte("kept")
     )
+    zero, no_key = literal_column("0", BIG), cast(null(), Text)
+    parts = [
+        select(literal_column(str(_BALANCE)).label("what"), *kept.c, no_key.label("key")),
+        select(literal_column(str(_KEY)), zero, zero, zero, zero, entry.c.key).where(
+            entry.c.book_id == bindparam("book"), compiler.in_list(entry.c.key, "keys")
+        ),
+    ]
+    if not compiler.on_sqlite:
+        # A transaction that locks first has larger ids than the one that it waited for.
+        numbers = func.generate_series(1, bindparam("count")).table_valued("number")
+        next_id = compiler.schema.ids.next_value()
+        parts.append(select(literal_column(str(_ID)), next_id, zero, zero, zero, no_key).select_from(numbers))
+    return union_all(*parts)
 
 
 def _open_lots_of_days(compiler: Compiler) -> Select[Any]:

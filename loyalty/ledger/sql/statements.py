@@ -17,11 +17,23 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from attrs import define, field
-from sqlalchemy import ARRAY, ColumnElement, Delete, Insert, Select, Table, Update, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CompoundSelect,
+    Delete,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.engine import Connection, Dialect
 
 from loyalty.errors import StoreError
-from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater
+from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater, columns_of, takes_arrays
 from loyalty.ledger.sql.faults import to_store_error
 from loyalty.ledger.sql.schema import Schema
 from loyalty.ledger.store import READ_ONLY
@@ -30,7 +42,7 @@ from loyalty.ledger.store import READ_ONLY
 Record: TypeAlias = Any
 
 #: What writes a statement.
-Writer: TypeAlias = "Callable[[Compiler], Select[Any] | Insert | Update | Delete]"
+Writer: TypeAlias = "Callable[[Compiler], Select[Any] | CompoundSelect[Any] | Insert | Update | Delete]"
 
 
 @define(eq=False)
@@ -126,35 +138,31 @@ class Runner:
     read_only: bool = False
     failure: BaseException | None = None
     _cursor: Any = field(init=False)
-    _driver: Any = field(init=False)
-    _copies: bool = True
+    _gathered: list[tuple[str, list[list[Any]]]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        self._driver = self.connection.connection.driver_connection
         self._cursor = self.connection.connection.cursor()
 
     @contextmanager
     def together(self, rows: int) -> Iterator[None]:
         """
-        Send the writes inside without waiting for the answer to each, where the driver can; none is read inside.
+        Send the writes inside as one statement, where the driver takes arrays; none of them sees another's rows.
 
         Args:
             rows: How many are about to be written; many are written one table after the other, by COPY.
         """
-        if self.compiler.dialect.driver != "psycopg" or rows >= COPY_FROM_ROWS:
+        if not takes_arrays(self.compiler.dialect) or rows >= COPY_FROM_ROWS:
             yield
             return
-        self._copies = False
+        self._gathered = gathered = []
         try:
-            with self._driver.pipeline():
-                yield
-        except StoreError:
-            raise
-        except Exception as fault:
-            self.failure = fault
-            raise self._told(fault) from fault
+            yield
         finally:
-            self._copies = True
+            self._gathered = None
+        if gathered:
+            parts = ", ".join(f"w{place} AS ({text})" for place, (text, _) in enumerate(gathered))
+            values = [value for _, values in gathered for value in values]
+            self._write(lambda: self._cursor.execute(f"WITH {parts} SELECT 1", values))
 
     @property
     def schema(self) -> Schema:
@@ -248,12 +256,18 @@ class Runner:
         """
         inserter = self.compiler.inserter(table)
         if many := list(rows):
-            self._write(lambda: inserter.insert(self._cursor, many, new=new, copies=self._copies))
+            if self._gathered is not None:
+                self._gathered.append((inserter.one if new else inserter.one_if_new, columns_of(many)))
+                return
+            self._write(lambda: inserter.insert(self._cursor, many, new=new))
 
     def update(self, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         """Set columns of the rows whose primary key each of *rows* begins with."""
         if rows:
             updater = self.compiler.updater(table, names)
+            if self._gathered is not None:
+                self._gathered.append((updater.text, columns_of(rows)))
+                return
             self._write(lambda: updater.update(self._cursor, rows))
 
     def _write(self, write: Callable[[], object]) -> None:
