@@ -154,7 +154,8 @@ class Runner:
         if not takes_arrays(self.compiler.dialect) or rows >= COPY_FROM_ROWS:
             yield
             return
-        self._gathered = gathered = []
+        gathered: list[tuple[str, list[list[Any]]]] = []
+        self._gathered = gathered
         try:
             yield
         finally:
