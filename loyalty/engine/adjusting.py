@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Holder
 from loyalty.engine.arguments import holder_of, instant_of, text_of
-from loyalty.engine.asking import Asking, Day, Instant, note_of, require_amount
+from loyalty.engine.asking import Asking, Day, Instant, note_of, require_amount, require_usable
 from loyalty.engine.deciding import Decision, last_of
 from loyalty.engine.receipts import Receipt
 from loyalty.errors import LedgerError
@@ -78,7 +78,7 @@ class Adjusting(Asking):
         day = self.programme.calendar.day_of(at_us)
         expires_day = expiry_table(self.programme, currency)[day - FIRST_DAY]
         if expires is not None:
-            expires_day = self._expiry_day(expires, day)
+            expires_day = self._expiry_day(expires)
         grant = Grant(
             key=text_of(key, "a command's key"), kind="credit" if amount > 0 else "debit", holder=owner,
             currency=currency, amount=abs(amount), at=at_us,
@@ -87,13 +87,17 @@ class Adjusting(Asking):
         )  # fmt: skip
 
         def granted(decision: Decision) -> list[Grant]:
+            require_usable(grant.lots, decision.day)
             if amount < 0 and not arrears:
                 decision.require(owner, currency, -amount, "take")
             return [grant]
 
+        def same(known: Grant) -> bool:
+            return expires is None or known.lots[0].expires_day == expires_day
+
         asked = {"holder": owner, "currency": currency, "amount": abs(amount), "note": grant.note}
         return self._change(
-            lambda tx: self._decide(tx, key, [grant.kind], asked, [owner], at_us, granted), holders=[owner]
+            lambda tx: self._decide(tx, key, [grant.kind], asked, [owner], at_us, granted, same), holders=[owner]
         )
 
     def open(
@@ -134,7 +138,7 @@ class Adjusting(Asking):
         read = []
         for expires, earned, amount in lots:
             require_amount(amount, "a lot of an opening balance")
-            expires_day = self._expiry_day(expires, calendar.day_of(at_us))
+            expires_day = self._expiry_day(expires)
             earned_at = at_us if earned is None else instant_of(earned, calendar)
             if earned_at > at_us:
                 raise LedgerError(f"a lot earned at {earned} is opened before that; give the instant of its earning")
@@ -145,9 +149,22 @@ class Adjusting(Asking):
             key=text_of(key, "a command's key"), kind="open", holder=owner, currency=currency,
             amount=sum(lot.amount for lot in read), at=at_us, lots=tuple(read), note=note_of(note),
         )  # fmt: skip
-        asked = {"holder": owner, "currency": currency, "lots": grant.lots, "note": grant.note}
+
+        def granted(decision: Decision) -> list[Grant]:
+            require_usable(grant.lots, decision.day)
+            return [grant]
+
+        def same(known: Grant) -> bool:
+            given = [earned is not None for _, earned, _ in lots]
+            return len(known.lots) == len(read) and all(
+                (lot.expires_day, lot.amount, lot.earned_at if is_given else other.earned_at)
+                == (other.expires_day, other.amount, other.earned_at)
+                for lot, other, is_given in zip(read, known.lots, given, strict=True)
+            )
+
+        asked = {"holder": owner, "currency": currency, "note": grant.note}
         return self._change(
-            lambda tx: self._decide(tx, key, ["open"], asked, [owner], at_us, lambda _: [grant]), holders=[owner]
+            lambda tx: self._decide(tx, key, ["open"], asked, [owner], at_us, granted, same), holders=[owner]
         )
 
     def reverse(

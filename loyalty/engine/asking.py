@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from loyalty.core.calendar import NEVER
+from loyalty.core.calendar import NEVER, format_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.arguments import day_of, instant_of, text_of
@@ -15,7 +15,7 @@ from loyalty.engine.deciding import Decision
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt
 from loyalty.errors import LedgerError
-from loyalty.ledger.store import Grant, Transaction
+from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.commands import command_of, entry_key_of
 
@@ -55,6 +55,7 @@ class Asking:
         holders: Sequence[Holder],
         at: int,
         grants: Callable[[Decision], Sequence[Grant]],
+        same: Callable[[Grant], bool] = lambda _: True,
     ) -> Receipt:
         """
         Decide a command, or give the receipt of the first time where it was given before.
@@ -65,14 +66,17 @@ class Asking:
             holders: Whose wallets it changes.
             at: UTC microseconds.
             grants: Gives the decisions, the first of which has the key, or raises.
+            same: Looks at what else the first grant has in common with the same command.
         """
         known = tx.find_grant(text_of(key, "a command's key"))
         if known is None:
             decision = Decision(self._histories, tx, key, at, holders)
             known, *parts = grants(decision)
             decision.post(known, *parts)
-        elif known.kind not in kinds or any(
-            value is not None and getattr(known, name) != value for name, value in asked.items()
+        elif (
+            known.kind not in kinds
+            or any(value is not None and getattr(known, name) != value for name, value in asked.items())
+            or not same(known)
         ):
             raise LedgerError(f"command {key} was given before as {known}; use a key of its own")
         return self._command_receipt(tx, known)
@@ -87,14 +91,11 @@ class Asking:
     def _instant(self, at: Instant) -> int:
         return self._clock() if at is None else instant_of(at, self.programme.calendar)
 
-    def _expiry_day(self, expires: Day | None, today: int) -> int:
-        """Take the day at whose start points expire, which lies ahead; None is never."""
+    def _expiry_day(self, expires: Day | None) -> int:
+        """Take the day at whose start points expire; None is never."""
         if expires is None or (type(expires) is int and expires == NEVER):
             return NEVER
-        expires_day = day_of(expires, self.programme.calendar)
-        if expires_day <= today:
-            raise LedgerError(f"points that expire on {expires} are gone by then; give a later day, or leave them out")
-        return expires_day
+        return day_of(expires, self.programme.calendar)
 
     def _require_currency(self, currency: str) -> None:
         if currency not in self.programme.currencies:
@@ -106,6 +107,21 @@ class Asking:
         if declared is None or not declared.spendable:
             spendable = ", ".join(c.name for c in self.programme.currencies.values() if c.spendable)
             raise LedgerError(f"{currency!r} cannot be {what}; spendable currencies are {spendable}")
+
+
+def require_usable(lots: Sequence[GrantedLot], today: int) -> None:
+    """
+    See that points that are paid in have not expired.
+
+    Raises:
+        LedgerError: their expiry day has come.
+    """
+    for lot in lots:
+        if lot.expires_day <= today:
+            raise LedgerError(
+                f"points that expire on {format_day(lot.expires_day)} are gone on {format_day(today)} already; give a "
+                "later day, or leave them out"
+            )
 
 
 def require_amount(amount: object, what: str) -> None:

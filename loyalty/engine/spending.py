@@ -116,10 +116,12 @@ class Spending(Asking):
             key=text_of(key, "a command's key"), kind=kind, holder=holder, currency=currency, amount=amount,
             at=self._instant(at), until_day=until_day, note=note_of(note),
         )  # fmt: skip
-        if until_day is not None and until_day <= self.programme.calendar.day_of(grant.at):
-            raise LedgerError(f"hold {key} would end before it begins; `until` is a later day, at whose start it ends")
 
         def granted(decision: Decision) -> list[Grant]:
+            if until_day is not None and until_day <= decision.day:
+                raise LedgerError(
+                    f"hold {key} would end before it begins; `until` is a later day, at whose start it ends"
+                )
             decision.require(holder, currency, amount, kind)
             return [grant]
 

@@ -23,8 +23,13 @@ from loyalty.settlement.windows import count_now, metric_names, read_into_locals
 from loyalty.settlement.writer import Writer
 
 
-def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
-    """Write what an event ``e`` of the kind earns and counts, as part of the step."""
+def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts, *, if_done: str = "") -> None:
+    """
+    Write what an event ``e`` of the kind earns and counts, as part of the step.
+
+    Args:
+        if_done: The source of whether it did anything to the event that it speaks of, without which it earns nothing.
+    """
     rules = layout.rules.get(kind, [])
     counted = layout.metrics_of(kind)
     with w.hoisting("tier", "s.before" if layout.layer is Layer.PARTNER else "e.tier"):
@@ -36,12 +41,14 @@ def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts) -> None:
         within = f"day >= {layout.parameter('programme starts', layout.programme.first_day)}"
         if layout.programme.last_day is not None:
             within += f" and day <= {layout.parameter('programme ends', layout.programme.last_day)}"
+        if if_done:
+            within = f"{if_done} and {within}"
         with w.block(f"if {within}"):
             _write_paying(w, layout, rules, texts)
             for index, metric in counted:
                 write_count(w, layout, kind, index, metric, texts)
         if w.traced:
-            with w.block("else"):
+            with w.block(f"elif {if_done}" if if_done else "else"):
                 w.trace("outside", "day")
 
 

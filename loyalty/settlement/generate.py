@@ -180,9 +180,10 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
             for code, kind in enumerate(layout.programme.events.values()):
                 with w.block(f"{head} kind == {code}"):
                     verb = {Role.REFUNDS: "refund", Role.ENDS: "end", Role.FOLLOWS: "follow"}.get(kind.role)
+                    is_refund = kind.role is Role.REFUNDS
                     if verb:
-                        w.line(f"{verb}_{code}(e, s, m, o)")
-                    write_earning(w, layout, kind.name, texts)
+                        w.line(f"{'done = ' if is_refund else ''}{verb}_{code}(e, s, m, o)")
+                    write_earning(w, layout, kind.name, texts, if_done="done" if is_refund else "")
                 head = "elif"
             for item, does in _COMMANDS.items():
                 with w.block(f"{head} kind == {item}"):

@@ -29,7 +29,7 @@ _POLICY_NAMES = {
 
 
 def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> None:
-    """Write ``refund_CODE(x, s, m, o)``: what a refunding kind does to the event that ``x.row`` names."""
+    """Write ``refund_CODE(x, s, m, o)``: what a refunding kind does to the event of ``x.row``, and whether anything."""
     origin = str(kind.origin_kind)
     policy = layout.programme.refunds.get(kind.name) or RefundPolicy(kind=kind.name, clawback={})
     legs = [leg for leg in layout.legs if leg.rule.on == origin]
@@ -37,7 +37,7 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
     with w.block(f"def refund_{layout.kind_code(kind.name)}(x, s, m, o)"):
         with w.block("if x.row < 0"):
             w.trace("no_origin")
-            w.line("return")
+            w.line("return False")
         w.line("p = m.p")
         w.line("e = m.rows[x.row]")
         w.line("today = x.day")
@@ -45,7 +45,7 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
             limit = f"maturity(m, e.day, {policy.within.days}, {policy.within.months})"
             with w.block(f"if today > {limit}"):
                 w.trace("too_late", limit)
-                w.line("return")
+                w.line("return False")
         w.line("left = e.part - e.refunded")
         if kind.part:
             w.line(f"take = min(left, x.f_{kind.part}) if x.p_{kind.part} else left")
@@ -54,7 +54,7 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
         # An event of which there was nothing (a deal of amount 0) can still be refunded as a whole, once.
         with w.block("if e.whole != 0 or (take <= 0 and left > 0)"):
             w.trace("nothing_left")
-            w.line("return")
+            w.line("return False")
         w.line("e.refunded += take")
         w.line("left -= take")
         with w.block("if left == 0"):
@@ -75,6 +75,7 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
         _write_metrics(w, layout, origin, texts, rename, kind.part)
         if policy.tier is TierOnRefund.RE_EVALUATE and layout.layer is Layer.PARTNER:
             w.line("re_evaluate(s, m, o, today)")
+        w.line("return True")
     w.line("")
 
 
