@@ -1,4 +1,4 @@
-"""Books to settle against: in memory, and in a file that can be opened again."""
+"""Books to settle against: in memory, and in a file or on a server, where they can be opened again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine as Database
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 
 from loyalty.ledger.memory import MemoryStore
 from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
@@ -41,21 +41,24 @@ def book_file(empty_file: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_file, tmp_path / "book.db"))
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "server"])
 def open_book(request: pytest.FixtureRequest) -> Iterator[OpenBook]:
     """The same book whenever it is opened, in each backend."""
     if request.param == "memory":
         kept = MemoryStore()
         yield lambda: kept
         return
-    path: Path = request.getfixturevalue("book_file")
+    if request.param == "file":
+        path: Path = request.getfixturevalue("book_file")
+    else:
+        url = request.getfixturevalue("postgresql_book").url
     databases: list[Database] = []
 
-    def open_file() -> Store:
-        databases.append(open_database(path))
+    def open_again() -> Store:
+        databases.append(open_database(path) if request.param == "file" else create_engine(url))
         return SqlStore(databases[-1])
 
-    yield open_file
+    yield open_again
     for database in databases:
         database.dispose()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine as Database
@@ -31,10 +30,13 @@ from .scenes import (
 UNTIL = PROGRAMME.calendar.day_of(instant("2027-06-01"))
 
 
-@pytest.fixture
-def database(book_file: Path) -> Iterator[Database]:
-    """A file with the library's tables and one of the host's."""
-    database = open_database(book_file)
+@pytest.fixture(params=["file", "server"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database with the library's tables and one of the host's."""
+    if request.param == "file":
+        database = open_database(request.getfixturevalue("book_file"))
+    else:
+        database = request.getfixturevalue("postgresql_book")
     with database.begin() as connection:
         connection.execute(text("CREATE TABLE host_order (id INTEGER PRIMARY KEY)"))
     yield database
