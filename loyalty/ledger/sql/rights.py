@@ -77,8 +77,7 @@ def rights_sql(
         statements.append(f'GRANT USAGE ON SCHEMA "{schema}" TO {to};')
     if part == Part.RELAY:
         statements.append(f"GRANT SELECT ON {places('book')}, {version} TO {to};")
-        # Rows that one relay has taken are locked, and passed over by the others; that needs the right to update.
-        statements.append(f"GRANT SELECT, UPDATE, DELETE ON {places('outbox')} TO {to};")
+        statements.append(f"GRANT SELECT, DELETE ON {places('outbox')} TO {to};")
         return statements
     statements.append(f"GRANT SELECT ON {places(*names)}, {version} TO {to};")
     if part == Part.POST:
