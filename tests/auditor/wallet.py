@@ -119,8 +119,7 @@ class Wallet:
             self.move(cause, "available", "issued", lot.currency, gone, lot.expiry_day)
             self.state.expired.append((lot.currency, lot.expiry_day, -gone))
             amount -= gone
-        own_day = lot.expiry_day if lot.account == "available" else None
-        taken = self.take_available(cause, "issued", lot.currency, amount, first=own_day)
+        taken = self.take_available(cause, "issued", lot.currency, amount, first=lot.expiry_day)
         if policy is Clawback.WITHIN_BALANCE:
             return
         lacking = amount - sum(part for _, part in taken)

@@ -224,7 +224,9 @@ class Commands:
 
     def amount(self) -> int:
         """Draw an amount."""
-        return self.rng.choice((1, 7, 30, 100, self.rng.randint(1, 300), self.rng.randint(1, 3000)))
+        return self.rng.choice(
+            (1, 7, 30, 100, self.rng.randint(1, 60), self.rng.randint(1, 300), self.rng.randint(1, 2000))
+        )
 
     def expiry_days(self, currency: str) -> list[int]:
         """Give days on which lots of a currency expire: of what the history earns, of today, of what was paid in."""

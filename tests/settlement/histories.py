@@ -83,7 +83,7 @@ class Drawing:
     def draw(self, size: int) -> History:
         """Draw the events one by one, then the commands; what comes after a closing is left out."""
         rng = self.rng
-        self.days = 365 * rng.choice((1, 3, 3, 5))
+        self.days = rng.choice((60, 60, 365, 3 * 365, 3 * 365, 5 * 365))
         self.first = self.programme.first_day + rng.choice((-3, 0, 0, rng.randrange(0, 500)))
         for number in range(rng.randint(1, size)):
             self.events.append(self.event(f"{rng.choice('abz')}{number}"))
