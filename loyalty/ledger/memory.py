@@ -27,6 +27,7 @@ from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account, Entry
 from loyalty.ledger.lots import Allocation, lot_finding
+from loyalty.ledger.memory_lines import MemoryLines
 from loyalty.ledger.outbox import MemoryOutbox, Message
 from loyalty.ledger.store import (
     READ_ONLY,
@@ -103,7 +104,7 @@ class _History:
 _SEQUENCE = attrgetter("recorded.sequence")
 
 
-class MemoryTransaction:
+class MemoryTransaction(MemoryLines):
     """
     Reads and writes of a :class:`MemoryStore`.
 

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Account, Entry
+from loyalty.ledger.lines import EffectivePlace, Lines, PostedPlace
 from loyalty.ledger.outbox import Message
 
 #: What is said to whoever writes where only reading is allowed.
@@ -205,6 +206,47 @@ class Transaction(Protocol):
 
     def lots(self, account: Account, asset: str) -> Sequence[Lot]:
         """Give the lots with something left, soonest expiry first, then earned first, then posted first."""
+
+    def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
+        """
+        Give the lots with something left, of all holders in no certain order, that expire on days of a range.
+
+        Args:
+            name: The name of the accounts that they are in.
+
+        Returns:
+            Each with the instant from which the entry that made it counts.
+        """
+
+    def lot_days_at(
+        self, holder: Holder, name: str, *, effective_at: int, recorded_at: int | None = None
+    ) -> Mapping[tuple[str, int], int]:
+        """Give what an account's lots come to by (asset, expiry day), from postings as for :meth:`balances_at`."""
+
+    def lines_as_posted(
+        self, holder: Holder, asset: str, *, after: PostedPlace | None, limit: int, newest_first: bool = False
+    ) -> Lines:
+        """
+        Give lines of a wallet in the order of posting, or against it; standing has none.
+
+        Args:
+            after: Where to begin: behind so many postings of each account, or before them with *newest_first*; None
+                for the whole.
+            limit: How many at most, > 0.
+        """
+
+    def lines_as_effective(
+        self, holder: Holder, asset: str, *, after: EffectivePlace, until: int, recorded_at: int, limit: int
+    ) -> Lines:
+        """
+        Give lines of a wallet in the order of effect, by what was recorded at or before an instant.
+
+        Args:
+            after: Where to begin: behind this place.
+            until: The last instant of effect, UTC microseconds.
+            recorded_at: What came to be known later is left out.
+            limit: How many at most, > 0.
+        """
 
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""

@@ -33,6 +33,7 @@ from loyalty.ledger.sql.facts import Facts, Waiting
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.journal import Journal
+from loyalty.ledger.sql.lines import WalletLines
 from loyalty.ledger.sql.listening import channel_of, listen, ring
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.outbox import Outbox, take_turn
@@ -192,7 +193,7 @@ class SqlStore:
             self._open.transaction = None
 
 
-class SqlTransaction(Facts, Journal, Seals, Audit, Outbox):
+class SqlTransaction(Facts, Journal, WalletLines, Seals, Audit, Outbox):
     """
     Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 

@@ -1,0 +1,109 @@
+"""
+A wallet's journal line by line, each with the balance that it left.
+
+There are two orders. The order of posting is that in which balances ran; nothing that came earlier ever changes there.
+The order of effect puts each line where it counts, late ones too, and by what was known at an instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from loyalty.ledger.entries import Entry, EntryKind, Posting
+
+#: In the order of posting: how many postings of each account (by name) lie before the place.
+PostedPlace: TypeAlias = Mapping[str, int]
+
+#: In the order of effect: the instant, and the posting of that instant that lies just before the place.
+EffectivePlace: TypeAlias = tuple[int, int, int]
+
+
+@frozen(kw_only=True)
+class Line:
+    """
+    One posting to a wallet.
+
+    Attributes:
+        entry_key: The entry that it stands in.
+        kind: What caused the entry.
+        cause: What the line stands for: the identity of an event, ``command:`` and a key, or None for the clock.
+        rule: The rule that caused it, or ``@expiry`` and the like.
+        effective_at: UTC microseconds: from when it counts.
+        recorded_at: UTC microseconds: when the book came to know it.
+        account: The name of the wallet's account, such as ``available``.
+        amount: Minor units; positive adds to the account.
+        balance: The account's balance after it, in the order in which the lines stand.
+        lot_day: The day at whose start the points expire, ``calendar.NEVER`` for none, None on accounts without lots.
+        number: How many postings of the account were posted through this one.
+        place: What orders lines of one instant: the entry's place in the journal, and the leg's in the entry.
+    """
+
+    entry_key: str
+    kind: EntryKind
+    cause: str | None
+    rule: str | None
+    effective_at: int
+    recorded_at: int
+    account: str
+    amount: int
+    balance: int
+    lot_day: int | None
+    number: int = field(eq=False)
+    place: tuple[int, int] = field(eq=False)
+
+    @property
+    def effective_place(self) -> EffectivePlace:
+        """Where it stands in the order of effect."""
+        return (self.effective_at, *self.place)
+
+
+@frozen
+class Lines:
+    """
+    Some lines that follow each other.
+
+    Attributes:
+        lines: The lines.
+        opening: The balance of each account before the first line; accounts that hold nothing may be left out.
+        closing: The same after the last line.
+        has_more: Whether there are others behind them.
+    """
+
+    lines: tuple[Line, ...]
+    opening: Mapping[str, int]
+    closing: Mapping[str, int]
+    has_more: bool
+
+
+def run_on(opening: Mapping[str, int], lines: Iterable[Line]) -> dict[str, int]:
+    """Give the balances after *lines*, each of which has its own."""
+    return {**opening, **{line.account: line.balance for line in lines}}
+
+
+def line_of(entry: Entry, posting: Posting, *, balance: int, number: int, place: tuple[int, int]) -> Line:
+    """Write a posting as a line."""
+    return Line(
+        entry_key=entry.key,
+        kind=entry.kind,
+        cause=posting.cause,
+        rule=posting.rule,
+        effective_at=entry.effective_at,
+        recorded_at=entry.recorded_at,
+        account=posting.account.name,
+        amount=posting.amount,
+        balance=balance,
+        lot_day=posting.lot_day,
+        number=number,
+        place=place,
+    )
+
+
+def balances_before(lines: Sequence[Line]) -> dict[str, int]:
+    """Give the balances that the first line of each account found."""
+    before: dict[str, int] = {}
+    for line in lines:
+        before.setdefault(line.account, line.balance - line.amount)
+    return before
