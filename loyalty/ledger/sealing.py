@@ -50,7 +50,7 @@ class Head:
         found = re.fullmatch(r"([1-9][0-9]*):([0-9a-f]{64})", text.strip())
         if found is None:
             raise LedgerError(
-                f"got {text!r} for a head; write the number of the seal, a colon and the 64 hexadecimal digits of its root"
+                f"got {text!r} for a head; write the number of the seal, a colon and its root in 64 hexadecimal digits"
             )
         return cls(int(found[1]), bytes.fromhex(found[2]))
 
@@ -91,9 +91,7 @@ def root_of(previous: bytes, number: int, epoch: int, last: tuple[int, int], lea
     return hashlib.sha256(previous + numbers + leaves).digest()
 
 
-def seal_after(
-    previous: Head | None, *, epoch: int, last: tuple[int, int], leaves: bytes, sealed_at: int
-) -> Seal:
+def seal_after(previous: Head | None, *, epoch: int, last: tuple[int, int], leaves: bytes, sealed_at: int) -> Seal:
     """Make the seal that follows *previous*, or the first one."""
     number = 1 if previous is None else previous.number + 1
     before = NO_ROOT if previous is None else previous.root_hash

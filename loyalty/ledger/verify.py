@@ -1,9 +1,9 @@
 """
-Audit a book: recompute what it claims from the entries that are stored.
+Audit a book: recompute what it claims from what is stored.
 
 An entry that does not balance cannot be built, and a store refuses what breaks a bound; this looks again at what was
-read back. In a database, where rows can be changed behind the library's back, entries and events are compared with
-the digests that were stored with them, and what is kept twice with itself. :func:`verify` says what is not looked at.
+read back. In a database, where rows can be changed behind the library's back, every row is compared with the digest
+that covers it, and the digests with the chain of seals. :func:`inspect` says what is not looked at.
 
 >>> from loyalty.ledger.memory import MemoryStore
 >>> with MemoryStore().transaction() as book:
@@ -15,18 +15,53 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from attrs import frozen
 
 from loyalty.core.calendar import format_day
 from loyalty.errors import LedgerError
-from loyalty.ledger.entries import HOLDER_ACCOUNTS, LOT_ACCOUNTS, Account, Entry
-from loyalty.ledger.hashing import HASH_VERSIONS, content_hash
-from loyalty.ledger.store import AuditsItself, KeepsDigests, Lot, Transaction
-
-#: The sums of all postings, by account and asset.
-_Sums = dict[tuple[Account, str], int]
+from loyalty.ledger.entries import HOLDER_ACCOUNTS, LOT_ACCOUNTS, Account
+from loyalty.ledger.sealing import Head
+from loyalty.ledger.store import AuditsItself, Lot, Transaction
 
 
-def verify(transaction: Transaction) -> list[str]:
+@frozen(kw_only=True)
+class Verification:
+    """
+    What an audit came to.
+
+    Attributes:
+        entries: How many entries the book has.
+        sealed: How many of them the chain of seals holds; a book in memory has no chain.
+        unsealed: How many come after the last seal.
+        head: The newest link of the chain, to be kept outside, or None.
+        findings: One sentence for each thing that is wrong, the first entries first; none is good.
+        notes: What is worth knowing and is not wrong.
+    """
+
+    entries: int
+    sealed: int = 0
+    unsealed: int = 0
+    head: Head | None = None
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class VerifiesItself(Protocol):
+    """What the transaction of a store can do besides whose rows can be read faster than entries."""
+
+    def verify(self, heads: Sequence[Head] = ()) -> Verification:
+        """Do what :func:`inspect` does."""
+
+
+def verify(transaction: Transaction, heads: Sequence[Head] = ()) -> list[str]:
+    """Give the findings of :func:`inspect`; none is good."""
+    return list(inspect(transaction, heads).findings)
+
+
+def inspect(transaction: Transaction, heads: Sequence[Head] = ()) -> Verification:
     """
     Look for what is wrong with a book.
 
@@ -35,40 +70,53 @@ def verify(transaction: Transaction) -> list[str]:
     holds; and the trial balance is 0 in every asset.
 
     In a database besides: each entry, with its postings and its explanation, has the digest that is stored with it,
-    and so has the body of each event; lots and allocations sum to their postings; and the balances that postings
-    carry run.
+    and so have events and decisions; every entry is in one seal at its place, and every seal follows from the one
+    before; lots and allocations belong to postings and sum to them; balances run, posting by posting; what each holder
+    received and decided is what its version says; and no row belongs to nothing.
 
-    Not looked at: decisions, who received which event with what, when an event was accepted and in which place, the
-    clock, when a lot was earned, and which lot of a day a debit took. A digest stands beside what it is of, and no
-    chain ties one to the next yet: whoever changes a row together with everything that follows from it, its digest
-    included, or takes it out together with that, is not found. Nor is anything settled again.
+    Not looked at: when an event was accepted and in which place, the clock, checkpoints, the outbox, and which of two
+    lots of a day and account a debit took. Events and decisions have digests and are in no chain: whoever changes one
+    together with its digest is found by settling again. And whoever makes the whole chain anew is found by a head
+    that was kept outside, and by nothing else.
 
-    Returns:
-        One sentence for each finding; none is good.
+    Args:
+        heads: What was kept outside of the book's chain.
+
+    Raises:
+        LedgerError: heads were given for a book that keeps no chain.
     """
+    if isinstance(transaction, VerifiesItself):
+        return transaction.verify(heads)
+    if heads:
+        raise LedgerError("this book keeps no chain of seals; heads are compared with a book in a database")
+    return _inspect_entries(transaction)
+
+
+#: The sums of all postings, by account and asset.
+_Sums = dict[tuple[Account, str], int]
+
+
+def _inspect_entries(transaction: Transaction) -> Verification:
     findings: list[str] = []
     sums: _Sums = defaultdict(int)
     days: dict[tuple[Account, str], dict[int, int]] = {}
     keys: set[str] = set()
-    try:
-        for entry, forgery in _read(transaction):
-            findings += forgery
-            totals: dict[str, int] = defaultdict(int)
-            for posting in entry.postings:
-                totals[posting.asset] += posting.amount
-                sums[posting.account, posting.asset] += posting.amount
-                if posting.lot_day is not None:
-                    by_day = days.setdefault((posting.account, posting.asset), defaultdict(int))
-                    by_day[posting.lot_day] += posting.amount
-            if entry.key in keys:
-                findings.append(f"entry {entry.key} stands in the book twice")
-            keys.add(entry.key)
-            findings += (
-                f"entry {entry.key} is out of balance by {total} {asset}" for asset, total in totals.items() if total
-            )
-    except LedgerError as error:
-        # A stored row that no entry can be built from ends the reading: what follows would be compared in vain.
-        return [*findings, f"the journal cannot be read: {error}"]
+    count = 0
+    for entry in transaction.entries():
+        count += 1
+        totals: dict[str, int] = defaultdict(int)
+        for posting in entry.postings:
+            totals[posting.asset] += posting.amount
+            sums[posting.account, posting.asset] += posting.amount
+            if posting.lot_day is not None:
+                by_day = days.setdefault((posting.account, posting.asset), defaultdict(int))
+                by_day[posting.lot_day] += posting.amount
+        if entry.key in keys:
+            findings.append(f"entry {entry.key} stands in the book twice")
+        keys.add(entry.key)
+        findings += (
+            f"entry {entry.key} is out of balance by {total} {asset}" for asset, total in totals.items() if total
+        )
     findings += _check_balances(transaction, sums)
     for (account, asset), total in sums.items():
         if account.owner is not None:
@@ -79,22 +127,7 @@ def verify(transaction: Transaction) -> list[str]:
                 findings += _check_lots(account, asset, lots, days.get((account, asset), {}))
     if isinstance(transaction, AuditsItself):
         findings += transaction.audit()
-    return findings
-
-
-def _read(transaction: Transaction) -> Iterator[tuple[Entry, list[str]]]:
-    """Give each entry, with what is wrong with its digest where the store keeps one."""
-    if not isinstance(transaction, KeepsDigests):
-        for entry in transaction.entries():
-            yield entry, []
-        return
-    for entry, version, digest in transaction.digested_entries():
-        if version not in HASH_VERSIONS:
-            yield entry, [f"entry {entry.key} has a digest of encoding {version}, which is not known"]
-        elif content_hash(entry, version) != digest:
-            yield entry, [f"entry {entry.key} is not what was posted: its digest is another one's"]
-        else:
-            yield entry, []
+    return Verification(entries=count, findings=tuple(findings))
 
 
 def _check_balances(transaction: Transaction, sums: _Sums) -> Iterator[str]:

@@ -27,8 +27,11 @@ from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
+from loyalty.ledger.sealing import Head
 from loyalty.ledger.sql.audit import Audit
+from loyalty.ledger.sql.auditing.processes import Address, verify_store
 from loyalty.ledger.sql.connections import begin_own, join_host
+from loyalty.ledger.sql.epochs import begin_epoch
 from loyalty.ledger.sql.facts import Facts, Waiting
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 from loyalty.ledger.sql.ids import Ids
@@ -42,6 +45,7 @@ from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
 from loyalty.ledger.sql.seals import Seals, seal_settled, seal_written
 from loyalty.ledger.sql.statements import Compiler, Runner
 from loyalty.ledger.sql.versions import require_version_once
+from loyalty.ledger.verify import Verification
 
 
 class SqlStore:
@@ -98,6 +102,34 @@ class SqlStore:
         """
         bind = self._bind
         return self._own(bind, read_only) if isinstance(bind, Engine) else self._joined(bind, read_only)
+
+    @property
+    def address(self) -> Address | None:
+        """Where other processes find the book; None where the store was given the host's connection."""
+        if not isinstance(self._bind, Engine) or self._bind.url.database in (None, "", ":memory:"):
+            return None
+        schema = self._compiler.schema
+        return Address(
+            self._bind.url.render_as_string(hide_password=False), self._book, schema.prefix, schema.metadata.schema
+        )
+
+    def snapshot(self) -> AbstractContextManager[SqlTransaction]:
+        """Open a transaction that only reads, and sees one state of the book for as long as it is open."""
+        bind = self._bind
+        if isinstance(bind, Engine) and not self._compiler.on_sqlite:
+            bind = bind.execution_options(isolation_level="REPEATABLE READ")
+        return self._own(bind, True) if isinstance(bind, Engine) else self._joined(bind, True)
+
+    def verify(self, heads: Sequence[Head] = (), jobs: int = 1) -> Verification:
+        """
+        Look for what is wrong with the book, as :func:`loyalty.ledger.verify.inspect` says, in one state of it.
+
+        Args:
+            heads: What was kept outside of the book's chain.
+            jobs: How many processes share the work of a large book. Each opens the engine's URL anew, and begins by
+                importing the program's main module, which must not do anything by being imported.
+        """
+        return verify_store(self, heads, jobs)
 
     @contextmanager
     def relaying(self) -> Iterator[bool]:
@@ -277,18 +309,24 @@ class SqlTransaction(Facts, Journal, WalletLines, Seals, Audit, Outbox):
             self.batch.hashes.clear()
         self.check()
 
-    def seal(self, sealed_at: int) -> int:
+    def seal(self, sealed_at: int, *, new_epoch: bool = False) -> int:
         """
         Seal the entries that no transaction can come before any more; on SQLite every transaction does it as it ends.
 
         Args:
             sealed_at: UTC microseconds, kept with the seals.
+            new_epoch: Seal all there are and begin a new epoch, as is due when a dump was restored; writers wait.
 
         Returns:
             How many entries were sealed.
+
+        Raises:
+            StoreError: the book was restored and waits for a new epoch, or it is SQLite's, where there is but one.
         """
         self.runner.require_writable()
         self.write()
+        if new_epoch:
+            return begin_epoch(self.runner, self.names, self.ids, sealed_at)
         return 0 if self.runner.compiler.on_sqlite else seal_settled(self.runner, self.names, self.ids, sealed_at)
 
     def check(self) -> None:
