@@ -50,7 +50,7 @@ def accept(histories: Histories, tx: Transaction, event: Event, recorded_at: int
             for holder in holders:
                 for item in joining:
                     tx.deliver(item.identity, holder, {})
-            tx.post(replay(histories, tx, set(holders), joining, recorded_at))
+            histories.telling.post(tx, replay(histories, tx, set(holders), joining, recorded_at))
     except EventRejected as error:
         # The one event too many of a replay is the last in the order, but it is this one that is refused.
         raise EventRejected(event.identity, error.reasons) from error
@@ -84,7 +84,9 @@ def _settle_in_place(histories: Histories, tx: Transaction, placed: Placed, reco
         tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
         run.sequence = recorded.sequence
         histories.keep(tx, run)
-    tx.post(entries_of(histories.steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces}))
+    histories.telling.post(
+        tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces})
+    )
     return True
 
 

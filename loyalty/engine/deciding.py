@@ -119,7 +119,8 @@ class Decision:
             self.grant(grant)
         for run in self.runs.values():
             self.histories.keep(self.tx, run)
-        self.tx.post(entries_of(self.histories.steps, self._outcomes, recorded_at=self.at))
+        entries = entries_of(self.histories.steps, self._outcomes, recorded_at=self.at)
+        self.histories.telling.post(self.tx, entries)
 
     def _earned(self, holder: Holder, currency: str) -> dict[int, list[tuple[int, int]]]:
         """Give the (instant of earning, minor units) of the book's lots by expiry day, what is pending included."""

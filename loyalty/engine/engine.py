@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import islice
@@ -33,8 +33,10 @@ from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
 from loyalty.engine.histories import Histories
+from loyalty.engine.messages import Messages
 from loyalty.engine.receipts import Receipt, Statement
 from loyalty.engine.statements import statement_of
+from loyalty.engine.telling import Telling
 from loyalty.errors import EventConflict, EventRejected, RetryableConflict, StoreError, UsageError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Store, Transaction
@@ -61,6 +63,8 @@ class Engine(Commands):
         clock: Gives the instant of recording, UTC microseconds; the system's by default.
         resettle: Whether a book that was settled under another revision may be used; its holders are then settled
             again under this one, whole, as their next events come.
+        messages: What of all this is put into the outbox for others: nothing by default, everything with True, the
+            topics of a collection, or what a :class:`~loyalty.engine.messages.Messages` says.
 
     The first call looks at the book, and raises StoreError where it was settled under another revision.
     """
@@ -72,12 +76,13 @@ class Engine(Commands):
         *,
         clock: Callable[[], int] | None = None,
         resettle: bool = False,
+        messages: bool | Collection[str] | Messages = False,
     ) -> None:
         self.programme = programme
         self.store = store
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
-        self._histories = Histories(self._steps)
+        self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)))
         self._book_is_ours = resettle
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
@@ -276,7 +281,7 @@ class Engine(Commands):
         for run in runs:
             outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
         entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
-        tx.post(entries)
+        self._histories.telling.post_clock(tx, entries, reached, day)
         tx.set_clock_day(day)
         for run in runs:
             self._histories.keep(tx, run)

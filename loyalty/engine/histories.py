@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.events import VOID, Event, canonical_json
 from loyalty.core.holders import Holder
+from loyalty.engine.telling import Telling
 from loyalty.ledger.store import Checkpoint, Grant, Received, Transaction, version_step
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps
@@ -34,10 +35,12 @@ class Histories:
 
     Args:
         steps: The programme's generated steps.
+        telling: What posts their entries.
     """
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, telling: Telling) -> None:
         self.steps = steps
+        self.telling = telling
         self.programme = steps.programme
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
         self._moved: dict[Holder, HolderRun] = {}

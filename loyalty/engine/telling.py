@@ -1,0 +1,124 @@
+"""
+Posting, and putting what it says into the outbox: in the same transaction, so that nothing is told that did not happen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from loyalty.core.calendar import Calendar, format_day
+from loyalty.core.holders import Holder
+from loyalty.engine.messages import Messages, cloud_event, family_of, messages_of, money_of, rfc3339
+from loyalty.ledger.entries import Entry
+from loyalty.ledger.outbox import Message
+from loyalty.ledger.store import Transaction
+from loyalty.ledger.transfers import transfers
+from loyalty.programme.model import Programme
+
+#: What is available of one holder and currency until one day: from which instant how much more or less of it there is.
+Changes = dict[tuple[Holder, str, int], list[tuple[int, int]]]
+
+
+class Telling:
+    """
+    Posts entries of a programme.
+
+    Args:
+        messages: What is told of them, or None for nothing.
+    """
+
+    def __init__(self, programme: Programme, messages: Messages | None) -> None:
+        self._programme = programme
+        self._messages = messages
+
+    def post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
+        """Post entries that belong together, and tell what they say."""
+        tx.post(entries)
+        if self._messages is not None:
+            told = [message for _, message in messages_of(self._programme, self._messages, entries)]
+            if told:
+                tx.add_messages(told)
+
+    def post_clock(self, tx: Transaction, entries: Sequence[Entry], since_day: int | None, day: int) -> None:
+        """
+        Post what fell due, and tell it together with what is about to expire.
+
+        Args:
+            entries: Those of the clock.
+            since_day: The day that the book's clock had reached, or None.
+            day: The day that it reaches now.
+        """
+        messages = self._messages
+        if messages is None:
+            tx.post(entries)
+            return
+        notices: list[tuple[int, Message]] = []
+        if messages.expiring_days is not None:
+            first_day = (day if since_day is None else since_day) + 1
+            changes = _open_amounts(tx, first_day, day + messages.expiring_days)
+            _add_transfers(changes, entries, first_day, day + messages.expiring_days)
+            notices = list(_notices(self._programme, messages, messages.expiring_days, changes, since_day, day))
+        tx.post(entries)
+        told = [*notices, *messages_of(self._programme, messages, entries)]
+        # A notice is of the start of its day, and what falls due then comes behind it.
+        tx.add_messages([message for _, message in sorted(told, key=lambda pair: pair[0])])
+
+
+def _open_amounts(tx: Transaction, first_day: int, last_day: int) -> Changes:
+    changes: Changes = defaultdict(list)
+    for lot, effective_at in tx.open_lots("available", first_day=first_day, last_day=last_day):
+        assert lot.account.owner is not None
+        changes[lot.account.owner, lot.asset, lot.expires_day].append((effective_at, lot.remaining))
+    return changes
+
+
+def _add_transfers(changes: Changes, entries: Iterable[Entry], first_day: int, last_day: int) -> None:
+    for entry in entries:
+        for debit, credit, amount in transfers(entry.postings):
+            for leg, signed in ((debit, -amount), (credit, amount)):
+                account, day = leg.account, leg.lot_day
+                if account.owner is None or account.name != "available" or day is None:
+                    continue
+                if first_day <= day <= last_day:
+                    changes[account.owner, leg.asset, day].append((entry.effective_at, signed))
+
+
+def _notices(
+    programme: Programme, messages: Messages, notice_days: int, changes: Changes, since_day: int | None, day: int
+) -> Iterator[tuple[int, Message]]:
+    calendar = programme.calendar
+    for (holder, currency, expires_day), steps in sorted(changes.items()):
+        topic = f"{family_of(programme, currency)}.expiring"
+        noticed = _notice_of(calendar, expires_day - notice_days, expires_day, steps)
+        if noticed is None or not messages.wants(topic):
+            continue
+        notice_day, amount = noticed
+        if notice_day > day or (since_day is not None and notice_day <= since_day):
+            continue
+        at = calendar.day_start_us(notice_day)
+        data = {
+            **money_of(programme, currency, amount),
+            "last_usable_day": format_day(expires_day - 1),
+            "expires_at": rfc3339(calendar.day_start_us(expires_day)),
+        }
+        # The day of the notice is part of its name: what is earned after all of it was spent is noticed again.
+        id = f"expiring:{holder}:{currency}:{format_day(expires_day)}:{format_day(notice_day)}"
+        yield at, cloud_event(programme, messages, topic, id, holder, at, data)
+
+
+def _notice_of(
+    calendar: Calendar, first_day: int, expires_day: int, steps: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """Give the first day from *first_day* on at whose start there is something, and how much."""
+    candidates = {first_day}
+    for at, _ in steps:
+        day = calendar.day_of(at)
+        candidates.add(max(first_day, day if calendar.day_start_us(day) == at else day + 1))
+    for day in sorted(candidates):
+        if day < expires_day:
+            start = calendar.day_start_us(day)
+            amount = sum(change for at, change in steps if at <= start)
+            if amount > 0:
+                return day, amount
+    return None
