@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from attrs import evolve
 
 from loyalty import settle
+from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
 from tests.auditor import audit
 from tests.auditor.book import Leg
@@ -16,8 +18,13 @@ from tests.settlement.histories import History
 
 def settled(programme: Programme, history: History) -> Counter[Leg]:
     """Give what the library posts, netted as the auditor nets it."""
+    return netted(settle(programme, history.events, history.grants, until_day=history.until_day).entries)
+
+
+def netted(entries: Iterable[Entry]) -> Counter[Leg]:
+    """Net the postings of entries as the auditor nets its transfers."""
     sums: Counter[Leg] = Counter()
-    for entry in settle(programme, history.events, history.grants, until_day=history.until_day).entries:
+    for entry in entries:
         for posting in entry.postings:
             leg = (posting.cause, str(posting.rule), posting.account.path, posting.asset, posting.lot_day)
             sums[(*leg, entry.effective_at)] += posting.amount
