@@ -203,6 +203,18 @@ def test_the_owner_migrates_and_the_others_ask(kept: Portal) -> None:
         create_tables(kept.post, prefix="q_", schema="points")
 
 
+def test_a_new_epoch_is_the_owners_to_begin(kept: Portal) -> None:
+    """After a restore the owner seals what there is; who posts has no right to keep all others from the entries."""
+    with pytest.raises(StoreError, match="permission denied"), SqlStore(kept.post, **_WHERE).transaction() as book:
+        book.seal(1, new_epoch=True)
+    with SqlStore(kept.owner, **_WHERE).transaction() as book:
+        assert book.seal(1, new_epoch=True) == 2
+    with SqlStore(kept.post, **_WHERE).transaction() as book:
+        book.post([earn("b", 5)])
+    with SqlStore(kept.post, **_WHERE).transaction() as book:
+        assert book.seal(2) == 1
+
+
 def test_rights_can_be_given_again_and_narrowed(kept: Portal) -> None:
     """The statements say all that a role has: run for a smaller part, they take the rest away."""
     role = kept.post.url.username
