@@ -42,10 +42,11 @@ def replay(
     difference: Counter[Transfer] = Counter()
     told: dict[Holder, dict[str, Mapping[str, int]]] = {}
     for layer in Layer:
-        for holder in sorted(holder for holder in holders if holder.layer is layer):
-            if layer is Layer.PERSON:
-                # Persons that the partner's new tier reached are not those of the late event alone.
-                tx.expect(holders=[holder])
+        concerned = sorted(holder for holder in holders if holder.layer is layer)
+        if layer is Layer.PERSON and concerned:
+            # Persons that the partner's new tier reached are not those of the late event alone.
+            tx.expect(holders=concerned)
+        for holder in concerned:
             outcomes: list[Outcome] = []
             run = HolderRun(steps, holder)
             for item in histories.items(tx, holder):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 from sqlalchemy import URL
 
-_ROOT = Path(__file__).parents[2]
+from tests.faults import worker
+
+# One process loads everything, opens nothing, and is copied for each worker, which so begins at once.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([worker.__name__, "pytest"])
 
 
 class Worker:
@@ -23,76 +26,66 @@ class Worker:
         folder: Where its files lie.
         url: The database.
         steps: What it does.
+        start: Where it waits for others.
         options: More of the job.
     """
 
-    def __init__(self, folder: Path, url: URL, steps: Sequence[dict[str, Any]], **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: URL,
+        steps: Sequence[dict[str, Any]],
+        start: Barrier | None = None,
+        **options: Any,
+    ) -> None:
         folder.mkdir(parents=True)
-        self._outcomes = folder / "outcomes"
-        self.log = folder / "log"
+        self._files = {name: folder / name for name in ("outcomes", "errors", "log")}
         job = {
             "url": url.render_as_string(hide_password=False),
-            "steps": steps,
-            "outcomes": str(self._outcomes),
+            "steps": list(steps),
+            "outcomes": str(self._files["outcomes"]),
+            "errors": str(self._files["errors"]),
             **options,
         }
-        (folder / "job").write_text(json.dumps(job))
-        self._errors = folder / "errors"
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.worker", str(folder / "job")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                cwd=_ROOT,
-                # A run of the tests from another folder has the library from there, and so have its processes.
-                env={**os.environ, "PYTHONPATH": str(_ROOT)},
-            )
+        if options.pop("logged", False):
+            job["log"] = str(self._files["log"])
+        self.process = _CONTEXT.Process(target=worker.work, args=(job, start))
+        self.process.start()
 
-    def wait_until_ready(self) -> None:
-        """Wait until it stands at the start."""
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n", self._errors.read_text()
-
-    def go(self) -> None:
-        """Let it begin."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-
-    def finish(self, patience_s: float = 3000) -> list[dict[str, Any]]:
+    def finish(self) -> list[dict[str, Any]]:
         """Wait for its end, and give what its steps came to."""
-        self.process.communicate(timeout=patience_s)
-        assert self.process.returncode == 0, self._errors.read_text()[-3000:]
+        self.process.join()
+        assert self.process.exitcode == 0, "".join(self._lines("errors"))
         return self.outcomes()
 
     def kill(self) -> None:
         """Kill it, with no chance to clean up."""
         self.process.kill()
-        self.process.communicate()
+        self.process.join()
 
     def outcomes(self) -> list[dict[str, Any]]:
         """Give what was acknowledged so far."""
-        if not self._outcomes.exists():
-            return []
-        return [json.loads(line) for line in self._outcomes.read_text().splitlines()]
+        return [json.loads(line) for line in self._lines("outcomes")]
 
     def said(self) -> list[str]:
         """Give the lines of its log."""
-        return self.log.read_text().splitlines() if self.log.exists() else []
+        return [line.strip() for line in self._lines("log")]
+
+    def _lines(self, name: str) -> list[str]:
+        file = self._files[name]
+        return file.read_text().splitlines(keepends=True) if file.exists() else []
 
 
-def race(folder: Path, url: URL, jobs: Sequence[Sequence[dict[str, Any]]], **options: Any) -> list[list[dict[str, Any]]]:
-    """Have processes begin together, one a job, and give what each one's steps came to."""
-    workers = [Worker(folder / f"worker-{number}", url, steps, **options) for number, steps in enumerate(jobs)]
+def race(folder: Path, url: URL, jobs: Sequence[Sequence[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+    """
+    Have processes begin together, one a job, and give what each one's steps came to.
+
+    All of them begin at the same moment, and so does each step that says "together", of which all have as many.
+    """
+    start = _CONTEXT.Barrier(len(jobs))
+    workers = [Worker(folder / f"worker-{number}", url, steps, start) for number, steps in enumerate(jobs)]
     try:
-        for worker in workers:
-            worker.wait_until_ready()
-        for worker in workers:
-            worker.go()
         return [worker.finish() for worker in workers]
     finally:
-        for worker in workers:
-            if worker.process.poll() is None:
-                worker.kill()
+        for one in workers:
+            one.kill()

@@ -1,4 +1,4 @@
-"""Histories for several processes: what happened to many partners, from a seed, as payloads that a webhook would bring."""
+"""Histories for several processes: a year of many partners, from a seed, as payloads that a webhook would bring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from loyalty import Event, read_event
-from tests.engine.scenes import PROGRAMME
+from tests.faults.programme import PROGRAMME
 
 #: What a webhook would bring.
 Payload = dict[str, Any]

@@ -9,16 +9,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
 from sqlalchemy import URL
 
 from loyalty import Engine, settle
 from loyalty.ledger.sql import SqlStore
-from tests.engine.scenes import PROGRAMME, assert_settled, entries_in
-
-from .conftest import AT_LENGTH
-from .crew import race
-from .history import UNTIL_DAY, Payload, history, read_all
+from tests.engine.scenes import assert_settled, entries_in
+from tests.faults.conftest import AT_LENGTH
+from tests.faults.crew import race
+from tests.faults.history import UNTIL_DAY, Payload, history, read_all
+from tests.faults.programme import PROGRAMME
 
 _PROCESSES = 4
 _EVENTS, _PARTNERS = (10_000, 50) if AT_LENGTH else (240, 8)
@@ -75,5 +74,3 @@ def test_four_processes_leave_the_book_of_one(
     holders = {holder for holder, _, _ in settle(PROGRAMME, events, until_day=UNTIL_DAY).balances}
     assert len([holder for holder in holders if str(holder).startswith("partner:")]) == _PARTNERS
     record_property("figures", f"{len(payloads)} events by two each in {seconds:.1f} s, {len(posted)} entries")
-
-

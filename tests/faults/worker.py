@@ -1,12 +1,10 @@
 """
 A process of its own that works on a book as a job says, to be raced and killed by the tests.
 
-    python -m tests.faults.worker JOB
-
-The job is a JSON file. Each step's outcome becomes a line of the file "outcomes", written when the step has returned:
-whoever kills the process knows from it what was acknowledged. With "log" the process says besides, a line each, when a
-transaction was opened, when it is about to be committed and when that was done. With "stop_at" it stops before the
-statement of that number, as if it hung there, until somebody ends it.
+Each step's outcome becomes a line of a file, written when the step has returned: whoever kills the process knows from
+it what was acknowledged. With "log" the process says besides, a line each, when a transaction was opened, when it is
+about to be committed and when it has ended. With "stop_at" it stops before the statement of that number, as if it hung
+there, until somebody ends it.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ import json
 import os
 import signal
 import sqlite3
-import sys
-import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -30,7 +28,7 @@ from sqlalchemy.orm import Session
 from loyalty import Engine, LoyaltyError, Receipt, read_event
 from loyalty.errors import EventRejected
 from loyalty.ledger.sql import SqlStore, SqlTransaction, sqlite_engine
-from tests.engine.scenes import PROGRAMME
+from tests.faults.programme import PROGRAMME
 
 #: Writes a line.
 Say = Callable[[str], None]
@@ -109,13 +107,16 @@ def watch(database: Database, before_statement: Callable[[str], None]) -> None:
 class Work:
     """The steps of a job, on one engine."""
 
-    def __init__(self, database: Database, engine: Engine, job: dict[str, Any]) -> None:
-        self._database, self._engine, self._job = database, engine, job
+    def __init__(self, database: Database, engine: Engine, steps: list[dict[str, Any]], start: Barrier | None) -> None:
+        self._database, self._engine, self._steps, self._start = database, engine, steps, start
 
     def outcomes(self) -> Iterator[dict[str, Any]]:
         """Take the steps, and tell of each what it came to."""
-        for step in self._job["steps"]:
-            wait_until(step.get("not_before", 0))
+        if self._start:
+            self._start.wait()
+        for step in self._steps:
+            if self._start and step.get("together"):
+                self._start.wait()
             try:
                 yield from getattr(self, "_" + step["do"])(step)
             except LoyaltyError as error:
@@ -158,13 +159,12 @@ class Work:
         yield {"both": step["event"]["id"]}
 
 
-def wait_until(instant: float) -> None:
-    """Wait until a time of the clock, so that processes set out together."""
-    time.sleep(max(0.0, instant - time.time()))
-
-
 def _told(receipt: Receipt) -> dict[str, Any]:
-    return {"receipt": receipt.identity, "waiting": receipt.waiting, "entries": [entry.key for entry in receipt.entries]}
+    return {
+        "receipt": receipt.identity,
+        "waiting": receipt.waiting,
+        "entries": [entry.key for entry in receipt.entries],
+    }
 
 
 def _append_to(path: str) -> Say:
@@ -177,8 +177,16 @@ def void(_result: object) -> None:
     """Give nothing."""
 
 
-def main(job: dict[str, Any]) -> None:
-    """Do what a job says."""
+def work(job: dict[str, Any], start: Barrier | None = None) -> None:
+    """Do what a job says; what it fails with is written beside its outcomes."""
+    try:
+        _work(job, start)
+    except BaseException:
+        Path(job["errors"]).write_text(traceback.format_exc())
+        raise
+
+
+def _work(job: dict[str, Any], start: Barrier | None) -> None:
     database = open_database(job["url"], journal=job.get("journal", "wal"))
     say = _append_to(job["log"]) if "log" in job else void
     count = 0
@@ -197,11 +205,5 @@ def main(job: dict[str, Any]) -> None:
     store = SqlStore(database)
     engine = Engine(PROGRAMME, Watched(store, say) if "log" in job else store)
     report = _append_to(job["outcomes"])
-    print("ready", flush=True)
-    sys.stdin.readline()
-    for outcome in Work(database, engine, job).outcomes():
+    for outcome in Work(database, engine, job["steps"], start).outcomes():
         report(json.dumps(outcome))
-
-
-if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text()))

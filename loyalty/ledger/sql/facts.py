@@ -8,27 +8,21 @@ once. Whatever else is asked has the waiting rows written first, so that the dat
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 import orjson
 from attrs import Factory, define
-from sqlalchemy import ARRAY, Select, Update, bindparam, func, select, true, update
+from sqlalchemy import Select, Update, bindparam, select, update
 
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError
 from loyalty.ledger.outbox import Message
 from loyalty.ledger.sql.ids import Ids
+from loyalty.ledger.sql.locks import lock_clock, lock_events
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner
 from loyalty.ledger.store import Checkpoint, Grant, GrantedLot, Received, RecordedEvent, replacing_step, version_step
-
-
-def lock_number(*names: str) -> int:
-    """Give the number of an advisory lock; that two names share one costs waiting and nothing else."""
-    return int.from_bytes(blake2b("\0".join(names).encode(), digest_size=8).digest(), signed=True)
 
 
 @define(eq=False)
@@ -289,10 +283,7 @@ class Facts:
         identities = {event.identity for event in events}
         concerned = {Holder.partner(event.partner) for event in events} | set(holders)
         concerned |= {Holder.person(event.person) for event in events if event.person is not None}
-        self._lock_identities(identities | origins)
-        if origins:
-            rows = self.runner.rows(_recipients, book=book, identities=self._listed(origins))
-            concerned |= {Holder(Layer(layer), ref) for layer, ref in rows}
+        concerned |= self._lock_events(identities, origins)
         self._lock_holders(concerned)
         if events:
             known = self._listed(identities | origins)
@@ -310,16 +301,43 @@ class Facts:
 
     def lock_clock(self) -> None:
         """Keep other transactions from events and commands until this one has moved the book's clock."""
-        if not self.runner.compiler.on_sqlite:
-            self.runner.rows(_lock_clock, clock=lock_number(self.names.book))
-            self.waiting.clock_days.clear()
+        lock_clock(self.runner, self.names)
+        self.waiting.clock_days.clear()
 
-    def _lock_identities(self, identities: Iterable[str]) -> None:
-        """Keep other transactions from events of these identities, and from moving the book's clock."""
-        if not self.runner.compiler.on_sqlite:
-            numbers = sorted(lock_number(self.names.book, identity) for identity in identities)
-            self.runner.rows(_lock, clock=lock_number(self.names.book), numbers=numbers)
-            self.waiting.clock_days.clear()
+    def _lock_events(self, identities: set[str], origins: set[str]) -> set[Holder]:
+        """Keep others from the events that these are, or speak of, and give the holders in whose history those are."""
+        reached, unsettled = self._look_up(origins)
+        alone = unsettled - identities
+        lock_events(self.runner, self.names, identities, alone)
+        # What was not settled may have been while this waited for it, or may speak of something else that is not.
+        while alone and not self.runner.compiler.on_sqlite:
+            reached, unsettled = self._look_up(origins)
+            more = unsettled - identities - alone
+            if not more:
+                break
+            alone |= more
+            lock_events(self.runner, self.names, (), more)
+        self.waiting.clock_days.clear()
+        return reached
+
+    def _look_up(self, origins: set[str]) -> tuple[set[Holder], set[str]]:
+        """
+        Give the holders whom events reached, and the identities of what has reached nobody yet.
+
+        These are events that are not there or wait, what they speak of, and so on to the first.
+        """
+        reached: set[Holder] = set()
+        unsettled: set[str] = set()
+        book, left = self.names.book_id, origins
+        if left:
+            rows = self.runner.rows(_reached, book=book, identities=self._listed(left))
+            reached = {Holder(Layer(row.layer), row.ref) for row in rows}
+            left = left.difference(row.identity for row in rows)
+        while left:
+            unsettled |= left
+            rows = self.runner.rows(_find_events, book=book, identities=self._listed(left))
+            left = {row.origin for row in rows if row.origin is not None} - unsettled
+        return reached, unsettled
 
     def _lock_holders(self, holders: Iterable[Holder]) -> None:
         self.names.add_holders(self.runner, holders)
@@ -454,6 +472,16 @@ def _recipients(compiler: Compiler) -> Select[Any]:
     )
 
 
+def _reached(compiler: Compiler) -> Select[Any]:
+    event, delivery, holder = compiler.schema.event, compiler.schema.delivery, compiler.schema.holder
+    return (
+        select(event.c.identity, holder.c.layer, holder.c.ref)
+        .join(delivery, delivery.c.event_id == event.c.id)
+        .join(holder, holder.c.id == delivery.c.holder_id)
+        .where(event.c.book_id == bindparam("book"), compiler.in_list(event.c.identity, "identities"))
+    )
+
+
 def _holder_version(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
     return select(holder.c.version).where(holder.c.id == bindparam("holder"))
@@ -464,20 +492,10 @@ def _lock_holders(compiler: Compiler) -> Select[Any]:
     return (
         select(holder.c.id, holder.c.version)
         .where(compiler.in_list(holder.c.id, "holders"))
-        .order_by(holder.c.id)
+        # Partners come before persons in every transaction, since a partner's replay finds persons to lock.
+        .order_by(holder.c.layer, holder.c.id)
         .with_for_update(key_share=True)
     )
-
-
-def _lock(_compiler: Compiler) -> Select[Any]:
-    numbers = func.unnest(bindparam("numbers", type_=ARRAY(BIG))).table_valued("number").render_derived()
-    clock = select(func.pg_advisory_xact_lock_shared(bindparam("clock", type_=BIG)).label("locked")).subquery()
-    locked = select(clock.c.locked, func.pg_advisory_xact_lock(numbers.c.number))
-    return locked.select_from(clock.outerjoin(numbers, true()))
-
-
-def _lock_clock(_compiler: Compiler) -> Select[Any]:
-    return select(func.pg_advisory_xact_lock(bindparam("clock", type_=BIG)))
 
 
 def _granted(compiler: Compiler) -> Select[Any]:

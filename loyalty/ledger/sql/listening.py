@@ -21,8 +21,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from loyalty.errors import StoreError
 from loyalty.ledger.outbox import PAUSE_S
-from loyalty.ledger.sql.facts import lock_number
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
+from loyalty.ledger.sql.locks import lock_number
 from loyalty.ledger.sql.schema import Schema
 
 #: When each engine rang last, by channel.

@@ -15,9 +15,10 @@ from sqlalchemy import Delete, Select, bindparam, delete, func, select
 from sqlalchemy.engine import Connection
 
 from loyalty.ledger.outbox import Message
-from loyalty.ledger.sql.facts import Waiting, lock_number
+from loyalty.ledger.sql.facts import Waiting
 from loyalty.ledger.sql.faults import FAULTS, to_store_error
 from loyalty.ledger.sql.ids import Ids
+from loyalty.ledger.sql.locks import lock_number
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Runner

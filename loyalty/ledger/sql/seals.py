@@ -14,8 +14,8 @@ from sqlalchemy import Select, bindparam, func, literal_column, select, tuple_
 
 from loyalty.errors import StoreError
 from loyalty.ledger.sealing import Head, Seal, seal_after
-from loyalty.ledger.sql.facts import lock_number
 from loyalty.ledger.sql.ids import Ids
+from loyalty.ledger.sql.locks import lock_number
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner
