@@ -8,6 +8,7 @@ nobody else can change it until the end, and what it posts can wait to be writte
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -44,10 +45,13 @@ class _Balance:
 class _Wallet:
     """An account that the transaction touches: its id, 0 while it has none, and its balances by asset."""
 
-    __slots__ = ("account_id", "balances", "sign")
+    __slots__ = ("account", "account_id", "balances", "is_dirty", "sign")
 
     def __init__(self, account: Account, account_id: int) -> None:
+        self.account = account
         self.account_id = account_id
+        #: Whether there are postings to it that are not written yet.
+        self.is_dirty = False
         #: 1 where the balance never falls below 0, -1 where it never rises above, 0 for the programme's accounts.
         self.sign = 0 if account.owner is None else HOLDER_ACCOUNTS[account.name]
         self.balances: dict[str, _Balance] = {}
@@ -73,8 +77,10 @@ class Batch:
     _keys: set[str] = Factory(set)
     _by_cause: dict[str | None, list[Entry]] = Factory(dict)
     _unwritten: list[Entry] = Factory(list)
+    _legs: list[list[_Wallet]] = Factory(list)
+    _dirty: list[_Wallet] = Factory(list)
     _wallets: dict[Account, _Wallet] = Factory(dict)
-    _touched: set[Holder] = Factory(set)
+    _touched: set[Holder | None] = Factory(set)
     _book: Book | None = None
     _written_lots: int = 0
     _days: set[tuple[Account, str, int]] = Factory(set)
@@ -94,14 +100,20 @@ class Batch:
         wallets = self._wallets
         new = {posting.account for entry in entries for posting in entry.postings if posting.account not in wallets}
         self._load_balances(new, () if keys_are_new else entries)
-        self._refuse_repeated_keys(entries)
-        if self._book is not None or not all(map(self._only_gives, entries)):
+        keys = self._new_keys(entries)
+        legs = [[wallets[posting.account] for posting in entry.postings] for entry in entries]
+        if self._book is not None or not all(map(_only_gives, entries, legs)):
             self._decide(entries)
-        for entry in entries:
-            self._keys.add(entry.key)
+        self._keys |= keys
+        for entry, of_entry in zip(entries, legs, strict=True):
             self._by_cause.setdefault(entry.cause, []).append(entry)
-            self._touched.update([posting.account.owner for posting in entry.postings if posting.account.owner])
+            for wallet in of_entry:
+                if not wallet.is_dirty:
+                    wallet.is_dirty = True
+                    self._dirty.append(wallet)
+                    self._touched.add(wallet.account.owner)
         self._unwritten += entries
+        self._legs += legs
 
     def is_new_to(self, holder: Holder) -> bool:
         """Tell whether nothing was posted here for a holder."""
@@ -119,19 +131,20 @@ class Batch:
     def write(self) -> None:
         """Write what was posted and not written yet."""
         entries, self._unwritten = self._unwritten, []
+        legs, self._legs = self._legs, []
+        wallets, self._dirty = self._dirty, []
         if not entries:
             return
-        accounts = dict.fromkeys(posting.account for entry in entries for posting in entry.postings)
         self.names.add_assets(self.runner, {posting.asset for entry in entries for posting in entry.postings})
-        new = [account for account in accounts if not self._wallets[account].account_id]
+        new = [wallet for wallet in wallets if not wallet.account_id]
         if new:
-            self.names.add_accounts(self.runner, new)
-            for account in new:
-                self._wallets[account].account_id = self.names.accounts[account]
+            self.names.add_accounts(self.runner, [wallet.account for wallet in new])
+            for wallet in new:
+                wallet.account_id = self.names.accounts[wallet.account]
         ids = self._take_ids(len(entries))
         with self.runner.together(len(entries)):
-            lots = self._write_entries(entries, ids)
-            self._write_balances(accounts)
+            lots = self._write_entries(entries, legs, ids)
+            self._write_balances(wallets)
             if self._book is None:
                 self.runner.insert(self.runner.schema.lot, lots)
             else:
@@ -143,20 +156,13 @@ class Batch:
         ready, self._ready_ids = self._ready_ids, []
         return ready if len(ready) == count else self.ids.take(self.runner, self.runner.schema.entry, count)
 
-    def _refuse_repeated_keys(self, entries: Sequence[Entry]) -> None:
-        seen: set[str] = set()
-        for entry in entries:
-            if entry.key in self._keys or entry.key in seen:
-                raise LedgerError(f"entry {entry.key} is posted already; a key is used once in a book")
-            seen.add(entry.key)
-
-    def _only_gives(self, entry: Entry) -> bool:
-        """Tell whether no posting takes anything from a holder, so that no floor and no lot is in question."""
-        for posting in entry.postings:
-            sign = self._wallets[posting.account].sign
-            if sign and (posting.amount > 0) != (sign > 0):
-                return False
-        return True
+    def _new_keys(self, entries: Sequence[Entry]) -> set[str]:
+        keys = {entry.key for entry in entries}
+        if len(keys) < len(entries) or not keys.isdisjoint(self._keys):
+            counts = Counter(entry.key for entry in entries)
+            repeated = next(key for key, count in counts.items() if count > 1 or key in self._keys)
+            raise LedgerError(f"entry {repeated} is posted already; a key is used once in a book")
+        return keys
 
     def _decide(self, entries: Sequence[Entry]) -> None:
         book = self._book
@@ -228,13 +234,15 @@ class Batch:
                 lots.append(OpenLot(row.id, account, asset, row.expires_day, row.earned_at, "", row.seq, amount, left))
         book.load_lots(lots)
 
-    def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    def _write_entries(
+        self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]
+    ) -> list[tuple[Any, ...]]:
         """Write entries and postings; give the lots that they make where nothing is taken from any."""
-        assets, wallets, book_id = self.names.assets, self._wallets, self.names.book_id
+        assets, book_id = self.names.assets, self.names.book_id
         entry_rows: list[tuple[Any, ...]] = []
         posting_rows: list[tuple[Any, ...]] = []
         lot_rows: list[tuple[Any, ...]] = []
-        for entry_id, entry in zip(ids, entries, strict=True):
+        for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
             at = entry.effective_at
             explanation = canonical_json(dict(entry.explanation)) if entry.explanation else "{}"
             hashed = [
@@ -242,9 +250,9 @@ class Batch:
                 explanation,
             ]  # fmt: skip
             lot_id = entry_id << LOT_BITS
-            for seq, posting in enumerate(entry.postings):
-                account, asset, amount, lot_day = posting.account, posting.asset, posting.amount, posting.lot_day
-                wallet, asset_id = wallets[account], assets[asset]
+            for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
+                asset, amount, lot_day = posting.asset, posting.amount, posting.lot_day
+                asset_id = assets[asset]
                 after = version = None
                 if wallet.sign:
                     balance = wallet.balances.get(asset)
@@ -261,7 +269,7 @@ class Batch:
                         after, version,
                     )
                 )  # fmt: skip
-                hashed += (account.path, asset, amount, lot_day, posting.rule, posting.cause)
+                hashed += (wallet.account.path, asset, amount, lot_day, posting.rule, posting.cause)
             digest = hash_fields(hashed)
             self.hashes.append((entry_id, digest))
             entry_rows.append((entry_id, book_id, *hashed[:8], digest, HASH_VERSION))
@@ -269,12 +277,12 @@ class Batch:
         self.runner.insert(self.runner.schema.posting, posting_rows)
         return lot_rows
 
-    def _write_balances(self, accounts: Iterable[Account]) -> None:
+    def _write_balances(self, wallets: Iterable[_Wallet]) -> None:
         assets = self.names.assets
         new: list[tuple[Any, ...]] = []
         changed: list[tuple[int, int, int, int]] = []
-        for account in accounts:
-            wallet = self._wallets[account]
+        for wallet in wallets:
+            wallet.is_dirty = False
             if not wallet.sign:
                 continue
             for asset, balance in wallet.balances.items():
@@ -322,6 +330,14 @@ class Batch:
                 schema.lot_allocation,
                 [(ids[item.entry_key], item.posting, item.lot.sequence, item.amount) for item in allocations],
             )
+
+
+def _only_gives(entry: Entry, wallets: Sequence[_Wallet]) -> bool:
+    """Tell whether no posting takes anything from a holder, so that no floor and no lot is in question."""
+    for posting, wallet in zip(entry.postings, wallets, strict=True):
+        if wallet.sign and (posting.amount > 0) != (wallet.sign > 0):
+            return False
+    return True
 
 
 def _key(row: tuple[Any, ...]) -> tuple[Any, ...]:
