@@ -136,10 +136,16 @@ class Engine(Commands):
             raise UsageError(f"got {chunk!r} for a chunk; write how many events share a transaction, such as 1000")
         for part in _chunks(events, chunk):
             admitted = [one for one in (self._admit(event, refused) for event in part) if one is not None]
-            yield from self._change(
-                lambda tx, admitted=admitted: self._submit_chunk(tx, admitted, recorded_at, refused),  # type: ignore[misc]
+            leaves_out = refused is not None
+            receipts, refusals = self._change(
+                lambda tx, admitted=admitted: self._submit_chunk(tx, admitted, recorded_at, leaves_out),  # type: ignore[misc]
                 events=admitted,
             )
+            if refused is not None:
+                # A transaction can be tried several times; what became of it in the end is told once.
+                for event, error in refusals:
+                    refused(event, error)
+            yield from receipts
 
     def advance(self, until: int | str | date) -> list[Entry]:
         """
@@ -257,18 +263,19 @@ class Engine(Commands):
         tx: Transaction,
         events: Sequence[Event],
         recorded_at: int | None,
-        refused: Callable[[Event, EventRejected], None] | None,
-    ) -> list[Receipt]:
+        leaves_out: bool,
+    ) -> tuple[list[Receipt], list[tuple[Event, EventRejected]]]:
         at = self._clock() if recorded_at is None else recorded_at
-        receipts = []
+        receipts: list[Receipt] = []
+        refusals: list[tuple[Event, EventRejected]] = []
         for event in events:
             try:
                 receipts.append(self._submit(tx, event, at))
             except EventRejected as error:
-                if refused is None:
+                if not leaves_out:
                     raise
-                refused(event, error)
-        return receipts
+                refusals.append((event, error))
+        return receipts, refusals
 
     def _advance(self, tx: Transaction, day: int) -> list[Entry]:
         reached = tx.clock_day()

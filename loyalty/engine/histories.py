@@ -29,6 +29,10 @@ _KEPT_RUNS = 10_000
 _SAVE_AFTER_ITEMS, _SAVE_LARGE_AFTER_ITEMS, _LARGE_ITEMS = 32, 256, 2_000
 
 
+#: What stands for a holder whose state is not in memory.
+_NOT_KEPT: tuple[tuple[int, int | None], HolderRun | None] = ((0, None), None)
+
+
 class Histories:
     """
     The holders' states, the most recently used of them in memory.
@@ -105,12 +109,15 @@ class Histories:
     def save(self, tx: Transaction) -> None:
         """Have the store keep the states that moved far since it kept them last."""
         for holder, run in self._moved.items():
+            (version, _), kept_run = self._runs.get(holder, _NOT_KEPT)
+            if kept_run is not run or version != tx.holder_version(holder):
+                # A part of the transaction was undone, and the state is one that was never reached.
+                continue
             items = run.events + run.commands
             after = _SAVE_AFTER_ITEMS if items < _LARGE_ITEMS else _SAVE_LARGE_AFTER_ITEMS
             if items - run.saved_items >= after:
                 run.saved_items = items
-                kept = Checkpoint(tx.holder_version(holder), save(run))
-                tx.keep_checkpoint(holder, self.programme.revision, kept)
+                tx.keep_checkpoint(holder, self.programme.revision, Checkpoint(version, save(run)))
         self._moved.clear()
 
     def _saved_run(self, tx: Transaction, holder: Holder) -> HolderRun | None:
