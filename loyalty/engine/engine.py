@@ -134,9 +134,9 @@ class Engine(Commands):
         """
         if type(chunk) is not int or chunk <= 0:
             raise UsageError(f"got {chunk!r} for a chunk; write how many events share a transaction, such as 1000")
+        leaves_out = refused is not None
         for part in _chunks(events, chunk):
             admitted = [one for one in (self._admit(event, refused) for event in part) if one is not None]
-            leaves_out = refused is not None
             receipts, refusals = self._change(
                 lambda tx, admitted=admitted: self._submit_chunk(tx, admitted, recorded_at, leaves_out),  # type: ignore[misc]
                 events=admitted,
