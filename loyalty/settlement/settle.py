@@ -58,6 +58,7 @@ class Outcome:
     holder: Holder
     movements: list[Movement]
     corrects: str | None = None
+    place: OrderKey = ()
 
 
 @define
@@ -174,7 +175,7 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
         if day >= 0:
             outcomes.extend(clock_outcomes(steps, run.holder, moved))
         else:
-            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved, corrects))
+            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved, corrects, item.key))
     return tier
 
 
@@ -254,7 +255,8 @@ def entries_of(
     if len(entries) < 2:
         return entries
     order = {EntryKind.TIMER: 0, EntryKind.EVENT: 1, EntryKind.COMMAND: 2, EntryKind.CORRECTION: 3}
-    entries.sort(key=lambda entry: (entry.effective_at, order[entry.kind], entry.key))
+    # A refund that waited for its deal stands after it, whatever their keys.
+    entries.sort(key=lambda entry: (entry.effective_at, order[entry.kind], together[entry.key][0].place, entry.key))
     return entries
 
 
