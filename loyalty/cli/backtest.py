@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from loyalty.cli.book import Target, book_options, place_of
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import Run, end_of_month, write_outcome
 from loyalty.cli.printing import count_words
@@ -30,8 +31,11 @@ from loyalty.sources import Reading, load_mapping, read_events, save_bad_rows
               help="The last day; the end of the last event's month if left out.")  # fmt: skip
 @format_option
 @click.option("--skip-bad-rows", is_flag=True, help="Settle the others; bad rows are counted and saved.")
+@book_options
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     programme_path: str,
     events_path: str,
     mapping_path: str | None,
@@ -39,6 +43,10 @@ def command(
     until_day: int | None,
     table_format: str,
     skip_bad_rows: bool,
+    db: str | None,
+    book: str,
+    prefix: str,
+    schema: str | None,
     as_json: bool,
 ) -> None:
     """Settle EVENTS under PROGRAMME, and write tables, the journal and a report.
@@ -47,18 +55,26 @@ def command(
     person, of and the declared fields. Rows that cannot be read are listed, and nothing is settled unless
     --skip-bad-rows is given. The same input gives the same bytes.
 
+    With --db the book is kept in a database as well, as an application would have posted it. A book of that name must
+    hold nothing but events of EVENTS; those that it holds already change nothing.
+
     \b
-    Example:
+    Examples:
       loyalty backtest examples/acme/programme.yaml examples/acme/history.jsonl --out out/acme
+      loyalty backtest programme.yaml deals.csv --map mapping.yaml --out out/deals --db portal.db --book trial
     """
+    place = place_of(ctx, db, book, prefix, schema)
     programme = load(programme_path)
     mapping = load_mapping(mapping_path, programme) if mapping_path else None
+    target = None if place is None else Target(place, programme)
     with Meter() as meter:
         reading = read_events(
             events_path, programme, mapping, skip_bad_rows=skip_bad_rows, progress=meter.stage("reading")
         )
         last_day = _last_day(programme, reading, until_day)
         until_day = last_day if until_day is None else until_day
+        if target is not None:
+            target.prepare(reading.events, until_day)
         deliveries = sum(1 + (event.person is not None) for event in reading.events)
         # Traced, so that the report can say what the caps took.
         settlement = settle(
@@ -68,6 +84,10 @@ def command(
             progress=meter.stage("settling", deliveries),
             traced=True,
         )
+        written = None
+        if target is not None:
+            report = meter.stage("writing the book", len(reading.events))
+            written = target.write(reading.events, settlement, report)
     bad_rows = _save_bad(reading, Path(out_dir))
     notes = [*_notes(programme, reading, bad_rows), f"Everything due through {format_day(until_day)} has happened."]
     run = Run(
@@ -86,7 +106,8 @@ def command(
             "bad_rows": len(reading.bad),
         },
     )
-    write_outcome(settlement, reading.events, run, out_dir, table_format, until_day).show(as_json=as_json)
+    outcome = write_outcome(settlement, reading.events, run, out_dir, table_format, until_day)
+    outcome.show(as_json=as_json, written=written)
 
 
 def _last_day(programme: Programme, reading: Reading, until_day: int | None) -> int:

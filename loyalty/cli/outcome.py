@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from loyalty.cli.book import Written
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.running import print_json
 from loyalty.core.calendar import format_day
@@ -51,10 +52,15 @@ class Outcome:
     programme: Programme
     until_day: int
 
-    def show(self, *, as_json: bool) -> None:
-        """Print the summary, ending with the path of the report."""
+    def show(self, *, as_json: bool, written: Written | None = None) -> None:
+        """
+        Print the summary, ending with the path of the report.
+
+        Args:
+            written: The book in a database, where there is one; the report itself does not speak of it.
+        """
         if as_json:
-            print_json(self._document())
+            print_json({**self._document(), **({} if written is None else {"book": written.document()})})
             return
         out = stdout()
         programme = self.programme
@@ -65,6 +71,8 @@ class Outcome:
         print_table(out, (("", False), ("", True), ("", False)), rows)
         for note in (*self.run.notes, *observations(self.results, programme)):
             print_line(out, f"- {note}")
+        if written is not None:
+            print_line(out, written.sentence())
         folder = self.files[-1].parent
         print_line(out, f"Tables and the journal: {folder} ({', '.join(path.name for path in self.files[:-1])})")
         print_line(out, f"Report: {self.files[-1]}", style="bold")

@@ -152,6 +152,22 @@ def open_engine(db: str, *, read_only: bool = True, must_exist: bool = True) -> 
     return engine
 
 
+def recorded_facts(engine: Engine, book: str, prefix: str, schema: str | None) -> tuple[dict[str, bytes], int]:
+    """Give the events that a book holds, identity to the digest of the body, and how many commands it holds."""
+    from sqlalchemy import func, select
+
+    from loyalty.ledger.sql import Schema
+    from loyalty.ledger.sql.faults import told
+
+    tables = Schema.of(prefix, schema)
+    books, event, grant = tables.book, tables.event, tables.grant
+    events = select(event.c.identity, event.c.body_hash).join_from(event, books, books.c.id == event.c.book_id)
+    commands = select(func.count()).join_from(grant, books, books.c.id == grant.c.book_id)
+    with told(engine.connect) as connection:
+        recorded = {row.identity: row.body_hash for row in connection.execute(events.where(books.c.name == book))}
+        return recorded, connection.scalar(commands.where(books.c.name == book)) or 0
+
+
 def require_entries(transaction: Transaction, programme: Programme, *, db: str, book: str, any_revision: bool) -> None:
     """
     See that the book is there and was settled under the programme.
