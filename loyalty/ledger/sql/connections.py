@@ -75,10 +75,12 @@ def begin_own(
                     _say(connection, "BEGIN")
                 yield connection
             return
-        with _prepared(driver, is_set_up=connection.info.get(_SET_UP, False)), told(connection.begin):
+        # SQLAlchemy's wrapping of the driver's connection, which is the driver's own but for asyncio.
+        wrapped: Any = connection.connection.dbapi_connection
+        with _prepared(wrapped, is_set_up=connection.info.get(_SET_UP, False)), told(connection.begin):
             if driver.in_transaction:
                 # An event of the host's engine began without the lock, and nothing was done in it.
-                driver.rollback()
+                wrapped.rollback()
             _say(connection, "BEGIN IMMEDIATE")
             yield connection
 
@@ -130,11 +132,13 @@ _SET_UP = "loyalty.set_up"
 
 def _set_up(driver: Any, record: Any) -> None:
     record.info[_SET_UP] = True
-    driver.execute("PRAGMA foreign_keys = ON")
-    driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor = driver.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     # A file that can only be read, or is in use just now, keeps the journal that it has; everything works with both.
     with suppress(sqlite3.OperationalError):
-        driver.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
 
 
 @contextmanager
@@ -148,18 +152,24 @@ def _prepared(driver: Any, *, is_set_up: bool) -> Iterator[None]:
         finally:
             driver.isolation_level = before
         return
-    (enforced,) = driver.execute("PRAGMA foreign_keys").fetchone()
-    (timeout_ms,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    cursor = driver.cursor()
+
+    def asked(name: str) -> int:
+        cursor.execute(f"PRAGMA {name}")
+        return int(cursor.fetchone()[0])
+
+    enforced, timeout_ms = asked("foreign_keys"), asked("busy_timeout")
     driver.isolation_level = None
     if not enforced:
-        driver.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA foreign_keys = ON")
     if timeout_ms < BUSY_TIMEOUT_MS:
-        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     try:
         yield
     finally:
         if timeout_ms < BUSY_TIMEOUT_MS:
-            driver.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+            cursor.execute(f"PRAGMA busy_timeout = {timeout_ms}")
         if not enforced:
-            driver.execute("PRAGMA foreign_keys = OFF")
+            cursor.execute("PRAGMA foreign_keys = OFF")
+        cursor.close()
         driver.isolation_level = before

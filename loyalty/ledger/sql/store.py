@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
@@ -47,6 +48,10 @@ from loyalty.ledger.sql.statements import Compiler, Runner
 from loyalty.ledger.sql.versions import require_version_once
 from loyalty.ledger.verify import Verification
 
+#: The transactions that are open, by store, each with its thread. Threads have contexts of their own, and so have the
+#: tasks of asyncio, many of which share a thread.
+_OPEN: ContextVar[Mapping[SqlStore, tuple[int, SqlTransaction]]] = ContextVar("loyalty_open_transactions")
+
 
 class SqlStore:
     """
@@ -55,7 +60,7 @@ class SqlStore:
     With an Engine the store opens, commits and rolls back its own transactions; on SQLite they take the writer's lock
     at once. With a Connection or a Session it joins the host's transaction and never commits: each
     :meth:`transaction` is a savepoint there, and it is the host who commits. A transaction inside another one of the
-    same thread is a savepoint in it.
+    same thread, or task of asyncio, is a savepoint in it.
 
     Args:
         bind: The host's Engine, Connection or Session.
@@ -78,14 +83,13 @@ class SqlStore:
         self._book = book
         dialect = bind.get_bind().dialect if isinstance(bind, Session) else bind.dialect
         self._compiler = Compiler(Schema.of(prefix, schema), dialect)
-        self._open = threading.local()
         self._names = Names(book, Ids())
         self._clock = clock or (lambda: time.time_ns() // 1000)
 
     @property
     def opens_transactions(self) -> bool:
         """Whether transactions are the store's own; a host's, and what is inside one of ours, is not tried again."""
-        return isinstance(self._bind, Engine) and getattr(self._open, "transaction", None) is None
+        return isinstance(self._bind, Engine) and self._outer() is None
 
     def transaction(self, read_only: bool = False) -> AbstractContextManager[SqlTransaction]:
         """
@@ -170,7 +174,7 @@ class SqlStore:
 
     @contextmanager
     def _own(self, engine: Engine, read_only: bool) -> Iterator[SqlTransaction]:
-        outer: SqlTransaction | None = getattr(self._open, "transaction", None)
+        outer = self._outer()
         if outer is not None:
             with outer.inside(read_only):
                 yield outer
@@ -189,7 +193,7 @@ class SqlStore:
 
     @contextmanager
     def _joined(self, host: Connection | Session, read_only: bool) -> Iterator[SqlTransaction]:
-        outer: SqlTransaction | None = getattr(self._open, "transaction", None)
+        outer = self._outer()
         if outer is not None:
             with outer.inside(read_only):
                 yield outer
@@ -217,12 +221,18 @@ class SqlStore:
         runner = Runner(connection, self._compiler, read_only)
         names.open_book(runner)
         transaction = SqlTransaction(runner, names, ids)
-        self._open.transaction = transaction
+        others = _OPEN.get({})
+        _OPEN.set({**others, self: (threading.get_ident(), transaction)})
         try:
             yield transaction
             transaction.end(self._clock())
         finally:
-            self._open.transaction = None
+            _OPEN.set(others)
+
+    def _outer(self) -> SqlTransaction | None:
+        """Give the transaction that this thread or task has open; a thread that was handed a context has none."""
+        thread, transaction = _OPEN.get({}).get(self, (0, None))
+        return transaction if thread == threading.get_ident() else None
 
 
 class SqlTransaction(Facts, Journal, WalletLines, Seals, Audit, Outbox):
