@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from loyalty.errors import ProgrammeError
 from loyalty.programme.loading import loads
 from loyalty.programme.model import Programme
+from loyalty.testing.currency_texts import currencies, expiries_of
 from loyalty.testing.rule_texts import PERIODS, WINDOWS, Shape, conditions, durations, rules, threshold
 
 Section: TypeAlias = dict[str, Any]
@@ -76,8 +77,8 @@ def _scalar(item: Any) -> str:
 @st.composite
 def _declarations(draw: st.DrawFn) -> Section:
     shape = draw(_shapes())
-    file: Section = {"language": 1, "programme": draw(_frames()), "currencies": draw(_currencies())}
-    shape = evolve(shape, expiries=_expiries_of(file["currencies"]))
+    file: Section = {"language": 1, "programme": draw(_frames()), "currencies": draw(currencies(shape.tiers))}
+    shape = evolve(shape, expiries=expiries_of(file["currencies"]))
     if draw(st.booleans()):
         file["limits"] = {"events_per_holder": 1000}
     file["events"] = draw(_kinds(shape))
@@ -136,30 +137,6 @@ def _frames(draw: st.DrawFn) -> Section:
     if draw(st.integers(0, 3)) == 3:
         frame["ends"] = draw(st.sampled_from(("2024-12-31", "2025-06-30")))
     return frame
-
-
-@st.composite
-def _currencies(draw: st.DrawFn) -> Section:
-    points: Section = {}
-    if draw(st.booleans()):
-        points["worth"] = "0.01 EUR"
-    if draw(st.booleans()):
-        points["expires"] = draw(_expiries())
-    mdf: Section = {"unit": "EUR"}
-    if draw(st.booleans()):
-        mdf["expires"] = draw(_expiries())
-    status: Section = {"spendable": False}
-    if draw(st.integers(0, 3)) == 3:
-        status["expires"] = draw(_expiries())
-    return {"points": points, "status": status, "mdf": mdf}
-
-
-@st.composite
-def _expiries(draw: st.DrawFn) -> Section:
-    expiry: Section = {"after": draw(durations())}
-    if draw(st.booleans()):
-        expiry["at"] = f"end_of_{draw(st.sampled_from(PERIODS[1:]))}"
-    return expiry
 
 
 @st.composite
@@ -318,10 +295,6 @@ def _refunds(draw: st.DrawFn) -> Section:
     if draw(st.integers(0, 3)) == 3:
         policy["within"] = draw(durations())
     return policy
-
-
-def _expiries_of(currencies: Section) -> dict[str, str]:
-    return {name: spec["expires"]["after"] for name, spec in currencies.items() if "expires" in spec}
 
 
 def _drop_idle_caps(file: Section) -> None:

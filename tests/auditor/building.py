@@ -11,12 +11,12 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
-from loyalty.core.calendar import Calendar, Duration, instant_us
+from loyalty.core.calendar import NEVER, Calendar, Duration, instant_us
 from loyalty.core.events import Event, FieldValue
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import Place
 from loyalty.gamification.declaration import Badge
-from loyalty.ledger.store import Grant
+from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.programme.model import (
     Clawback,
     Currency,
@@ -170,7 +170,23 @@ def passed(id: str, at: str, person: str, level: str = "associate", kind: str = 
 
 def redeem(key: str, at: str, amount: int) -> Grant:
     """Make a decided redemption of acme's points."""
-    return Grant(key=key, kind="redeem", holder=ACME, currency="points", amount=amount, at=instant(at))
+    return decided("redeem", key, at, amount)
+
+
+def decided(kind: str, key: str, at: str, amount: int = 0, *lots: tuple[str, int], **said: Any) -> Grant:
+    """
+    Make a grant, of acme's points unless told otherwise.
+
+    Args:
+        amount: What the lots sum to, where it is 0.
+        lots: The date of expiry, or never, and the amount of each lot.
+    """
+    if "until" in said:
+        said["until_day"] = day(said.pop("until"))
+    named = tuple(GrantedLot(day(date), instant(at), part) for date, part in lots)
+    whole = amount or sum(part for _, part in lots)
+    said = {"holder": ACME, "currency": "points", **said}
+    return Grant(key=key, kind=kind, amount=whole, at=instant(at), lots=named, **said)
 
 
 def badge(name: str, need: str, **give: int) -> Badge:
@@ -191,5 +207,5 @@ def instant(text: str) -> int:
 
 
 def day(text: str) -> int:
-    """Read an ISO date as a day number."""
-    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    """Read an ISO date as a day number, or ``never``."""
+    return NEVER if text == "never" else (date.fromisoformat(text) - date(1970, 1, 1)).days

@@ -97,7 +97,7 @@ class Life:
         for day in {self.day(self.now) + 1, *self.telling_days()}:
             ways += [start_us(day, self.programme.calendar.timezone) + self.rng.choice((0, -1))]
         telling = [instant for instant in ways if self.now <= instant <= end]
-        for instant in sorted(self.rng.choice(telling or [self.now]) for _ in range(self.rng.randrange(7))):
+        for instant in sorted(self.rng.choice(telling or [self.now]) for _ in range(self.rng.randrange(12))):
             self.now = max(self.now, instant)
             if self.rng.random() < 0.1:
                 self.engine.advance(self.day(self.now))
@@ -126,7 +126,7 @@ class Life:
         earlier = self.rng.choice(self.keys[-12:])
         kind = rng.choices(
             ("redeem", "hold", "capture", "release", "reverse", "add", "take", "open", "transfer", "merge", "close"),
-            (4, 6, 4, 3, 6, 2, 2, 2, 3, 1, 1),
+            (8, 14, 12, 8, 12, 4, 4, 3, 8, 1, 1),
         )[0]
         if kind in ("redeem", "hold", "transfer") and not self.programme.currencies[currency].spendable:
             kind = "add"

@@ -1,4 +1,6 @@
-"""Random histories of one programme for each family of features, settled by the library and by the auditor."""
+"""
+What is settled, by the library, by an engine over a book, and by the auditor: all three post the same integers.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +8,70 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from loyalty import load
-from tests.settlement.agreement import audited, disagree, settled, smallest
-from tests.settlement.histories import history
+from loyalty import load, loads, settle
+from loyalty.programme.model import Programme
+from loyalty.testing import programme_texts
+from tests.auditor.building import day
+from tests.auditor.command_stories import STORIES, Story
+from tests.settlement.agreement import audited, disagree, netted, settled, smallest
+from tests.settlement.histories import History, history
+from tests.settlement.lived_histories import live
 
 PROGRAMMES = sorted((Path(__file__).parent / "programmes").glob("*.yaml"))
-HISTORIES = 60
+LIVED = [file for file in PROGRAMMES if file.stem in ("certifications", "closings", "commands", "holds", "owing")]
+HISTORIES = 40
+LIVES = 15
+
+
+def assert_agreed(programme: Programme, drawn: History, seed: int) -> None:
+    """Show the smallest history on which the library and the auditor differ."""
+    if disagree(programme, drawn):
+        least = smallest(programme, drawn)
+        assert settled(programme, least) == audited(programme, least), f"seed {seed}: {least}"
 
 
 @pytest.mark.parametrize("file", PROGRAMMES, ids=lambda file: file.stem)
-def test_the_library_posts_what_the_auditor_posts(file: Path):
+def test_the_library_posts_what_the_auditor_posts(file: Path) -> None:
     """On each of the seeds both post the same integers, and something at all; else the smallest history is shown."""
     programme = load(file)
     posted = 0
     for seed in range(HISTORIES):
         drawn = history(programme, Random(f"{file.stem}/{seed}"), size=20)
-        if disagree(programme, drawn):
-            least = smallest(programme, drawn)
-            assert settled(programme, least) == audited(programme, least), f"seed {seed}: {least}"
+        assert_agreed(programme, drawn, seed)
         posted += len(audited(programme, drawn))
     assert posted > 5 * HISTORIES
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_the_library_tells_each_story_of_commands(story: Story) -> None:
+    """The numbers that were computed by hand for the auditor are those of the library."""
+    settlement = settle(story.terms, story.events, story.grants, until_day=day(story.seen[-1].at))
+    assert story.wrong(netted(settlement.entries)) == []
+
+
+@pytest.mark.parametrize("file", LIVED, ids=lambda file: file.stem)
+def test_an_engine_that_lived_it_posts_what_the_auditor_posts(file: Path) -> None:
+    """Commands were decided as time went on and events came late: the book is that of settling all at once."""
+    programme = load(file)
+    kinds: set[str] = set()
+    for seed in range(LIVES):
+        life = live(programme, Random(f"life/{file.stem}/{seed}"), size=12)
+        posted, lived = life.posted(), life.history
+        assert_agreed(programme, lived, seed)
+        assert posted == audited(programme, lived), f"seed {seed}: {lived}"
+        kinds |= {grant.kind for grant in lived.grants}
+    assert len(kinds) >= 9
+
+
+@given(programme_texts(), st.randoms(use_true_random=False))
+def test_any_programme_and_any_life(text: str, rng: Random) -> None:
+    """Engine, settlement from scratch and the auditor agree on programmes and commands that nobody thought of."""
+    programme = loads(text)
+    life = live(programme, rng, size=6)
+    posted, lived = life.posted(), life.history
+    expected = audited(programme, lived)
+    assert settled(programme, lived) == expected
+    assert posted == expected
