@@ -21,7 +21,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -29,13 +29,13 @@ from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
 from loyalty.engine.answers import why
-from loyalty.engine.arguments import day_of, event_of, holder_of, instant_of
+from loyalty.engine.arguments import day_of, event_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
 from loyalty.engine.histories import Histories
 from loyalty.engine.messages import Messages
-from loyalty.engine.receipts import Receipt, Statement
-from loyalty.engine.statements import statement_of
+from loyalty.engine.receipts import Receipt
+from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventConflict, EventRejected, RetryableConflict, StoreError, UsageError
 from loyalty.ledger.entries import Entry
@@ -53,7 +53,7 @@ _LONGEST_WAIT_S: Final = 0.2
 _Result = TypeVar("_Result")
 
 
-class Engine(Commands):
+class Engine(Commands, Statements):
     """
     Settles events and commands of one programme against a store.
 
@@ -162,26 +162,6 @@ class Engine(Commands):
         """
         day = day_of(until, self.programme.calendar)
         return self._change(lambda tx: self._advance(tx, day), clock=True)
-
-    def statement(self, holder: Holder | str, at: int | str | date | None = None) -> Statement:
-        """
-        Give the holder's wallets at an instant, with everything due by then; nothing is posted.
-
-        Args:
-            at: UTC microseconds or an aware datetime; or a day as ISO text or date (its end); or None for now.
-
-        Raises:
-            UsageError: an argument is of another kind.
-        """
-        calendar = self.programme.calendar
-        if at is None:
-            at = self._clock()
-        elif isinstance(at, int | datetime):
-            at = instant_of(at, calendar)
-        else:
-            at = calendar.day_start_us(day_of(at, calendar) + 1) - 1
-        with self._transaction(read_only=True) as tx:
-            return statement_of(self._histories, tx, holder_of(holder), at)
 
     def explain(self, identity: str) -> Explanation:
         """

@@ -66,6 +66,15 @@ class Histories:
             return kept[1]
         return self._saved_run(tx, holder) or self.fresh_run(tx, holder)
 
+    def look(self, tx: Transaction, holder: Holder) -> HolderRun:
+        """Give a copy of the holder's state as recorded, which may be moved and is never kept."""
+        kept = self._runs.get(holder)
+        if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
+            copy = load(self.steps, holder, save(kept[1]), tx.find_grant)
+            if copy is not None:
+                return copy
+        return self._saved_run(tx, holder) or self.fresh_run(tx, holder)
+
     def fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """Settle the holder's recorded history again, through the day that its clock has reached."""
         run = HolderRun(self.steps, holder)

@@ -1,13 +1,15 @@
-"""What the engine gives back: receipts of events and commands, and statements."""
+"""What the engine gives back: receipts of events and commands, statements and their pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 
 from attrs import frozen
 
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Entry
+from loyalty.ledger.lines import Line
 from loyalty.settlement.trace import Explanation
 
 
@@ -53,3 +55,43 @@ class Statement:
     expiries: Mapping[str, tuple[tuple[int, int], ...]]
     tier: str
     badges: tuple[str, ...]
+
+
+@frozen
+class Expiry:
+    """
+    Available points that share a last day.
+
+    Attributes:
+        currency: Which.
+        amount: Minor units.
+        last_usable_day: The local date through which they can be used.
+        expires_at: UTC microseconds: the start of the day after, when they are gone.
+    """
+
+    currency: str
+    amount: int
+    last_usable_day: date
+    expires_at: int
+
+
+@frozen
+class Page:
+    """
+    Some lines of a wallet that follow each other.
+
+    Attributes:
+        holder: Whose.
+        currency: Which wallet.
+        lines: Each posting with the balance of its account after it.
+        opening: Minor units of each account, by name, before the earliest line; zeros are left out.
+        closing: The same after the latest line.
+        next: What to give as *after* for the page behind this one, or None where there is none.
+    """
+
+    holder: Holder
+    currency: str
+    lines: tuple[Line, ...]
+    opening: Mapping[str, int]
+    closing: Mapping[str, int]
+    next: str | None

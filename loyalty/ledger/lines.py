@@ -8,7 +8,7 @@ The order of effect puts each line where it counts, late ones too, and by what w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -19,6 +19,8 @@ PostedPlace: TypeAlias = Mapping[str, int]
 
 #: In the order of effect: the instant, and the posting of that instant that lies just before the place.
 EffectivePlace: TypeAlias = tuple[int, int, int]
+
+Place = TypeVar("Place")
 
 
 @frozen(kw_only=True)
@@ -61,7 +63,7 @@ class Line:
 
 
 @frozen
-class Lines:
+class Lines(Generic[Place]):
     """
     Some lines that follow each other.
 
@@ -69,13 +71,13 @@ class Lines:
         lines: The lines.
         opening: The balance of each account before the first line; accounts that hold nothing may be left out.
         closing: The same after the last line.
-        has_more: Whether there are others behind them.
+        next: Where those behind them begin, None where there are none.
     """
 
     lines: tuple[Line, ...]
     opening: Mapping[str, int]
     closing: Mapping[str, int]
-    has_more: bool
+    next: Place | None
 
 
 def run_on(opening: Mapping[str, int], lines: Iterable[Line]) -> dict[str, int]:
@@ -101,9 +103,29 @@ def line_of(entry: Entry, posting: Posting, *, balance: int, number: int, place:
     )
 
 
-def balances_before(lines: Sequence[Line]) -> dict[str, int]:
-    """Give the balances that the first line of each account found."""
-    before: dict[str, int] = {}
-    for line in lines:
-        before.setdefault(line.account, line.balance - line.amount)
-    return before
+def posted_page(
+    lines: Sequence[Line], place: PostedPlace, at_place: Mapping[str, int], limit: int, *, newest_first: bool
+) -> Lines[PostedPlace]:
+    """
+    Make a page in the order of posting.
+
+    Args:
+        lines: Those from the place on, one more than *limit* where there are more.
+        place: Where they begin.
+        at_place: The balances there.
+        newest_first: Whether they run against the order of posting.
+    """
+    shown, has_more = tuple(lines[:limit]), len(lines) > limit
+    reached = {**place, **{line.account: line.number - newest_first for line in shown}}
+    if not newest_first:
+        return Lines(shown, at_place, run_on(at_place, shown), reached if has_more else None)
+    before = dict(at_place)
+    for line in shown:
+        before[line.account] = line.balance - line.amount
+    return Lines(shown, before, at_place, reached if has_more else None)
+
+
+def effective_page(lines: Sequence[Line], opening: Mapping[str, int], limit: int) -> Lines[EffectivePlace]:
+    """Make a page in the order of effect; one more line than *limit* says that there are more."""
+    shown = tuple(lines[:limit])
+    return Lines(shown, opening, run_on(opening, shown), shown[-1].effective_place if len(lines) > limit else None)

@@ -11,7 +11,7 @@ from attrs import evolve
 from loyalty.core.holders import Holder
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account
-from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, balances_before, line_of, run_on
+from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, effective_page, line_of, posted_page
 
 if TYPE_CHECKING:
     from loyalty.ledger.store import Lot
@@ -24,42 +24,32 @@ class MemoryLines:
 
     def lines_as_posted(
         self, holder: Holder, asset: str, *, after: PostedPlace | None, limit: int, newest_first: bool = False
-    ) -> Lines:
+    ) -> Lines[PostedPlace]:
         """Give lines in the order of posting, or against it."""
         lines = list(self._lines(holder, asset))
-        counts = Counter(line.account for line in lines)
-        place = after or (counts if newest_first else {})
+        place = dict(Counter(line.account for line in lines) if newest_first else {}) if after is None else after
+        at_place = {line.account: line.balance for line in lines if line.number == place.get(line.account, 0)}
         if newest_first:
             kept = [line for line in reversed(lines) if line.number <= place.get(line.account, 0)]
         else:
             kept = [line for line in lines if line.number > place.get(line.account, 0)]
-        at_place = {line.account: line.balance for line in lines if line.number == place.get(line.account, 0)}
-        return _page(kept, at_place, limit, newest_first=newest_first)
+        return posted_page(kept, place, at_place, limit, newest_first=newest_first)
 
     def lines_as_effective(
-        self,
-        holder: Holder,
-        asset: str,
-        *,
-        after: EffectivePlace,
-        until: int,
-        recorded_at: int,
-        limit: int,
-    ) -> Lines:
+        self, holder: Holder, asset: str, *, after: EffectivePlace, until: int, recorded_at: int, limit: int
+    ) -> Lines[EffectivePlace]:
         """Give lines in the order of effect, by what was recorded at or before an instant."""
         known = [line for line in self._lines(holder, asset) if line.recorded_at <= recorded_at]
         balances: Counter[str] = Counter()
         opening: dict[str, int] = {}
         kept = []
         for line in sorted(known, key=lambda line: line.effective_place):
-            if line.effective_at > until:
-                break
-            balances[line.account] += line.amount
             if line.effective_place <= after:
-                opening[line.account] = balances[line.account]
-            else:
+                opening[line.account] = balances[line.account] = balances[line.account] + line.amount
+            elif line.effective_at <= until:
+                balances[line.account] += line.amount
                 kept.append(evolve(line, balance=balances[line.account]))
-        return _page(kept, opening, limit)
+        return effective_page(kept, opening, limit)
 
     def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
         """Give the lots with something left, of all holders, that expire on days of a range, with their instants."""
@@ -70,13 +60,20 @@ class MemoryLines:
                         if first_day <= lot.expires_day <= last_day:
                             yield lot.to_lot(), self.book.by_key[lot.entry_key].effective_at
 
-    def lot_days_at(
-        self, holder: Holder, name: str, *, effective_at: int, recorded_at: int | None = None
+    def lot_days(
+        self, holder: Holder, name: str, *, effective_at: int | None = None, recorded_at: int | None = None
     ) -> Mapping[tuple[str, int], int]:
-        """Give what an account's lots come to by (asset, expiry day), from postings as for ``balances_at``."""
-        sums: Counter[tuple[str, int]] = Counter()
+        """Give what an account's lots come to by (asset, expiry day), now or from postings as for ``balances_at``."""
         wallet = self.book.wallets.get(holder)
-        for entry in wallet.entries if wallet else ():
+        if wallet is None:
+            return {}
+        sums: Counter[tuple[str, int]] = Counter()
+        if effective_at is None:
+            for (account_name, asset), buckets in wallet.buckets.items():
+                if account_name == name:
+                    sums.update({(asset, day): bucket.open_amount for day, bucket in buckets.items()})
+            return {key: amount for key, amount in sums.items() if amount}
+        for entry in wallet.entries:
             if entry.effective_at > effective_at or (recorded_at is not None and entry.recorded_at > recorded_at):
                 continue
             for posting in entry.postings:
@@ -97,11 +94,3 @@ class MemoryLines:
                     yield line_of(
                         entry, posting, balance=balances[account.name], number=numbers[account.name], place=(row, seq)
                     )
-
-
-def _page(kept: list[Line], at_place: Mapping[str, int], limit: int, *, newest_first: bool = False) -> Lines:
-    lines = kept[:limit]
-    if not newest_first:
-        return Lines(tuple(lines), dict(at_place), run_on(at_place, lines), len(kept) > limit)
-    opening = {**at_place, **balances_before(lines[::-1])}
-    return Lines(tuple(lines), opening, dict(at_place), len(kept) > limit)

@@ -218,14 +218,19 @@ class Transaction(Protocol):
             Each with the instant from which the entry that made it counts.
         """
 
-    def lot_days_at(
-        self, holder: Holder, name: str, *, effective_at: int, recorded_at: int | None = None
+    def lot_days(
+        self, holder: Holder, name: str, *, effective_at: int | None = None, recorded_at: int | None = None
     ) -> Mapping[tuple[str, int], int]:
-        """Give what an account's lots come to by (asset, expiry day), from postings as for :meth:`balances_at`."""
+        """
+        Give what an account's lots come to by (asset, expiry day).
+
+        Args:
+            effective_at: From postings as for :meth:`balances_at`; what is left of the lots now where it is None.
+        """
 
     def lines_as_posted(
         self, holder: Holder, asset: str, *, after: PostedPlace | None, limit: int, newest_first: bool = False
-    ) -> Lines:
+    ) -> Lines[PostedPlace]:
         """
         Give lines of a wallet in the order of posting, or against it; standing has none.
 
@@ -237,7 +242,7 @@ class Transaction(Protocol):
 
     def lines_as_effective(
         self, holder: Holder, asset: str, *, after: EffectivePlace, until: int, recorded_at: int, limit: int
-    ) -> Lines:
+    ) -> Lines[EffectivePlace]:
         """
         Give lines of a wallet in the order of effect, by what was recorded at or before an instant.
 

@@ -7,7 +7,7 @@ order of effect all postings of the wallet are looked at, since a late one may c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from heapq import merge
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, EntryKind
-from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, balances_before, run_on
+from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, effective_page, posted_page
 from loyalty.ledger.lots import OpenLot
 from loyalty.ledger.sql.journal import entry_of_lot, summed
 from loyalty.ledger.sql.names import Names
@@ -37,60 +37,44 @@ class WalletLines:
 
     def lines_as_posted(
         self, holder: Holder, asset: str, *, after: PostedPlace | None, limit: int, newest_first: bool = False
-    ) -> Lines:
+    ) -> Lines[PostedPlace]:
         """Give lines in the order of posting, or against it."""
         accounts, asset_id = self._wallet(holder, asset)
-        if not accounts:
-            return Lines((), {}, {}, False)
-        ids = self.runner.compiler.listed(accounts)
-        at_place: dict[str, int] = {}
         place: dict[str, int] = dict(after or {})
+        at_place: dict[str, int] = {}
         if after is None and newest_first:
-            for row in self.runner.rows(_latest, accounts=ids, asset=asset_id):
-                place[accounts[row.account_id]] = row.version
-                at_place[accounts[row.account_id]] = row.posted
+            ids = self.runner.compiler.listed(accounts)
+            for account, posted, version in self.runner.rows(_latest, accounts=ids, asset=asset_id):
+                place[accounts[account]], at_place[accounts[account]] = version, posted
         else:
             for id, name in accounts.items():
                 if place.get(name):
                     key = {"account": id, "asset": asset_id, "version": place[name]}
                     at_place[name] = self.runner.number(_balance_after, **key)
-        found = [
-            self._read_account(id, name, asset_id, place.get(name, 0), limit + 1, newest_first)
-            for id, name in accounts.items()
-        ]
-        merged = list(merge(*found, key=lambda line: line.place, reverse=newest_first))
-        lines = merged[:limit]
-        if not newest_first:
-            return Lines(tuple(lines), at_place, run_on(at_place, lines), len(merged) > limit)
-        opening = {**at_place, **balances_before(lines[::-1])}
-        return Lines(tuple(lines), opening, at_place, len(merged) > limit)
+        reader = _versions_back if newest_first else _versions_on
+        found = []
+        for id, name in accounts.items():
+            key = {"account": id, "asset": asset_id, "version": place.get(name, 0)}
+            rows = self.runner.rows(reader, size=limit + 1, **key)
+            found.append([_to_line(row, name, row.balance_after) for row in rows])
+        lines = list(merge(*found, key=lambda line: line.place, reverse=newest_first))
+        return posted_page(lines, place, at_place, limit, newest_first=newest_first)
 
     def lines_as_effective(
-        self,
-        holder: Holder,
-        asset: str,
-        *,
-        after: EffectivePlace,
-        until: int,
-        recorded_at: int,
-        limit: int,
-    ) -> Lines:
+        self, holder: Holder, asset: str, *, after: EffectivePlace, until: int, recorded_at: int, limit: int
+    ) -> Lines[EffectivePlace]:
         """Give lines in the order of effect, by what was recorded at or before an instant."""
         accounts, asset_id = self._wallet(holder, asset)
-        if not accounts:
-            return Lines((), {}, {}, False)
-        at, entry, seq = after
-        place = {"at": at, "entry": entry, "seq": seq, "recorded_at": recorded_at, "asset": asset_id}
-        ids = self.runner.compiler.listed(accounts)
-        opening = {accounts[id]: total for id, total in self.runner.rows(_sums_through, accounts=ids, **place)}
+        place = dict(zip(("at", "entry", "leg"), after, strict=True))
+        wallet = {"accounts": self.runner.compiler.listed(accounts), "asset": asset_id, "recorded_at": recorded_at}
+        opening = {accounts[id]: total for id, total in self.runner.rows(_sums_through, **wallet, **place)}
         balances = dict(opening)
         lines = []
-        rows = self.runner.rows(_lines_behind, accounts=ids, until=until, size=limit + 1, **place)
-        for row in rows[:limit]:
+        for row in self.runner.rows(_lines_behind, until=until, size=limit + 1, **wallet, **place):
             name = accounts[row.account_id]
             balances[name] = balances.get(name, 0) + row.amount
             lines.append(_to_line(row, name, balances[name]))
-        return Lines(tuple(lines), opening, balances, len(rows) > limit)
+        return effective_page(lines, opening, limit)
 
     def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
         """Give the lots with something left, of all holders, that expire on days of a range, with their instants."""
@@ -103,14 +87,17 @@ class WalletLines:
             )
             yield lot.to_lot(), row.effective_at
 
-    def lot_days_at(
-        self, holder: Holder, name: str, *, effective_at: int, recorded_at: int | None = None
+    def lot_days(
+        self, holder: Holder, name: str, *, effective_at: int | None = None, recorded_at: int | None = None
     ) -> Mapping[tuple[str, int], int]:
-        """Give what an account's lots come to by (asset, expiry day), from postings as for ``balances_at``."""
+        """Give what an account's lots come to by (asset, expiry day), now or from postings as for ``balances_at``."""
         self.write()
         account = self.names.find_account(self.runner, Account(holder, name))
-        known = INT64_MAX if recorded_at is None else recorded_at
-        rows = self.runner.rows(_lot_days, account=account, effective_at=effective_at, recorded_at=known)
+        if effective_at is None:
+            rows = self.runner.rows(_open_days, account=account)
+        else:
+            known = INT64_MAX if recorded_at is None else recorded_at
+            rows = self.runner.rows(_lot_days, account=account, effective_at=effective_at, recorded_at=known)
         return {(self.names.asset_name(self.runner, asset), day): total for asset, day, total in rows}
 
     def _wallet(self, holder: Holder, asset: str) -> tuple[dict[int, str], int | None]:
@@ -123,13 +110,6 @@ class WalletLines:
             {known[account]: account.name for account in accounts if account in known},
             self.names.find_asset(self.runner, asset),
         )
-
-    def _read_account(
-        self, account: int, name: str, asset: int | None, version: int, size: int, newest_first: bool
-    ) -> Iterable[Line]:
-        reader = _versions_back if newest_first else _versions_on
-        rows = self.runner.rows(reader, account=account, asset=asset, version=version, size=size)
-        return [_to_line(row, name, row.balance_after) for row in rows]
 
 
 def _to_line(row: Record, account: str, balance: int) -> Line:
@@ -206,7 +186,7 @@ def _in_order_of_effect(compiler: Compiler) -> tuple[ColumnElement[Any], ...]:
 
 
 def _place() -> ColumnElement[Any]:
-    return tuple_(*(bindparam(name, type_=BIG) for name in ("at", "entry", "seq")))
+    return tuple_(*(bindparam(name, type_=BIG) for name in ("at", "entry", "leg")))
 
 
 def _sums_through(compiler: Compiler) -> Select[Any]:
@@ -240,6 +220,15 @@ def _open_lots_of_name(compiler: Compiler) -> Select[Any]:
             lot.c.remaining > literal_column("0"),
         )
         .order_by(account.c.path, lot.c.asset_id, lot.c.expires_day, lot.c.id)
+    )
+
+
+def _open_days(compiler: Compiler) -> Select[Any]:
+    lot = compiler.schema.lot
+    return (
+        select(lot.c.asset_id, lot.c.expires_day, summed(lot.c.remaining))
+        .where(lot.c.account_id == bindparam("account"), lot.c.remaining > literal_column("0"))
+        .group_by(lot.c.asset_id, lot.c.expires_day)
     )
 
 
