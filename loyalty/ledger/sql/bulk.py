@@ -1,116 +1,138 @@
 """
 Writing many rows of a table in one go, in the way that each database takes them fastest.
 
-SQLite takes a list of rows with one prepared statement. PostgreSQL takes few rows as one statement over arrays, so that
-triggers on statements see them together, and many by COPY, where the driver can.
+SQLite takes a list of rows with one prepared statement. PostgreSQL takes few rows as one statement, so that triggers on
+statements see them together, and many by COPY, where the driver can.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.engine import Dialect
 
-#: From this many rows on, COPY is faster than a statement over arrays.
+#: From this many rows on, COPY is faster than a statement.
 COPY_FROM_ROWS: Final = 20
 
+#: Up to this many rows stand in a statement value by value; more are given as one list for each column.
+_FEW_ROWS: Final = 2
 
-@frozen(eq=False)
-class Updater:
-    """
-    The statement that sets columns of the rows with given primary keys.
-
-    Attributes:
-        text: Sets one row, for ``executemany``; or many rows given as columns, where *columns* is true.
-        columns: Whether values are given as one list for each column.
-        key_size: How many values of a row are its key.
-    """
-
-    text: str
-    columns: bool
-    key_size: int
-
-    @classmethod
-    def of(cls, table: Table, names: tuple[str, ...], dialect: Dialect) -> Updater:
-        """Write the statement that sets the columns of these *names*."""
-        keys = [column.name for column in table.primary_key]
-        preparer = dialect.identifier_preparer
-        place = preparer.format_table(table)
-        if takes_arrays(dialect):
-            every = [*keys, *names]
-            arrays = ", ".join(f"%s::{table.c[name].type.compile(dialect)}[]" for name in every)
-            match = " AND ".join(f"{place}.{name} = given.{name}" for name in keys)
-            values = ", ".join(f"{name} = given.{name}" for name in names)
-            given = f"unnest({arrays}) AS given ({', '.join(every)})"
-            return cls(f"UPDATE {place} SET {values} FROM {given} WHERE {match}", True, len(keys))
-        matches = [table.c[name] == bindparam(f"key_{name}") for name in keys]
-        statement = update(table).where(*matches).values({name: bindparam(name) for name in names})
-        return cls(str(statement.compile(dialect=dialect)), False, len(keys))
-
-    def update(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Set rows through the driver's cursor; each is its key and then its values."""
-        if self.columns:
-            cursor.execute(self.text, columns_of(rows))
-        else:
-            size = self.key_size
-            cursor.executemany(self.text, [(*row[size:], *row[:size]) for row in rows])
+#: Rows of a table, each its values in order.
+Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
 
-def columns_of(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Turn rows into one list for each column."""
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def takes_arrays(dialect: Dialect) -> bool:
-    """Tell whether values go to the driver as one list for each column."""
+def takes_rows_at_once(dialect: Dialect) -> bool:
+    """Tell whether one statement can take many rows; otherwise the driver runs it once for each."""
     return dialect.name == "postgresql" and dialect.driver in {"psycopg", "psycopg_async"}
 
 
 @frozen(eq=False)
 class Inserter:
     """
-    The statements that write whole rows of one table.
+    What writes whole rows of one table.
 
     Attributes:
-        one: Inserts a row, for ``executemany``; or many rows given as columns, where *columns* is true.
-        one_if_new: The same, leaving rows that are there as they are.
+        text: What stands before the rows, or, where each is written alone, the statement.
+        types: The types of the columns, where many rows are written at once.
         copy: Begins a COPY, or "".
-        columns: Whether values are given as one list for each column.
     """
 
-    one: str
-    one_if_new: str
+    text: str
+    types: tuple[str, ...]
     copy: str
-    columns: bool
 
     @classmethod
     def of(cls, table: Table, dialect: Dialect) -> Inserter:
         """Write the statements for a table; columns that the database fills in are left out."""
         columns = [column for column in table.columns if column.server_default is None]
-        names = [column.name for column in columns]
         preparer = dialect.identifier_preparer
         place = preparer.format_table(table)
-        listed = ", ".join(preparer.quote(name) for name in names)
-        skip = " ON CONFLICT DO NOTHING"
-        if takes_arrays(dialect):
-            arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
-            text = f"INSERT INTO {place} ({listed}) SELECT * FROM unnest({arrays})"
-            return cls(text, text + skip, f"COPY {place} ({listed}) FROM STDIN", True)
-        values: dict[str, Any] = {name: bindparam(name) for name in names}
-        text = str(insert(table).values(values).compile(dialect=dialect))
-        return cls(text, text + skip, "", False)
+        listed = ", ".join(preparer.quote(column.name) for column in columns)
+        if takes_rows_at_once(dialect):
+            types = tuple(column.type.compile(dialect) for column in columns)
+            return cls(f"INSERT INTO {place} ({listed}) ", types, f"COPY {place} ({listed}) FROM STDIN")
+        values: dict[str, Any] = {column.name: bindparam(column.name) for column in columns}
+        return cls(str(insert(table).values(values).compile(dialect=dialect)), (), "")
 
-    def insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], *, new: bool) -> None:
-        """Write rows through the driver's cursor, many of them by COPY where that can be."""
-        text = self.one if new else self.one_if_new
-        if not self.columns:
-            cursor.executemany(text, rows)
+    def statement(self, rows: Rows, *, new: bool) -> tuple[str, list[Any]]:
+        """Give the statement that writes rows at once, and its values; *new* as for :meth:`insert`."""
+        text, values = _given(self.types, rows)
+        return self.text + text + ("" if new else _SKIP), values
+
+    def insert(self, cursor: Any, rows: Rows, *, new: bool) -> None:
+        """
+        Write rows through the driver's cursor.
+
+        Args:
+            new: Whether a row that is there already is an error; otherwise it is left as it is.
+        """
+        if not self.types:
+            cursor.executemany(self.text if new else self.text + _SKIP, rows)
         elif new and len(rows) >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
             with cursor.copy(self.copy) as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
-            cursor.execute(text, columns_of(rows))
+            cursor.execute(*self.statement(rows, new=new))
+
+
+@frozen(eq=False)
+class Updater:
+    """
+    What sets columns of the rows with given primary keys.
+
+    Attributes:
+        text: What stands before the rows, or, where each is written alone, the statement.
+        behind: What stands behind them.
+        types: The types of key and values, where many rows are written at once.
+        key_size: How many values of a row are its key.
+    """
+
+    text: str
+    behind: str
+    types: tuple[str, ...]
+    key_size: int
+
+    @classmethod
+    def of(cls, table: Table, names: tuple[str, ...], dialect: Dialect) -> Updater:
+        """Write the statement that sets the columns of these *names*."""
+        keys = [column.name for column in table.primary_key]
+        if takes_rows_at_once(dialect):
+            every = [*keys, *names]
+            place = dialect.identifier_preparer.format_table(table)
+            values = ", ".join(f"{name} = given.{name}" for name in names)
+            match = " AND ".join(f"{place}.{name} = given.{name}" for name in keys)
+            types = tuple(table.c[name].type.compile(dialect) for name in every)
+            behind = f") AS given ({', '.join(every)}) WHERE {match}"
+            return cls(f"UPDATE {place} SET {values} FROM (", behind, types, len(keys))
+        matches = [table.c[name] == bindparam(f"key_{name}") for name in keys]
+        statement = update(table).where(*matches).values({name: bindparam(name) for name in names})
+        return cls(str(statement.compile(dialect=dialect)), "", (), len(keys))
+
+    def statement(self, rows: Rows) -> tuple[str, list[Any]]:
+        """Give the statement that sets rows at once, and its values."""
+        text, values = _given(self.types, rows)
+        return self.text + text + self.behind, values
+
+    def update(self, cursor: Any, rows: Rows) -> None:
+        """Set rows through the driver's cursor; each is its key and then its values."""
+        if self.types:
+            cursor.execute(*self.statement(rows))
+        else:
+            size = self.key_size
+            cursor.executemany(self.text, [(*row[size:], *row[:size]) for row in rows])
+
+
+_SKIP: Final = " ON CONFLICT DO NOTHING"
+
+
+def _given(types: Sequence[str], rows: Rows) -> tuple[str, list[Any]]:
+    """Write rows as a query, and give its values."""
+    if len(rows) <= _FEW_ROWS:
+        row = "(" + ", ".join(f"%s::{name}" for name in types) + ")"
+        return "VALUES " + ", ".join([row] * len(rows)), [value for row in rows for value in row]
+    arrays = ", ".join(f"%s::{name}[]" for name in types)
+    return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*rows, strict=True)]

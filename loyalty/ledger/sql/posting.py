@@ -22,6 +22,7 @@ from loyalty.ledger.book import Book
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, EntryKind, Posting
 from loyalty.ledger.hashing import HASH_VERSION, hash_fields
 from loyalty.ledger.lots import Allocation, OpenLot
+from loyalty.ledger.sql.bulk import COPY_FROM_ROWS
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.rows import BIG
@@ -86,6 +87,7 @@ class Batch:
     _days: set[tuple[Account, str, int]] = Factory(set)
     _made: set[int] = Factory(set)
     _ready_ids: list[int] = Factory(list)
+    _unread: dict[int, _Wallet] = Factory(dict)
 
     def post(self, entries: Sequence[Entry], *, keys_are_new: bool = False) -> None:
         """
@@ -99,10 +101,14 @@ class Batch:
         """
         wallets = self._wallets
         new = {posting.account for entry in entries for posting in entry.postings if posting.account not in wallets}
-        self._load_balances(new, () if keys_are_new else entries)
-        keys = self._new_keys(entries)
+        self._open_wallets(new)
         legs = [[wallets[posting.account] for posting in entry.postings] for entry in entries]
-        if self._book is not None or not all(map(_only_gives, entries, legs)):
+        gives = self._book is None and all(map(_only_gives, entries, legs))
+        # What is written by COPY and needs no decision locks balances as late as it can, so that others wait less.
+        late = gives and len(entries) >= COPY_FROM_ROWS
+        self._look_ahead(() if keys_are_new else entries, with_balances=not late)
+        keys = self._new_keys(entries)
+        if not gives:
             self._decide(entries)
         self._keys |= keys
         for entry, of_entry in zip(entries, legs, strict=True):
@@ -126,7 +132,8 @@ class Batch:
     def expect(self, holders: Iterable[Holder]) -> None:
         """Load the balances of holders at once, so that none has to be asked for alone."""
         accounts = self.names.find_accounts_of(self.runner, holders)
-        self._load_balances([account for account in accounts if account not in self._wallets], ())
+        self._open_wallets([account for account in accounts if account not in self._wallets])
+        self._look_ahead((), with_balances=True)
 
     def write(self) -> None:
         """Write what was posted and not written yet."""
@@ -143,13 +150,15 @@ class Batch:
                 wallet.account_id = self.names.accounts[wallet.account]
         ids = self._take_ids(len(entries))
         with self.runner.together(len(entries)):
-            lots = self._write_entries(entries, legs, ids)
-            self._write_balances(wallets)
+            self._write_entries(entries, ids)
             if self._book is None:
-                self.runner.insert(self.runner.schema.lot, lots)
+                self._write_given_lots(entries, legs, ids)
+                self._look_ahead((), with_balances=True)
             else:
                 journal, self._written_lots = self._book.lot_journal[self._written_lots :], self._book.mark()[1]
                 self._write_lots(journal, {entry.key: id for id, entry in zip(ids, entries, strict=True)})
+            self._write_postings(entries, legs, ids)
+            self._write_balances(wallets)
 
     def _take_ids(self, count: int) -> Sequence[int]:
         """Give ids for entries: those that came with the balances, or new ones."""
@@ -168,46 +177,44 @@ class Batch:
         book = self._book
         if book is None:
             book = Book()
-            for account, wallet in self._wallets.items():
-                self._tell_balances(book, account, wallet)
+            for wallet in self._wallets.values():
+                _tell_balances(book, wallet)
             # What is written has its lots in the tables; what is not yet has them in the book.
             book.post(self._unwritten)
             self._book = book
         self._load_lots(book, [posting for entry in entries for posting in entry.postings])
         book.post(entries)
 
-    @staticmethod
-    def _tell_balances(book: Book, account: Account, wallet: _Wallet) -> None:
-        if wallet.sign:
-            balances = book.wallet(account.owner).balances
-            balances.update({(account.name, asset): balance.posted for asset, balance in wallet.balances.items()})
-
-    def _load_balances(self, accounts: Iterable[Account], entries: Sequence[Entry]) -> None:
-        """Lock and read the balances of accounts; refuse *entries* whose keys are known, and get ids for the others."""
+    def _open_wallets(self, accounts: Iterable[Account]) -> None:
+        """Begin with accounts; their balances are read before anything depends on them."""
         self.names.find_accounts(self.runner, accounts)
-        known, wallets = self.names.accounts, self._wallets
-        by_id: dict[int, tuple[Account, _Wallet]] = {}
+        known = self.names.accounts
         for account in accounts:
-            wallet = wallets[account] = _Wallet(account, known.get(account, 0))
+            wallet = self._wallets[account] = _Wallet(account, known.get(account, 0))
             if wallet.sign and wallet.account_id:
-                by_id[wallet.account_id] = (account, wallet)
-        if by_id or entries:
-            listed = self.runner.compiler.listed
-            keys = listed(entry.key for entry in entries)
-            rows = self.runner.rows(
-                _look_ahead, book=self.names.book_id, accounts=listed(by_id), keys=keys, count=len(entries)
-            )
-            for what, first, asset_id, posted, version, key in rows:
-                if what == _BALANCE:
-                    name = self.names.asset_name(self.runner, asset_id)
-                    by_id[first][1].balances[name] = _Balance(posted, version)
-                elif what == _ID:
-                    self._ready_ids.append(first)
-                else:
-                    raise LedgerError(f"entry {key} is posted already; a key is used once in a book")
+                self._unread[wallet.account_id] = wallet
+
+    def _look_ahead(self, entries: Sequence[Entry], *, with_balances: bool) -> None:
+        """Lock and read the balances that were not read yet; refuse *entries* of known keys, get ids for the others."""
+        unread: dict[int, _Wallet] = {}
+        if with_balances:
+            unread, self._unread = self._unread, {}
+        if not unread and not entries:
+            return
+        listed = self.runner.compiler.listed
+        keys, count = listed(entry.key for entry in entries), len(entries)
+        for what, first, asset_id, posted, version, key in self.runner.rows(
+            _ahead, book=self.names.book_id, accounts=listed(unread), keys=keys, count=count
+        ):
+            if what == _BALANCE:
+                unread[first].balances[self.names.asset_name(self.runner, asset_id)] = _Balance(posted, version)
+            elif what == _ID:
+                self._ready_ids.append(first)
+            else:
+                raise LedgerError(f"entry {key} is posted already; a key is used once in a book")
         if self._book is not None:
-            for account, wallet in by_id.values():
-                self._tell_balances(self._book, account, wallet)
+            for wallet in unread.values():
+                _tell_balances(self._book, wallet)
 
     def _load_lots(self, book: Book, postings: Iterable[Posting]) -> None:
         wanted = set()
@@ -234,25 +241,48 @@ class Batch:
                 lots.append(OpenLot(row.id, account, asset, row.expires_day, row.earned_at, "", row.seq, amount, left))
         book.load_lots(lots)
 
-    def _write_entries(
-        self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]
-    ) -> list[tuple[Any, ...]]:
-        """Write entries and postings; give the lots that they make where nothing is taken from any."""
-        assets, book_id = self.names.assets, self.names.book_id
-        entry_rows: list[tuple[Any, ...]] = []
-        posting_rows: list[tuple[Any, ...]] = []
-        lot_rows: list[tuple[Any, ...]] = []
-        for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
-            at = entry.effective_at
+    def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> None:
+        book_id, rows = self.names.book_id, []
+        for entry_id, entry in zip(ids, entries, strict=True):
             explanation = canonical_json(dict(entry.explanation)) if entry.explanation else "{}"
-            hashed = [
-                entry.key, _KINDS[entry.kind], entry.cause, at, entry.recorded_at, entry.revision, entry.corrects,
-                explanation,
+            fields = [
+                entry.key, _KINDS[entry.kind], entry.cause, entry.effective_at, entry.recorded_at, entry.revision,
+                entry.corrects, explanation,
             ]  # fmt: skip
+            own = tuple(fields)
+            for posting in entry.postings:
+                fields += (
+                    posting.account.path, posting.asset, posting.amount, posting.lot_day, posting.rule, posting.cause,
+                )  # fmt: skip
+            digest = hash_fields(fields)
+            self.hashes.append((entry_id, digest))
+            rows.append((entry_id, book_id, *own, digest, HASH_VERSION))
+        self.runner.insert(self.runner.schema.entry, rows)
+
+    def _write_given_lots(
+        self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]
+    ) -> None:
+        """Write the lots that entries make which take nothing from any: one for each posting that has a day."""
+        assets, rows = self.names.assets, []
+        for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
             lot_id = entry_id << LOT_BITS
             for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
-                asset, amount, lot_day = posting.asset, posting.amount, posting.lot_day
-                asset_id = assets[asset]
+                if posting.lot_day is not None:
+                    amount = posting.amount
+                    rows.append(
+                        (
+                            lot_id, wallet.account_id, assets[posting.asset], posting.lot_day, entry.effective_at, seq,
+                            amount, amount,
+                        )
+                    )  # fmt: skip
+                    lot_id += 1
+        self.runner.insert(self.runner.schema.lot, rows)
+
+    def _write_postings(self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]) -> None:
+        assets, rows = self.names.assets, []
+        for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
+            for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
+                asset, amount = posting.asset, posting.amount
                 after = version = None
                 if wallet.sign:
                     balance = wallet.balances.get(asset)
@@ -260,22 +290,13 @@ class Batch:
                         balance = wallet.balances[asset] = _Balance(0, 0)
                     after = balance.posted = balance.posted + amount
                     version = balance.version = balance.version + 1
-                    if lot_day is not None:
-                        lot_rows.append((lot_id, wallet.account_id, asset_id, lot_day, at, seq, amount, amount))
-                        lot_id += 1
-                posting_rows.append(
+                rows.append(
                     (
-                        entry_id, seq, wallet.account_id, asset_id, amount, lot_day, posting.rule, posting.cause,
-                        after, version,
+                        entry_id, seq, wallet.account_id, assets[asset], amount, posting.lot_day, posting.rule,
+                        posting.cause, after, version,
                     )
                 )  # fmt: skip
-                hashed += (wallet.account.path, asset, amount, lot_day, posting.rule, posting.cause)
-            digest = hash_fields(hashed)
-            self.hashes.append((entry_id, digest))
-            entry_rows.append((entry_id, book_id, *hashed[:8], digest, HASH_VERSION))
-        self.runner.insert(self.runner.schema.entry, entry_rows)
-        self.runner.insert(self.runner.schema.posting, posting_rows)
-        return lot_rows
+        self.runner.insert(self.runner.schema.posting, rows)
 
     def _write_balances(self, wallets: Iterable[_Wallet]) -> None:
         assets = self.names.assets
@@ -332,6 +353,13 @@ class Batch:
             )
 
 
+def _tell_balances(book: Book, wallet: _Wallet) -> None:
+    """Let a book know what the tables say of an account."""
+    if wallet.sign:
+        name, balances = wallet.account.name, book.wallet(wallet.account.owner).balances
+        balances.update({(name, asset): balance.posted for asset, balance in wallet.balances.items()})
+
+
 def _only_gives(entry: Entry, wallets: Sequence[_Wallet]) -> bool:
     """Tell whether no posting takes anything from a holder, so that no floor and no lot is in question."""
     for posting, wallet in zip(entry.postings, wallets, strict=True):
@@ -344,11 +372,11 @@ def _key(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[:2]
 
 
-#: What a row of :func:`_look_ahead` says.
+#: What a row of :func:`_ahead` says.
 _BALANCE, _KEY, _ID = 0, 1, 2
 
 
-def _look_ahead(compiler: Compiler) -> Select[Any] | CompoundSelect[Any]:
+def _ahead(compiler: Compiler) -> Select[Any] | CompoundSelect[Any]:
     """Write all that has to be known before a decision as one statement, which locks the balances first."""
     balance, entry = compiler.schema.balance, compiler.schema.entry
     kept = (

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Dialect
 
 from loyalty.errors import StoreError
-from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater, columns_of, takes_arrays
+from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater, takes_rows_at_once
 from loyalty.ledger.sql.faults import to_store_error
 from loyalty.ledger.sql.schema import Schema
 from loyalty.ledger.store import READ_ONLY
@@ -138,23 +138,29 @@ class Runner:
     read_only: bool = False
     failure: BaseException | None = None
     _cursor: Any = field(init=False)
-    _gathered: list[tuple[str, list[list[Any]]]] | None = None
+    _gathered: list[tuple[str, list[Any]]] | None = None
 
     def __attrs_post_init__(self) -> None:
         self._cursor = self.connection.connection.cursor()
+        if self.compiler.dialect.driver == "psycopg":
+            # By itself the driver sends a number as the smallest type that holds it, and the server then prepares a
+            # statement anew for each mixture of types.
+            from psycopg.types.numeric import Int8Dumper
+
+            self._cursor.adapters.register_dumper(int, Int8Dumper)
 
     @contextmanager
     def together(self, rows: int) -> Iterator[None]:
         """
-        Send the writes inside as one statement, where the driver takes arrays; none of them sees another's rows.
+        Send the writes inside as one statement, where the driver can; none of them sees another's rows.
 
         Args:
             rows: How many are about to be written; many are written one table after the other, by COPY.
         """
-        if not takes_arrays(self.compiler.dialect) or rows >= COPY_FROM_ROWS:
+        if not takes_rows_at_once(self.compiler.dialect) or rows >= COPY_FROM_ROWS:
             yield
             return
-        gathered: list[tuple[str, list[list[Any]]]] = []
+        gathered: list[tuple[str, list[Any]]] = []
         self._gathered = gathered
         try:
             yield
@@ -258,7 +264,7 @@ class Runner:
         inserter = self.compiler.inserter(table)
         if many := list(rows):
             if self._gathered is not None:
-                self._gathered.append((inserter.one if new else inserter.one_if_new, columns_of(many)))
+                self._gathered.append(inserter.statement(many, new=new))
                 return
             self._write(lambda: inserter.insert(self._cursor, many, new=new))
 
@@ -267,7 +273,7 @@ class Runner:
         if rows:
             updater = self.compiler.updater(table, names)
             if self._gathered is not None:
-                self._gathered.append((updater.text, columns_of(rows)))
+                self._gathered.append(updater.statement(rows))
                 return
             self._write(lambda: updater.update(self._cursor, rows))
 
