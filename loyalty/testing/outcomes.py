@@ -25,8 +25,11 @@ from loyalty.programme.model import Programme
 #: The accounts of a holder that worth is made of; what was redeemed is worth what it was.
 WALLET = frozenset({"pending", "available", "held", "arrears"})
 
-#: What is taken off or given by the clock or by the holder's own choice, and is no award.
-NOT_AWARDED = frozenset({"@expiry", "@redeem", "@activation"})
+#: What is taken off or given by the clock, by the holder's own choice or by hand, and is no award.
+NOT_AWARDED = frozenset({
+    "@expiry", "@activation", "@redeem", "@hold", "@capture", "@release", "@reverse", "@adjust", "@open", "@transfer",
+    "@close",
+})  # fmt: skip
 
 #: Amounts by unit of value: ``EUR`` for what has a worth in it, the currency's own name for what has none.
 Value = Mapping[str, Fraction]

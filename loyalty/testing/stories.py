@@ -41,7 +41,7 @@ def _named(programme: Programme, rule: str) -> str:
 
 def _happened(programme: Programme, history: History, grants: tuple[Grant, ...]) -> Iterator[str]:
     lines = [(event.key, _sentence(programme, event)) for event in history]
-    lines += [((grant.at, "~", grant.key), _redemption(programme, grant)) for grant in grants]
+    lines += [((grant.at, "~", grant.key), _decision(programme, grant)) for grant in grants]
     yield from (f"      {line}" for _, line in sorted(lines))
 
 
@@ -57,10 +57,10 @@ def _sentence(programme: Programme, event: Event) -> str:
     return "  ".join(parts)
 
 
-def _redemption(programme: Programme, grant: Grant) -> str:
-    return "  ".join(
-        (_when(programme, grant.at), grant.holder.id, "redeems", write_amount(programme, grant.currency, grant.amount))
-    )
+def _decision(programme: Programme, grant: Grant) -> str:
+    amount = [write_amount(programme, grant.currency, grant.amount)] if grant.currency else []
+    about = [f"of {grant.of}"] if grant.of else []
+    return "  ".join((_when(programme, grant.at), grant.holder.id, f"{grant.kind}s", *amount, *about))
 
 
 def _when(programme: Programme, instant: int) -> str:

@@ -1,5 +1,5 @@
 """
-Hypothesis strategies for what happens to a programme: events, histories and redemptions.
+Hypothesis strategies for what happens to a programme: events, histories and decisions.
 
 Dates gather at the edges of months, at shifts of the clock and where the programme begins or ends something; amounts
 gather around its thresholds. Refunds, follows, ends and voids speak mostly of events that are there.
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from loyalty.core.calendar import format_day
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
 from loyalty.core.holders import Holder
-from loyalty.ledger.store import Grant
+from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.programme.model import EventKind, FieldSpec, Programme, Role
 from loyalty.rules.declaration import Subject
 from loyalty.testing import boundaries
@@ -148,26 +149,65 @@ def histories(draw: st.DrawFn, programme: Programme, *, max_events: int = 8, par
 
 
 @st.composite
-def grants(draw: st.DrawFn, programme: Programme, history: Sequence[Event], *, max_grants: int = 2) -> list[Grant]:
-    """Draw redemptions by the holders of a history, as they were decided; what a wallet lacks becomes arrears."""
-    spendable = [currency.name for currency in programme.currencies.values() if currency.spendable]
+def grants(draw: st.DrawFn, programme: Programme, history: Sequence[Event], *, max_grants: int = 4) -> list[Grant]:
+    """
+    Draw decisions for the holders of a history, in the order of recording, as they were decided.
+
+    They redeem, hold, adjust and open, and carry on what came before: captures, releases and reversals of a part or of
+    the whole. What a wallet lacks becomes arrears.
+    """
     holders = sorted(
         {Holder.partner(event.partner) for event in history}
         | {Holder.person(event.person) for event in history if event.person}
     )
-    if not spendable or not holders:
-        return []
-    return [
-        Grant(
-            key=f"g-{number}",
-            kind="redeem",
-            holder=draw(st.sampled_from(holders)),
-            currency=draw(st.sampled_from(spendable)),
-            amount=draw(st.sampled_from((1, 10, 500, 1_000_000))),
-            at=draw(instants(programme)),
-        )
-        for number in range(draw(st.integers(0, max_grants)))
-    ]
+    drawn: list[Grant] = []
+    if not holders:
+        return drawn
+    left: dict[str, int] = {}
+    for number, at in enumerate(sorted(draw(st.lists(instants(programme), max_size=max_grants)))):
+        day = programme.calendar.day_of(at)
+        open_ones = [grant for grant in drawn if left[grant.key] and (grant.until_day is None or day < grant.until_day)]
+        goes_on = draw(st.booleans())
+        if open_ones and goes_on:
+            grant = draw(_carrying_on(draw(st.sampled_from(open_ones)), left, f"g-{number}", at))
+        else:
+            grant = draw(_new_grant(programme, holders, f"g-{number}", at, day))
+        left[grant.key] = 0 if grant.kind in ("release", "restore", "revoke") else grant.amount
+        drawn.append(grant)
+    return drawn
+
+
+@st.composite
+def _new_grant(draw: st.DrawFn, programme: Programme, holders: Sequence[Holder], key: str, at: int, day: int) -> Grant:
+    currency = draw(st.sampled_from(sorted(programme.currencies)))
+    kinds = ("redeem", "hold", "debit", "credit", "open")
+    kind = draw(st.sampled_from(kinds if programme.currencies[currency].spendable else kinds[2:]))
+    amount = draw(st.sampled_from((1, 10, 500, 1_000_000)))
+    later = day + draw(st.sampled_from((1, 2, 31, 400)))
+    return Grant(
+        key=key,
+        kind=kind,
+        holder=draw(st.sampled_from(list(holders))),
+        currency=currency,
+        amount=amount,
+        at=at,
+        until_day=later if kind == "hold" and draw(st.booleans()) else None,
+        lots=(GrantedLot(later, at, amount),) if kind in ("credit", "open") else (),
+    )
+
+
+@st.composite
+def _carrying_on(draw: st.DrawFn, earlier: Grant, left: dict[str, int], key: str, at: int) -> Grant:
+    """Draw what carries an earlier decision on, and take it off what is left of that."""
+    kinds = {"hold": ("capture", "release"), "credit": ("revoke",), "open": ("revoke",)}
+    kind = draw(st.sampled_from(kinds.get(earlier.kind, ("restore",))))
+    amount = draw(st.one_of(st.just(left[earlier.key]), st.integers(1, left[earlier.key])))
+    is_final = amount == left[earlier.key] or (kind == "capture" and draw(st.booleans()))
+    left[earlier.key] = 0 if is_final else left[earlier.key] - amount
+    lots = (evolve(earlier.lots[0], amount=amount),) if kind == "revoke" else ()
+    return evolve(
+        earlier, key=key, kind=kind, amount=amount, at=at, of=earlier.key, final=is_final, until_day=None, lots=lots
+    )
 
 
 def _origins(kind: EventKind, earlier: Sequence[Event]) -> list[Event]:
