@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from loyalty import loads
 from loyalty.core.calendar import Duration
 from loyalty.rules.declaration import Pending
 from tests.auditor import audit
-from tests.auditor.building import day, decided, points, programme, redeem, rule, won
+from tests.auditor.building import ACME, day, decided, points, programme, redeem, rule, won
 from tests.auditor.command_stories import BIRCH, STORIES, Story
 
 
@@ -16,6 +17,28 @@ def test_a_story_of_commands(story: Story) -> None:
     """Balances, lots and the programme's accounts are those that were computed by hand."""
     result = audit(story.terms, story.events, story.grants, until_day=day(story.seen[-1].at))
     assert story.wrong(result.netted()) == []
+
+
+def test_a_holder_of_grants_alone_is_reviewed_from_the_day_after_its_first_event() -> None:
+    """The month's review on the anchor's own day finds 100 points and does not look; that of March does."""
+    terms = loads(REVIEWED)
+    grants = [decided("open", "O", "2026-01-15", 0, ("never", 100))]
+    result = audit(terms, [won("A", "2026-02-01", 1)], grants, until_day=day("2026-03-01"))
+    assert [result.tier(ACME, day(at)) for at in ("2026-02-01", "2026-02-28", "2026-03-01")] == ["base", "base", "rich"]
+
+
+REVIEWED = """\
+language: 1
+programme: {id: reviewed, starts: 2020-01-01, timezone: Europe/Berlin}
+currencies: {points: {}}
+events: {deal.won: {amount: {type: money, unit: EUR, max: 1000000.00}}}
+metrics: {there: {balance: points}}
+earn: [{rule: deal, on: deal.won, give: {partner: {points: 1}}}]
+tiers:
+  ladder: [{tier: rich, needs: there >= 50}]
+  promote: at_review
+  review: {every: calendar_month}
+"""
 
 
 def test_each_kind_has_its_rule_and_parts_stand_in_the_command_that_they_name() -> None:

@@ -67,6 +67,14 @@ def test_an_engine_that_lived_it_posts_what_the_auditor_posts(file: Path) -> Non
 
 
 @given(programme_texts(), st.randoms(use_true_random=False))
+def test_any_programme_and_any_commands(text: str, rng: Random) -> None:
+    """Commands that nobody decided on what was there: replays find that points lack."""
+    programme = loads(text)
+    drawn = history(programme, rng, size=8)
+    assert settled(programme, drawn) == audited(programme, drawn)
+
+
+@given(programme_texts(), st.randoms(use_true_random=False))
 def test_any_programme_and_any_life(text: str, rng: Random) -> None:
     """Engine, settlement from scratch and the auditor agree on programmes and commands that nobody thought of."""
     programme = loads(text)
