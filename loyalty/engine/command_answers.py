@@ -16,6 +16,7 @@ from loyalty.ledger.store import Grant, Transaction
 from loyalty.programme.model import Programme, Returns
 from loyalty.settlement.commands import CLOSING_NOTE, command_of, entry_key_of
 from loyalty.settlement.journal import Transfer, transfers_in
+from loyalty.settlement.layout import REVERSE
 from loyalty.settlement.trace import Explanation, Step
 from loyalty.settlement.wording import amount_words
 
@@ -36,6 +37,8 @@ _ASKED: Final = {
     "write_off": "writes off {amount} that are owed, as {closing} closed the holder",
 }
 
+_RETURNED: Final = ("returned", "gives {amount} back{usable}")
+
 #: What a transfer did, by the accounts that it ran between; where it ran the other way it was taken back.
 _MOVED: Final = {
     ("available", "arrears"): ("repaid", "{amount} repay what was owed"),
@@ -45,7 +48,8 @@ _MOVED: Final = {
     ("*", "arrears"): ("forgiven", "{amount} that were owed are taken over"),
     ("available", "*"): ("taken", "takes {amount}{usable}"),
     ("held", "redeemed"): ("captured", "redeems {amount} of what is held{usable}"),
-    ("held", "available"): ("returned", "gives {amount} back{usable}"),
+    ("held", "available"): _RETURNED,
+    ("redeemed", "available"): _RETURNED,
     ("pending", "available"): ("matured", "{amount} that were pending become available{usable}"),
     ("pending", "forfeited"): ("forfeited", "forfeits {amount} that were pending"),
     ("*", "available"): ("credited", "credits {amount}{usable}"),
@@ -121,6 +125,8 @@ def _moved(programme: Programme, holder: str, transfer: Transfer, amount: int) -
         source, target, amount = target, source, -amount
     places = ((source, target), (source, "*"), ("*", target))
     name, text = next(_MOVED[place] for place in places if place in _MOVED)
+    if name == "credited" and transfer.rule == REVERSE:
+        name, text = _RETURNED
     currency = programme.currencies[transfer.asset]
     policy = currency.returns.value
     if currency.returns is Returns.GRACE:
