@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.harness import Figure, compare
-from benchmarks.ledger.databases import Databases, Missing
+from benchmarks.ledger.databases import Databases
 from benchmarks.ledger.our_book import OurBook, file_engine
 from benchmarks.ledger.workload import BATCH, Award
 from loyalty.core.holders import Holder
@@ -29,7 +29,8 @@ ROUNDS = 7
 LEAST_RATE = 50
 
 _PARTNER = 7
-_ACCOUNT = Account(Holder.partner(f"P{_PARTNER:05}"), "available")
+_PARTNER_HOLDER = Holder.partner(f"P{_PARTNER:05}")
+_ACCOUNT = Account(_PARTNER_HOLDER, "available")
 
 #: Opening balance, lines as (instant, amount, balance after it), closing balance.
 Page = tuple[int, list[tuple[int, int, int]], int]
@@ -50,8 +51,6 @@ def statement_page(databases: Databases) -> Figure:
     """Take pages from places all over the statement."""
     path = databases.file()
     book = OurBook.in_file(path, synchronous="NORMAL")
-    if not hasattr(SqlStore, "statement_page"):
-        raise Missing("this version of loyalty has no page of a statement")
     book.prepare([Award(number, _PARTNER, 1 + number % 500) for number in range(1, POSTINGS + 1)], BATCH)()
     book.close()
     starts = random.Random(20260101).sample(range(POSTINGS - LINES), PAGES)
@@ -78,9 +77,10 @@ def _our_pages(path: Path, starts: list[int]) -> Callable[[], list[Page]]:
     def read() -> list[Page]:
         pages = []
         for start in starts:
-            page = store.statement_page(_ACCOUNT, "points", after=start, lines=LINES)
-            lines = [(line.effective_at, line.amount, line.balance_after) for line in page.lines]
-            pages.append((page.opening, lines, page.closing))
+            with store.transaction(read_only=True) as book:
+                page = book.lines_as_posted(_PARTNER_HOLDER, "points", after={"available": start}, limit=LINES)
+            lines = [(line.effective_at, line.amount, line.balance) for line in page.lines]
+            pages.append((page.opening["available"] if start else 0, lines, page.closing["available"]))
         return pages
 
     return read

@@ -19,6 +19,7 @@ from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import place_events, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.journal import Movement
 from loyalty.settlement.saving import load, save
 from loyalty.settlement.settle import Item, apply_item
 
@@ -66,14 +67,25 @@ class Histories:
             return kept[1]
         return self._saved_run(tx, holder) or self.fresh_run(tx, holder)
 
-    def look(self, tx: Transaction, holder: Holder) -> HolderRun:
-        """Give a copy of the holder's state as recorded, which may be moved and is never kept."""
+    def due(self, tx: Transaction, holder: Holder, at: int) -> list[Movement] | None:
+        """
+        Give what falls due from what was settled last until UTC microseconds *at*; nothing of it happens.
+
+        Returns:
+            The movements, or None where something was settled that counts later, or nothing at all.
+        """
+        day = self.programme.calendar.day_of(at)
         kept = self._runs.get(holder)
-        if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
-            copy = load(self.steps, holder, save(kept[1]), tx.find_grant)
-            if copy is not None:
-                return copy
-        return self._saved_run(tx, holder) or self.fresh_run(tx, holder)
+        if kept is None or kept[0] != (tx.holder_version(holder), tx.clock_day()):
+            run = self._saved_run(tx, holder) or self.fresh_run(tx, holder)
+        else:
+            run = kept[1]
+            if day >= run.scalars.next_due:
+                # The state that is kept stays where it is, and a copy of it moves.
+                run = load(self.steps, holder, save(run), tx.find_grant) or self.fresh_run(tx, holder)
+        if not run.last_key or run.last_key[0] > at or run.through_day > day:
+            return None
+        return run.advance(day) if day >= run.scalars.next_due else []
 
     def fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """Settle the holder's recorded history again, through the day that its clock has reached."""

@@ -186,19 +186,15 @@ def statement_of(
     histories: Histories, tx: Transaction, holder: Holder, at: int, known_at: int | None = None
 ) -> Statement:
     """Give the holder's wallets at UTC microseconds *at*, with everything due by then unless *known_at* is given."""
-    day = histories.programme.calendar.day_of(at)
-    run = histories.look(tx, holder) if known_at is None else None
-    is_over = run is not None and bool(run.last_key) and run.last_key[0] <= at
-    if run is not None and is_over and run.through_day <= day:
-        # Nothing that was posted counts later, so that the present balances are those asked for.
-        holdings = Counter(dict(tx.balances(holder)))
-        lots = Counter(dict(tx.lot_days(holder, "available")))
-    else:
+    moved = histories.due(tx, holder, at) if known_at is None else None
+    if moved is None:
         holdings = Counter(dict(tx.balances_at(holder, effective_at=at, recorded_at=known_at)))
         lots = Counter(dict(tx.lot_days(holder, "available", effective_at=at, recorded_at=known_at)))
-    if run is not None and is_over:
-        due = postings_of(histories.steps.names, holder, run.advance(day), None)
-        _add(holdings, lots, holder, due)
+    else:
+        # Nothing that was posted counts later, so that the present balances are those of then.
+        holdings = Counter(dict(tx.balances(holder)))
+        lots = Counter(dict(tx.lot_days(holder, "available")))
+        _add(holdings, lots, holder, postings_of(histories.steps.names, holder, moved, None))
     return _statement(histories.programme, holder, at, holdings, lots)
 
 
