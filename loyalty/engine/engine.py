@@ -210,8 +210,11 @@ class Engine(Commands, Statements):
                 if attempt == attempts:
                     raise
                 # Those who met wait for different times, so that they do not meet again.
-                time.sleep(random.uniform(0, _LONGEST_WAIT_S * attempt / attempts))
+                self._pause(random.uniform(0, _LONGEST_WAIT_S * attempt / attempts))
         raise AssertionError("unreachable")
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def _admit(self, event: Event, refused: Callable[[Event, EventRejected], None] | None) -> Event | None:
         try:

@@ -1,6 +1,6 @@
 """A book in a database, through SQLModel and SQLAlchemy; nothing else of the library imports either."""
 
-from loyalty.ledger.sql.connections import sqlite_engine
+from loyalty.ledger.sql.connections import set_up_sqlite, sqlite_engine
 from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
 from loyalty.ledger.sql.store import SqlStore, SqlTransaction
 from loyalty.ledger.sql.versions import check_version, create_tables
@@ -12,5 +12,6 @@ __all__ = [
     "SqlTransaction",
     "check_version",
     "create_tables",
+    "set_up_sqlite",
     "sqlite_engine",
 ]

@@ -38,8 +38,13 @@ def sqlite_engine(path: str | Path) -> Engine:
         path: The database file; it is created where there is none.
     """
     engine = create_engine(URL.create("sqlite", database=str(path)))
-    event.listen(engine, "connect", _set_up)
+    set_up_sqlite(engine)
     return engine
+
+
+def set_up_sqlite(engine: Engine) -> None:
+    """Have each connection of an engine of our own made ready once and for all."""
+    event.listen(engine, "connect", _set_up)
 
 
 @contextmanager
