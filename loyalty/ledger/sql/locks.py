@@ -19,6 +19,7 @@ from zlib import crc32
 
 from sqlalchemy import ARRAY, Boolean, Select, bindparam, case, func, select, true
 
+from loyalty.errors import StoreError
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Runner
@@ -45,6 +46,9 @@ def lock_events(runner: Runner, names: Names, shared: Collection[str], alone: Co
     Args:
         shared: Identities of events that are about to be taken in.
         alone: Identities of events that are not settled, and are about to be spoken of.
+
+    Raises:
+        StoreError: the transaction's isolation would hide what others wrote while it waited.
     """
     if runner.compiler.on_sqlite:
         return
@@ -54,7 +58,12 @@ def lock_events(runner: Runner, names: Names, shared: Collection[str], alone: Co
     wanted |= {first + crc32(identity.encode()) % _LOCKS: True for identity in alone}
     numbers = sorted(wanted)
     modes = [wanted[number] for number in numbers]
-    runner.rows(_lock_events, clock=lock_number(names.book), numbers=numbers, modes=modes)
+    found = runner.rows(_lock_events, clock=lock_number(names.book), numbers=numbers, modes=modes)
+    if found[0].isolation == "repeatable read":
+        raise StoreError(
+            "the transaction is REPEATABLE READ, which does not show what was written while it waited for a lock; "
+            "write in one that is READ COMMITTED or SERIALIZABLE"
+        )
 
 
 def _lock_clock(_compiler: Compiler) -> Select[Any]:
@@ -69,4 +78,5 @@ def _lock_events(_compiler: Compiler) -> Select[Any]:
         (given.c.alone, func.pg_advisory_xact_lock(given.c.number)),
         else_=func.pg_advisory_xact_lock_shared(given.c.number),
     )
-    return select(clock.c.locked, locked).select_from(clock.outerjoin(given, true()))
+    isolation = func.current_setting("transaction_isolation").label("isolation")
+    return select(isolation, clock.c.locked, locked).select_from(clock.outerjoin(given, true()))
