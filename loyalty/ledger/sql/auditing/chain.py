@@ -23,6 +23,9 @@ from loyalty.ledger.sql.statements import Compiler
 #: How many seals are read at a time; each has up to 10,000 leaves.
 _SEALS: Final = 20
 
+#: Every id lies between this below 0 and this above.
+_FAR: Final = 1 << 62
+
 #: Sorts behind every content hash.
 _BEHIND: Final = b"\xff" * (HASH_SIZE + 1)
 
@@ -72,8 +75,8 @@ class _Following:
     def follow(self) -> ChainAudit:
         reader, audit = self._reader, self._audit
         ends = dict(reader.runner.plain(_epoch_ends, book=reader.book_id))
-        epoch, last = 1, (-1, -1)
-        links = _Links(reader, -1, self._end_of(ends, epoch))
+        epoch, last = 1, (-_FAR, -_FAR)
+        links = _Links(reader, -_FAR, self._end_of(ends, epoch))
         number, root = 0, NO_ROOT
         for page in reader.runner.stream(_seals, _SEALS, book=reader.book_id):
             for seal_number, seal_epoch, xid, entry_id, leaves, seal_root, sealed_at in page:
@@ -90,9 +93,9 @@ class _Following:
                 if seal_epoch > epoch:
                     self._left_over += links.take(None)
                     self._left_over.sort(key=lambda link: link[1])
-                    links = _Links(reader, ends.get(seal_epoch, -1), self._end_of(ends, seal_epoch))
+                    links = _Links(reader, ends.get(seal_epoch, -_FAR), self._end_of(ends, seal_epoch))
                     epoch = seal_epoch
-                    last = (-1, -1)
+                    last = (-_FAR, -_FAR)
                 if (xid, entry_id) < last:
                     self._find(f"seal {seal_number} ends before the seal before it")
                 last = (xid, entry_id)
@@ -203,7 +206,7 @@ class _Links:
             PAGE,
             book=reader.book_id,
             after=after,
-            until=(1 << 62) if until is None else until,
+            until=_FAR if until is None else until,
         )
         self._page: list[Link] = []
         self._next = 0

@@ -209,7 +209,10 @@ class _Passing:
             )
 
     def _orphan_posting(self, row: Any) -> None:
-        if self._is_ours(row[2]):
+        account = self._reader.accounts([row[2]])[row[2]]
+        if account is None or account.book_id == self._reader.book_id:
+            if account is not None and account.is_holders:
+                self._audit.runs.add(row[2], row[3], row[4], row[8], row[9])
             self._audit.findings.add(
                 f"a posting of {row[4]} {self._reader.asset(row[3])} to {self._reader.path(row[2])} belongs to no "
                 f"entry: one is missing {self._reader.between(row[0])}"
