@@ -273,14 +273,6 @@ class Transaction(Protocol):
 
 
 @runtime_checkable
-class KeepsDigests(Protocol):
-    """What the transaction of a store can do besides that keeps a digest beside each entry."""
-
-    def digested_entries(self) -> Iterator[tuple[Entry, int, bytes]]:
-        """Give all entries in order of posting, each with the version of its encoding and its stored digest."""
-
-
-@runtime_checkable
 class AuditsItself(Protocol):
     """What the transaction of a store can do besides that keeps more than the protocol shows."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from loyalty.errors import StoreError
 from loyalty.ledger.entries import Account
+from loyalty.ledger.hashing import content_hash
 from loyalty.ledger.sql import SqlStore, create_tables, seals, sqlite_engine
 
 from .journals import ZOE, earn
@@ -195,6 +196,6 @@ def whole(store: SqlStore, heads: list[seals.Head]) -> tuple[int, int]:
 def sealed_keys(store: SqlStore) -> list[str]:
     """Give the keys of the entries in the order of the chain."""
     with store.transaction(read_only=True) as book:
-        by_hash = {digest: entry.key for entry, _, digest in book.digested_entries()}
+        by_hash = {content_hash(entry): entry.key for entry in book.entries()}
         leaves = b"".join(made.leaves for made in book.seals())
         return [by_hash[leaves[start : start + 32]] for start in range(0, len(leaves), 32)]

@@ -54,13 +54,6 @@ class Journal:
         for rows in self._pages(_entries):
             yield from self._read(rows)
 
-    def digested_entries(self) -> Iterator[tuple[Entry, int, bytes]]:
-        """Give all entries in order of posting, each with the version of its encoding and its stored digest."""
-        self.write()
-        for rows in self._pages(_entries):
-            for row, entry in zip(rows, self._read(rows), strict=True):
-                yield entry, row.hash_version, row.content_hash
-
     def last_effective_at(self, holder: Holder) -> int | None:
         """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
         if not self.batch.is_new_to(holder):
