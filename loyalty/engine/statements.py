@@ -80,9 +80,12 @@ class Statements:
         Raises:
             UsageError: an argument is of another kind.
         """
-        found = self.statement(holder, at).expiries
+        return self.expiries_of(self.statement(holder, at))
+
+    def expiries_of(self, statement: Statement) -> tuple[Expiry, ...]:
+        """Give the expiries of a statement as :meth:`expiries` does."""
         calendar = self.programme.calendar
-        days = sorted((day, currency, amount) for currency, lots in found.items() for day, amount in lots)
+        days = sorted((day, currency, n) for currency, lots in statement.expiries.items() for day, n in lots)
         return tuple(
             Expiry(currency, amount, _EPOCH + timedelta(days=day - 1), calendar.day_start_us(day))
             for day, currency, amount in days

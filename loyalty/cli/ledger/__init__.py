@@ -9,13 +9,17 @@ import click
 from loyalty.cli.groups import LazyGroup
 
 #: The commands, in the order of the help; each is ``command`` of the module of its name.
-COMMANDS: Final = ("init", "migrate", "rights", "export", "trial-balance", "liability")
+COMMANDS: Final = (
+    "init", "migrate", "rights", "advance", "statement", "relay", "export", "trial-balance", "liability",
+)  # fmt: skip
 
 
 @click.command("ledger", cls=LazyGroup, package="loyalty.cli.ledger", names=COMMANDS,
-               short_help="A book in a database: its tables, exports and sums.")  # fmt: skip
+               short_help="A book in a database: its tables, clock, statements, messages and exports.")  # fmt: skip
 def command() -> None:
-    """Work with a book that an application keeps in its database. Only init and migrate change anything there.
+    """Work with a book that an application keeps in its database.
+
+    Only init, migrate, advance and relay change anything there.
 
     \b
     Example:
