@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -28,6 +28,9 @@ class AsyncSqlStore:
     With an AsyncEngine each call has transactions of its own, and several may be under way at once. With an
     AsyncConnection or an AsyncSession calls join the host's transaction, one after the other, and the host commits.
 
+    A call that is cancelled is undone and leaves nothing of the transaction that was open. On SQLite, where a statement
+    that has begun cannot be stopped, the call runs to its end first: what it did is kept then, whole.
+
     Args:
         bind: The host's AsyncEngine, AsyncConnection or AsyncSession.
         book: The name of the book; several live in one database.
@@ -48,9 +51,12 @@ class AsyncSqlStore:
         schema: str | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._sync = SqlStore(sync_of(bind), book=book, prefix=prefix, schema=schema, clock=clock)
+        sync = sync_of(bind)
+        self._sync = SqlStore(sync, book=book, prefix=prefix, schema=schema, clock=clock)
         # A connection does one thing at a time, and savepoints of two tasks on it would cross.
         self._turns = None if isinstance(bind, AsyncEngine) else asyncio.Lock()
+        dialect = sync.get_bind().dialect if isinstance(sync, Session) else sync.dialect
+        self._can_be_stopped = dialect.name != "sqlite"
 
     async def run_sync(self, work: Callable[[SqlStore], _Result]) -> _Result:
         """
@@ -63,7 +69,8 @@ class AsyncSqlStore:
             Exception: whatever *work* raises.
         """
         async with self._turn():
-            return await greenlet_spawn(work, self._sync)
+            call = greenlet_spawn(work, self._sync)
+            return await (call if self._can_be_stopped else _to_its_end(call))
 
     async def transact(self, work: Callable[[SqlTransaction], _Result], *, read_only: bool = False) -> _Result:
         """
@@ -85,6 +92,25 @@ class AsyncSqlStore:
 
     def _turn(self) -> AbstractAsyncContextManager[object]:
         return nullcontext() if self._turns is None else self._turns
+
+
+async def _to_its_end(call: Coroutine[Any, Any, _Result]) -> _Result:
+    """
+    Await a call that goes on when the one who waits for it is cancelled, who hears of it afterwards.
+
+    Closing a connection of SQLite in the middle would leave its lock to whoever still holds the cancelled task's error.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(Exception, asyncio.CancelledError):
+                await asyncio.shield(task)
+        if not task.cancelled():
+            # What it failed with is told to nobody else.
+            task.exception()
+        raise
 
 
 def sync_of(bind: AsyncBind) -> Engine | Connection | Session:

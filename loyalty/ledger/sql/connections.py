@@ -80,12 +80,10 @@ def begin_own(
                     _say(connection, "BEGIN")
                 yield connection
             return
-        # SQLAlchemy's wrapping of the driver's connection, which is the driver's own but for asyncio.
-        wrapped: Any = connection.connection.dbapi_connection
-        with _prepared(wrapped, is_set_up=connection.info.get(_SET_UP, False)), told(connection.begin):
+        with _prepared(connection), told(connection.begin):
             if driver.in_transaction:
                 # An event of the host's engine began without the lock, and nothing was done in it.
-                wrapped.rollback()
+                _say(connection, "ROLLBACK")
             _say(connection, "BEGIN IMMEDIATE")
             yield connection
 
@@ -147,34 +145,40 @@ def _set_up(driver: Any, record: Any) -> None:
 
 
 @contextmanager
-def _prepared(driver: Any, *, is_set_up: bool) -> Iterator[None]:
+def _prepared(connection: Connection) -> Iterator[None]:
     """Set what a writer needs on a connection; it goes back to a pool that the host may share as it was."""
+    # SQLAlchemy's wrapping of the driver's connection, which is the driver's own but for asyncio.
+    driver: Any = connection.connection.dbapi_connection
     before = driver.isolation_level
-    if is_set_up:
-        driver.isolation_level = None
-        try:
-            yield
-        finally:
+    driver.isolation_level = None
+    changed = [] if connection.info.get(_SET_UP) else _set_for_now(driver)
+    try:
+        yield
+    finally:
+        # What was lost inside is closed, and goes back to no pool.
+        if not connection.invalidated:
+            cursor = driver.cursor()
+            for setting in changed:
+                cursor.execute(setting)
+            cursor.close()
             driver.isolation_level = before
-        return
+
+
+def _set_for_now(driver: Any) -> list[str]:
+    """Set foreign keys and the time-out of a connection that is not ours, and give what sets them back."""
     cursor = driver.cursor()
 
     def asked(name: str) -> int:
         cursor.execute(f"PRAGMA {name}")
         return int(cursor.fetchone()[0])
 
-    enforced, timeout_ms = asked("foreign_keys"), asked("busy_timeout")
-    driver.isolation_level = None
-    if not enforced:
+    changed = []
+    if not asked("foreign_keys"):
         cursor.execute("PRAGMA foreign_keys = ON")
+        changed.append("PRAGMA foreign_keys = OFF")
+    timeout_ms = asked("busy_timeout")
     if timeout_ms < BUSY_TIMEOUT_MS:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    try:
-        yield
-    finally:
-        if timeout_ms < BUSY_TIMEOUT_MS:
-            cursor.execute(f"PRAGMA busy_timeout = {timeout_ms}")
-        if not enforced:
-            cursor.execute("PRAGMA foreign_keys = OFF")
-        cursor.close()
-        driver.isolation_level = before
+        changed.append(f"PRAGMA busy_timeout = {timeout_ms}")
+    cursor.close()
+    return changed

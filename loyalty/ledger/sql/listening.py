@@ -67,7 +67,7 @@ def listen(engine: Engine, channel: str) -> Iterator[Callable[[float], None]]:
     Raises:
         StoreError: the connection cannot be made, or was lost.
     """
-    if engine.dialect.driver != "psycopg":
+    if engine.dialect.driver != "psycopg" or engine.dialect.is_async:
         yield time.sleep
         return
     with told(lambda: engine.connect().execution_options(isolation_level="AUTOCOMMIT")) as connection:

@@ -142,7 +142,9 @@ class Runner:
 
     def __attrs_post_init__(self) -> None:
         self._cursor = self.connection.connection.cursor()
-        if self.compiler.dialect.driver == "psycopg":
+        dialect = self.compiler.dialect
+        # Of asyncio's drivers SQLAlchemy gives a wrapping, which takes numbers as they are.
+        if dialect.driver == "psycopg" and not dialect.is_async:
             # By itself the driver sends a number as the smallest type that holds it, and the server then prepares a
             # statement anew for each mixture of types.
             from psycopg.types.numeric import Int8Dumper
