@@ -53,7 +53,7 @@ class Histories:
 
     def items(self, tx: Transaction, holder: Holder) -> list[Item]:
         """Give the holder's history in settlement order."""
-        return self._in_order(tx, tx.received(holder), tx.grants(holder), 0)
+        return self.in_order(tx, tx.received(holder), tx.grants(holder), 0)
 
     def run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """
@@ -154,7 +154,7 @@ class Histories:
             version_step(item.recorded.event.identity, canonical_json(dict(item.inputs))) for item in received
         )
         version += sum(version_step(grant.key) for grant in grants)
-        items = self._in_order(tx, received, grants, run.commands)
+        items = self.in_order(tx, received, grants, run.commands)
         # What came late, or voids something, changed what was settled before.
         if version != tx.holder_version(holder) or len(items) != len(received) + len(grants):
             return None
@@ -167,9 +167,15 @@ class Histories:
         run.sequence = last_sequence(received) or run.sequence
         return run
 
-    def _in_order(
+    def in_order(
         self, tx: Transaction, received: Sequence[Received], grants: Sequence[Grant], first_command: int
     ) -> list[Item]:
+        """
+        Put what a holder received and decided in settlement order.
+
+        Args:
+            first_command: How many decisions of the holder came before these.
+        """
         tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
         events = {item.recorded.event.identity: item.recorded.event for item in received}
         for event in list(events.values()):
