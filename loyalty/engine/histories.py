@@ -53,7 +53,7 @@ class Histories:
 
     def items(self, tx: Transaction, holder: Holder) -> list[Item]:
         """Give the holder's history in settlement order."""
-        return self.in_order(tx, tx.received(holder), tx.grants(holder), 0)
+        return in_order(self.programme, tx, tx.received(holder), tx.grants(holder))
 
     def run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """
@@ -154,7 +154,7 @@ class Histories:
             version_step(item.recorded.event.identity, canonical_json(dict(item.inputs))) for item in received
         )
         version += sum(version_step(grant.key) for grant in grants)
-        items = self.in_order(tx, received, grants, run.commands)
+        items = in_order(self.programme, tx, received, grants, first_command=run.commands)
         # What came late, or voids something, changed what was settled before.
         if version != tx.holder_version(holder) or len(items) != len(received) + len(grants):
             return None
@@ -167,25 +167,31 @@ class Histories:
         run.sequence = last_sequence(received) or run.sequence
         return run
 
-    def in_order(
-        self, tx: Transaction, received: Sequence[Received], grants: Sequence[Grant], first_command: int
-    ) -> list[Item]:
-        """
-        Put what a holder received and decided in settlement order.
 
-        Args:
-            first_command: How many decisions of the holder came before these.
-        """
-        tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
-        events = {item.recorded.event.identity: item.recorded.event for item in received}
-        for event in list(events.values()):
-            if event.origin is not None and event.origin not in events:
-                # What it speaks of was received before these, and says where it stands.
-                events.update((known.identity, known) for known in origins_of(self.programme, tx, event))
-        placed = [place for place in place_events(self.programme, events.values()) if place.event.identity in tiers]
-        items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
-        items.extend(Item.of_grant(grant, number) for number, grant in enumerate(grants, start=first_command))
-        return sorted(items, key=lambda item: item.key)
+def in_order(
+    programme: Programme,
+    tx: Transaction,
+    received: Sequence[Received],
+    grants: Sequence[Grant],
+    *,
+    first_command: int = 0,
+) -> list[Item]:
+    """
+    Put what a holder received and decided in settlement order.
+
+    Args:
+        first_command: How many decisions of the holder came before these.
+    """
+    tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
+    events = {item.recorded.event.identity: item.recorded.event for item in received}
+    for event in list(events.values()):
+        if event.origin is not None and event.origin not in events:
+            # What it speaks of was received before these, and says where it stands.
+            events.update((known.identity, known) for known in origins_of(programme, tx, event))
+    placed = [place for place in place_events(programme, events.values()) if place.event.identity in tiers]
+    items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
+    items.extend(Item.of_grant(grant, number) for number, grant in enumerate(grants, start=first_command))
+    return sorted(items, key=lambda item: item.key)
 
 
 def last_sequence(received: Sequence[Received]) -> int:
