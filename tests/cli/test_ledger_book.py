@@ -80,7 +80,7 @@ def test_a_statement_says_what_is_there_and_why(call: Call, programme_file: Path
     assert "points 0 300 0 0 mdf 0.00 30.00 0.00 0.00" in shown
     assert "2026-04-01 points 100 2026-04-02 00:00:00" in shown
     assert "2026-04-20 points 100 2026-04-21 00:00:00" in shown
-    assert "2026-02-05 10:00:00 2026-03-20 12:00:00 event:/D-2 deal-base pending 100 200 2026-04-05" in shown
+    assert "2026-02-05 10:00 2026-03-20 12:00 event:/D-2 deal-base pending 100 200 2026-04-05" in shown
     assert shown.index("event:/D-2") < shown.index("event:/D-3")
 
 

@@ -161,8 +161,8 @@ def _print_lines(programme: Programme, currency: Currency, page: Page) -> None:
     rows = [("", "", "opening balance", "", name, "", _amount(currency, n), "") for name, n in page.opening.items()]
     rows += [
         (
-            _time(programme, line.effective_at),
-            _time(programme, line.recorded_at),
+            _minute(programme, line.effective_at),
+            _minute(programme, line.recorded_at),
             line.entry_key,
             line.rule or "",
             line.account,
@@ -182,6 +182,10 @@ def _amount(currency: Currency, amount: int) -> str:
 
 def _time(programme: Programme, at: int) -> str:
     return programme.calendar.local(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _minute(programme: Programme, at: int) -> str:
+    return programme.calendar.local(at).strftime("%Y-%m-%d %H:%M")
 
 
 def _last_day(lot_day: int) -> str:
