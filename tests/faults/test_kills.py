@@ -78,8 +78,8 @@ def is_inside(said: list[str]) -> bool:
     return bool(states) and states[-1] == "open"
 
 
-def end(worker: Worker, how: str, rng: Random, url: URL) -> None:
-    """Kill a process, or what serves it, as *how* says."""
+def end(worker: Worker, how: str, rng: Random, url: URL) -> bool:
+    """Kill a process, or what serves it, as *how* says, and tell whether a transaction was open then."""
     if how == "statement":
         _wait(lambda: worker.process.exitcode is not None or any(line.startswith("stopped") for line in worker.said()))
     else:
@@ -87,8 +87,13 @@ def end(worker: Worker, how: str, rng: Random, url: URL) -> None:
         _wait(lambda: worker.process.exitcode is not None or worker.said().count("open") >= opened)
         time.sleep(rng.uniform(0, 0.004))
     if how in ("served", "thrown out"):
+        before = worker.said()
         _end_served(url, worker.process.pid, how)
+        worker.kill()
+        # The client lived on for a moment, and may have told more; it was inside if that is of the same transaction.
+        return is_inside(before) and before.count("committing") == worker.said()[: len(before) + 1].count("committing")
     worker.kill()
+    return is_inside(worker.said())
 
 
 def check_book(store: SqlStore, payloads: list[Payload], acknowledged: list[dict[str, Any]]) -> None:
@@ -138,8 +143,7 @@ def test_a_killed_process_leaves_whole_transactions(
         if how == "statement":
             options["stop_at"] = rng.randrange(20, 8 * len(steps))
         worker = Worker(tmp_path / f"run-{run}", url, steps, logged=True, **options)
-        end(worker, how, rng, url)
-        figures["inside"] += is_inside(worker.said())
+        figures["inside"] += end(worker, how, rng, url)
         figures[how] += 1
         figures["ended by itself"] += worker.process.exitcode == 0
         _wait_until_alone(url)

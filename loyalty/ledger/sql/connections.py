@@ -9,6 +9,7 @@ begins in all cases.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DisconnectionError
 
 from loyalty.errors import StoreError
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
@@ -43,8 +45,9 @@ def sqlite_engine(path: str | Path) -> Engine:
 
 
 def set_up_sqlite(engine: Engine) -> None:
-    """Have each connection of an engine of our own made ready once and for all."""
+    """Have each connection of an engine of our own made ready once and for all, and made anew for another file."""
     event.listen(engine, "connect", _set_up)
+    event.listen(engine, "checkout", _see_file)
 
 
 @contextmanager
@@ -118,7 +121,8 @@ def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[No
             yield
     finally:
         # If the host wrote something inside after all, the transaction is the host's to end.
-        if changes is not None and driver.in_transaction and driver.total_changes == changes:
+        is_ours = changes is not None and not connection.invalidated
+        if is_ours and driver.in_transaction and driver.total_changes == changes:
             _say(connection, "COMMIT")
 
 
@@ -132,6 +136,9 @@ def _say(connection: Connection, statement: str) -> None:
 #: Says of a connection that :func:`_set_up` made it ready for writers once and for all.
 _SET_UP = "loyalty.set_up"
 
+#: Keeps of a connection which file it opened.
+_FILE = "loyalty.file"
+
 
 def _set_up(driver: Any, record: Any) -> None:
     record.info[_SET_UP] = True
@@ -141,7 +148,25 @@ def _set_up(driver: Any, record: Any) -> None:
     # A file that can only be read, or is in use just now, keeps the journal that it has; everything works with both.
     with suppress(sqlite3.OperationalError):
         cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA database_list")
+    path = cursor.fetchone()[2]
     cursor.close()
+    record.info[_FILE] = (path, _file_at(path))
+
+
+def _see_file(_driver: Any, record: Any, _proxy: Any) -> None:
+    path, file = record.info[_FILE]
+    if path and file != _file_at(path):
+        # What is written to a file that was moved away, or deleted, would be found by nobody.
+        raise DisconnectionError(f"{path} is another file now")
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from typing import Final
+from weakref import WeakSet
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
@@ -51,6 +53,9 @@ from loyalty.ledger.verify import Verification
 #: The transactions that are open, by store, each with its thread. Threads have contexts of their own, and so have the
 #: tasks of asyncio, many of which share a thread.
 _OPEN: ContextVar[Mapping[SqlStore, tuple[int, SqlTransaction]]] = ContextVar("loyalty_open_transactions")
+
+#: Keeps of a connection which stores have used it since it was made.
+_SEEN_BY: Final = "loyalty.seen_by"
 
 
 class SqlStore:
@@ -179,17 +184,23 @@ class SqlStore:
             with outer.inside(read_only):
                 yield outer
             return
-        # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
         ids = Ids()
-        names = Names(self._book, ids, self._names)
         wrote: list[SqlTransaction] = []
-        with (
-            begin_own(engine, read_only=read_only, afterwards=lambda own: self._wake(own, wrote)) as connection,
-            self._opened(connection, names, ids, read_only) as tx,
-        ):
-            wrote.append(tx)
-            yield tx
+        with begin_own(engine, read_only=read_only, afterwards=lambda own: self._wake(own, wrote)) as connection:
+            # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
+            names = Names(self._book, ids, self._committed_names(connection))
+            with self._opened(connection, names, ids, read_only) as tx:
+                wrote.append(tx)
+                yield tx
         names.publish()
+
+    def _committed_names(self, connection: Connection) -> Names:
+        """Give what is known of ids; where the connection was made anew, a restored database may stand there."""
+        stores = connection.info.setdefault(_SEEN_BY, WeakSet())
+        if self not in stores:
+            stores.add(self)
+            self._names = Names(self._book, Ids())
+        return self._names
 
     @contextmanager
     def _joined(self, host: Connection | Session, read_only: bool) -> Iterator[SqlTransaction]:

@@ -1,0 +1,161 @@
+"""A connection that is lost, and a file that is replaced: a clear error, a whole book, and an engine that goes on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine as Database
+from sqlalchemy import create_engine, text
+
+from loyalty import Engine, StoreError
+from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
+from loyalty.ledger.verify import verify
+from tests.databases import Server
+from tests.engine.scenes import ACME, assert_settled, deal, instant
+from tests.faults.history import UNTIL_DAY, history, read_all
+from tests.faults.programme import PROGRAMME
+from tests.faults.worker import watch
+
+_EVENTS = read_all(history(21, size=40, partners=3))
+
+
+def end_all(database: Database) -> None:
+    """End every other connection to a database of PostgreSQL."""
+    other = create_engine(database.url)
+    with other.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    other.dispose()
+
+
+@pytest.mark.parametrize("statement", [1, 2, 3, 5, 8, 13, 21, 34])
+def test_a_connection_that_is_ended_in_a_transaction(postgresql_book: Database, statement: int) -> None:
+    """Whichever statement finds the connection gone, the error says so, nothing is half, and the next call works."""
+    count = 0
+
+    def before_statement(_statement: str) -> None:
+        nonlocal count
+        count += 1
+        if count == statement:
+            end_all(postgresql_book)
+
+    engine = Engine(PROGRAMME, SqlStore(postgresql_book))
+    engine.submit_all(_EVENTS[:5])
+    postgresql_book.dispose()
+    watch(postgresql_book, before_statement)
+    errors: list[StoreError] = []
+    for event in _EVENTS:
+        try:
+            engine.submit(event)
+        except StoreError as error:
+            errors.append(error)
+            with engine.store.transaction(read_only=True) as book:
+                assert verify(book) == []
+            engine.submit(event)
+    assert [type(error) for error in errors] == [StoreError]
+    assert re.search("the database refused or failed .*(terminating connection|closed)", str(errors[0]))
+    assert_settled(engine, _EVENTS, UNTIL_DAY)
+
+
+def test_connections_that_end_while_they_are_idle(postgresql_book: Database) -> None:
+    """A server that was restarted costs one error; then new connections are made, and states in memory still hold."""
+    engine = Engine(PROGRAMME, SqlStore(postgresql_book))
+    engine.submit_all(_EVENTS[:20])
+    end_all(postgresql_book)
+    with pytest.raises(StoreError, match="the database refused or failed"):
+        engine.submit(_EVENTS[20])
+    engine.submit_all(_EVENTS[20:])
+    assert_settled(engine, _EVENTS, UNTIL_DAY)
+
+
+def test_what_was_decided_before_a_lost_commit_is_asked_again(postgresql_book: Database) -> None:
+    """Whoever does not know whether a command was kept gives it again under its key, and it happened once."""
+    engine = Engine(PROGRAMME, SqlStore(postgresql_book))
+    engine.submit(deal("D-1", "2026-02-01", 100, programme=PROGRAMME))
+    for round_ in range(4):
+        end_all(postgresql_book)
+        for _ in range(2):
+            try:
+                engine.redeem(ACME, "points", 10, key=f"K-{round_}", at=instant("2026-02-02"))
+            except StoreError:
+                continue
+    assert engine.statement(ACME, instant("2026-02-03")).balances["available", "points"] == 107 - 40
+    assert_settled(engine, [deal("D-1", "2026-02-01", 100, programme=PROGRAMME)], UNTIL_DAY)
+
+
+def restore_file(database: Database, _server: object, tmp_path: Path) -> None:
+    """Put another file in the place of a book's, as a restore does."""
+    path = Path(str(database.url.database))
+    restored = tmp_path / "restored.db"
+    fresh = sqlite_engine(restored)
+    create_tables(fresh)
+    Engine(PROGRAMME, SqlStore(fresh)).submit(deal("D-7", "2026-02-01", 33, programme=PROGRAMME, partner="zelkova"))
+    fresh.dispose()
+    for left in ("-wal", "-shm"):
+        path.with_name(path.name + left).unlink(missing_ok=True)
+    shutil.move(restored, path)
+
+
+def restore_database(database: Database, server: Server, _tmp_path: Path) -> None:
+    """Put another database in the place of a book's, as a restore does."""
+    end_all(database)
+    server.drop(database.url)
+    made = server.create(with_tables=True)
+    fresh = create_engine(made)
+    Engine(PROGRAMME, SqlStore(fresh)).submit(deal("D-7", "2026-02-01", 33, programme=PROGRAMME, partner="zelkova"))
+    fresh.dispose()
+    administrator = create_engine(server.url, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.exec_driver_sql(f'ALTER DATABASE "{made.database}" RENAME TO "{database.url.database}"')
+    administrator.dispose()
+
+
+@pytest.mark.parametrize(("kind", "restore"), [("sqlite", restore_file), ("postgresql", restore_database)])
+def test_a_database_that_was_restored_under_a_running_engine(
+    kind: str, restore: Callable[[Database, object, Path], None], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """What the engine knew of the old one, ids and states, never reaches the new one, where the ids are others'."""
+    server: Server | None = None
+    if kind == "sqlite":
+        database = sqlite_engine(tmp_path / "book.db")
+        create_tables(database)
+    else:
+        server = request.getfixturevalue("postgresql")
+        database = request.getfixturevalue("postgresql_book")
+    engine = Engine(PROGRAMME, SqlStore(database))
+    engine.submit(deal("D-1", "2026-02-01", 90, programme=PROGRAMME))
+    restore(database, server, tmp_path)
+    again = deal("D-2", "2026-02-02", 50, programme=PROGRAMME)
+    if kind == "postgresql":
+        with pytest.raises(StoreError):
+            engine.submit(again)
+    engine.submit(again)
+    restored = deal("D-7", "2026-02-01", 33, programme=PROGRAMME, partner="zelkova")
+    assert_settled(engine, [again, restored], UNTIL_DAY)
+    fresh = Engine(PROGRAMME, SqlStore(database))
+    assert_settled(fresh, [again, restored], UNTIL_DAY)
+    database.dispose()
+
+
+def test_a_file_that_was_deleted_is_told(tmp_path: Path) -> None:
+    """Nothing is written to a file that nobody can open any more; the error says that the tables are missing."""
+    database = sqlite_engine(tmp_path / "book.db")
+    create_tables(database)
+    engine = Engine(PROGRAMME, SqlStore(database))
+    engine.submit(deal("D-1", "2026-02-01", 90, programme=PROGRAMME))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(StoreError, match="no such table"):
+        engine.submit(deal("D-2", "2026-02-01", 90, programme=PROGRAMME))
+    create_tables(database)
+    engine.submit(deal("D-2", "2026-02-01", 90, programme=PROGRAMME))
+    assert_settled(engine, [deal("D-2", "2026-02-01", 90, programme=PROGRAMME)], UNTIL_DAY)
+    database.dispose()
