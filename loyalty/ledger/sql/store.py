@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy.engine import Connection, Engine
@@ -32,13 +32,14 @@ from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.sealing import Head
 from loyalty.ledger.sql.audit import Audit
-from loyalty.ledger.sql.auditing.processes import Address, verify_store
+from loyalty.ledger.sql.auditing.processes import Address, share, verify_store
 from loyalty.ledger.sql.connections import begin_own, join_host
 from loyalty.ledger.sql.epochs import begin_epoch
 from loyalty.ledger.sql.facts import Facts, Waiting
 from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.journal import Journal
+from loyalty.ledger.sql.keeping import Keeping
 from loyalty.ledger.sql.lines import WalletLines
 from loyalty.ledger.sql.listening import channel_of, listen, ring
 from loyalty.ledger.sql.names import Names
@@ -53,6 +54,10 @@ from loyalty.ledger.verify import Verification
 #: The transactions that are open, by store, each with its thread. Threads have contexts of their own, and so have the
 #: tasks of asyncio, many of which share a thread.
 _OPEN: ContextVar[Mapping[SqlStore, tuple[int, SqlTransaction]]] = ContextVar("loyalty_open_transactions")
+
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 #: Keeps of a connection which stores have used it since it was made.
 _SEEN_BY: Final = "loyalty.seen_by"
@@ -139,6 +144,17 @@ class SqlStore:
                 importing the program's main module, which must not do anything by being imported.
         """
         return verify_store(self, heads, jobs)
+
+    def share(
+        self,
+        transaction: SqlTransaction,
+        given: Any,
+        tasks: Sequence[_Task],
+        work: Callable[[Any, Any, _Task], _Result],
+        jobs: int,
+    ) -> list[_Result] | None:
+        """Have processes do tasks in one state of the book, as :class:`loyalty.ledger.kept.SharesWork` says."""
+        return share(self, transaction, given, tasks, work, jobs)
 
     @contextmanager
     def relaying(self) -> Iterator[bool]:
@@ -246,7 +262,7 @@ class SqlStore:
         return transaction if thread == threading.get_ident() else None
 
 
-class SqlTransaction(Facts, Journal, WalletLines, Seals, Audit, Outbox):
+class SqlTransaction(Facts, Journal, WalletLines, Seals, Audit, Keeping, Outbox):
     """
     Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 

@@ -1,0 +1,257 @@
+"""
+Settle a whole book again and compare every posting.
+
+Each holder is settled from what the book keeps of it: its events, what they brought from the partner's layer, and its
+decisions. What comes out must be what its entries moved, entry by entry; of a holder whose entries were corrected, what
+is left when the corrections have taken back what they correct. Holders are settled apart, so that several processes
+share the work, and what a partner tells its persons is compared where the partner is settled.
+
+>>> from loyalty.engine.engine import Engine
+>>> from loyalty.ledger.memory import MemoryStore
+>>> from loyalty.programme.loading import loads
+>>> from loyalty.settlement.settle import EXAMPLE
+>>> engine = Engine(loads(EXAMPLE), MemoryStore())
+>>> receipt = engine.submit(Event(id="D-1", kind="deal.won", partner="acme", occurred_at=1_770_000_000_000_000,
+...                               fields={"amount": 25_000}))
+>>> replay_book(engine.programme, engine.store).findings
+()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from loyalty.core.calendar import FIRST_DAY, NEVER
+from loyalty.core.events import VOID, Event
+from loyalty.core.holders import Holder, Layer
+from loyalty.engine.histories import in_order
+from loyalty.errors import LoyaltyError, StoreError
+from loyalty.ledger.entries import LOT_ACCOUNTS
+from loyalty.ledger.kept import KeepsInBulk, Kept, Move, SharesWork, kept_of
+from loyalty.ledger.store import Store, Transaction
+from loyalty.programme.model import Programme
+from loyalty.settlement.generate import Steps, steps_of
+from loyalty.settlement.history import Placed, waits_for_origin
+from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME
+from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes
+
+#: How many findings one holder gives.
+_MOST_OF_HOLDER: Final = 20
+
+#: A finding with what it is sorted by: the instant from which the entry counts, and its key.
+_Found = tuple[int, str, str]
+
+
+@frozen(kw_only=True)
+class Replayed:
+    """
+    What settling again came to.
+
+    Attributes:
+        holders: How many holders were settled.
+        items: How many events and decisions of theirs, an event once for each holder that it reached.
+        findings: One sentence for each difference, the earliest first; none is good.
+    """
+
+    holders: int
+    items: int
+    findings: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class _Part:
+    holders: int = 0
+    items: int = 0
+    programme_legs: int = 0
+    found: tuple[_Found, ...] = ()
+
+
+def replay_book(programme: Programme, store: Store, *, jobs: int = 1) -> Replayed:
+    """
+    Settle the recorded events and decisions of a book again, and compare with what it posted.
+
+    Args:
+        programme: The revision that the book was settled under.
+        store: Where the book is; it is only read.
+        jobs: How many processes share the work, of a store in a database.
+
+    Raises:
+        StoreError: entries of the book were settled under another revision.
+    """
+    snapshot = getattr(store, "snapshot", None)
+    with snapshot() if snapshot is not None else store.transaction(read_only=True) as tx:
+        _require_revision(programme, tx)
+        parts: list[_Part] | None = None
+        in_bulk = isinstance(tx, KeepsInBulk)
+        if isinstance(tx, KeepsInBulk):
+            spans = tx.spans()
+            if jobs > 1 and len(spans) > 1 and isinstance(store, SharesWork):
+                parts = store.share(tx, programme, spans, replay_span, jobs)
+            if parts is None:
+                parts = [replay_span(tx, programme, span) for span in spans]
+        else:
+            parts = [_replay(tx, programme, kept_of(tx, tx.holders()))]
+        found = sorted(finding for part in parts for finding in part.found)
+        findings = [sentence for *_, sentence in found]
+        findings += _unreached(programme, tx) if in_bulk else []
+        findings += _without_holder(tx, sum(part.programme_legs for part in parts))
+        return Replayed(
+            holders=sum(part.holders for part in parts),
+            items=sum(part.items for part in parts),
+            findings=tuple(findings),
+        )
+
+
+def replay_span(tx: Any, programme: Programme, span: tuple[int, int]) -> _Part:
+    """Settle the holders of a span again; a process calls it by its name."""
+    return _replay(tx, programme, tx.kept(span))
+
+
+def _replay(tx: Transaction, programme: Programme, holders: Iterable[Kept]) -> _Part:
+    steps = steps_of(programme)
+    found: list[_Found] = []
+    count = items = legs = 0
+    for kept in holders:
+        count += 1
+        items += len(kept.received) + len(kept.grants)
+        legs += kept.programme_legs
+        found += _compare(steps, tx, kept)
+    return _Part(holders=count, items=items, programme_legs=legs, found=tuple(found))
+
+
+def _compare(steps: Steps, tx: Transaction, kept: Kept) -> list[_Found]:
+    """Give what differs for one holder."""
+    found: list[_Found] = []
+    try:
+        moved = _settle_again(steps, tx, kept, found)
+    except (LoyaltyError, LookupError, ValueError, TypeError, ArithmeticError) as error:
+        return [(0, "", f"the history of {kept.holder} cannot be settled again: {type(error).__name__}: {error}")]
+    stored = kept.moved
+    if kept.is_corrected:
+        moved, stored = _netted(moved), _netted(stored)
+    if moved != stored:
+        found += _differences(kept.holder, moved, stored)
+    return found
+
+
+def _settle_again(steps: Steps, tx: Transaction, kept: Kept, found: list[_Found]) -> dict[tuple[Any, ...], int]:
+    holder = kept.holder
+    outcomes: list[Outcome] = []
+    run = HolderRun(steps, holder)
+    is_partner = holder.layer is Layer.PARTNER
+    for item in in_order(steps.programme, tx, kept.received, kept.grants):
+        tier = apply_item(steps, run, item, outcomes)
+        if is_partner and isinstance(item.what, Placed) and len(item.what.holders) > 1:
+            _compare_told(item.what, tier, kept, found)
+    day = FIRST_DAY
+    if kept.last_effective_at is not None:
+        day = steps.programme.calendar.day_of(kept.last_effective_at)
+    outcomes += clock_outcomes(steps, holder, run.advance(max(day, tx.clock_day() or FIRST_DAY)))
+    return _moves_of(steps, outcomes)
+
+
+def _moves_of(steps: Steps, outcomes: Iterable[Outcome]) -> dict[tuple[Any, ...], int]:
+    """Sum what outcomes moved, as the book's own movements are summed."""
+    labels, assets = steps.names.labels, steps.names.assets
+    moved: dict[tuple[Any, ...], int] = {}
+    for outcome in outcomes:
+        key, cause, at = outcome.key, outcome.cause, outcome.effective_at
+        for label, asset, source, target, amount, lot_day, _ in outcome.movements:
+            first, second, is_forward, keeps_lots = _PAIRS[source][target]
+            move = (key, cause, labels[label], first, second, assets[asset], lot_day if keeps_lots else NEVER, at)
+            moved[move] = moved.get(move, 0) + (amount if is_forward else -amount)
+    return {move: amount for move, amount in moved.items() if amount}
+
+
+def _compare_told(placed: Placed, tier: int, kept: Kept, found: list[_Found]) -> None:
+    """See that an event brought its persons the tier that its partner had."""
+    identity = placed.event.identity
+    told = kept.told.get(identity, ())
+    if len(told) == 1 and told[0][1] == {"tier": tier} and told[0][0] == placed.holders[1]:
+        return
+    brought = dict(told)
+    for person in placed.holders[1:]:
+        if brought.get(person) != {"tier": tier}:
+            got = "does not reach" if person not in brought else f"brings {dict(brought[person])} to"
+            found.append((
+                placed.instant,
+                f"event:{identity}",
+                f"event {identity} {got} {person}; settled again it brings {{'tier': {tier}}} from {kept.holder}",
+            ))  # fmt: skip
+
+
+def _netted(moved: Any) -> dict[tuple[Any, ...], int]:
+    """Sum movements across entries, so that a correction takes back what it corrects."""
+    sums: dict[tuple[Any, ...], int] = {}
+    for move, amount in moved.items():
+        key = ("", *move[1:])
+        sums[key] = sums.get(key, 0) + amount
+    return {move: amount for move, amount in sums.items() if amount}
+
+
+def _differences(holder: Holder, moved: dict[tuple[Any, ...], int], stored: Any) -> list[_Found]:
+    found = []
+    for key in moved.keys() | stored.keys():
+        again, posted = moved.get(key, 0), stored.get(key, 0)
+        if again != posted:
+            move = Move(*key)
+            entry = move.entry_key or f"event:{move.cause}"
+            where = f"entry {move.entry_key}" if move.entry_key else f"what stands for {move.cause or 'the clock'}"
+            found.append((
+                move.effective_at,
+                entry,
+                f"{where} moves {posted} {move.asset} of {holder} from {move.first} to {move.second} by "
+                f"{move.rule or 'no rule'}; settled again it moves {again}",
+            ))  # fmt: skip
+    return sorted(found)[:_MOST_OF_HOLDER]
+
+
+def _require_revision(programme: Programme, tx: Transaction) -> None:
+    """Refuse a book that was settled, in whole or in part, under other rules."""
+    if isinstance(tx, KeepsInBulk):
+        revisions: Sequence[str] = tx.revisions()
+    else:
+        revisions = sorted({entry.revision for entry in tx.entries()})
+    others = [revision for revision in revisions if revision != programme.revision]
+    if others:
+        raise StoreError(
+            f"entries of the book were settled under revision {', '.join(others)}, and {programme.file} is revision "
+            f"{programme.revision} of {programme.id} in language {programme.language}; give the file that the book "
+            "was settled under, and verify a book of several revisions without settling again"
+        )
+
+
+def _unreached(programme: Programme, tx: Any) -> list[str]:
+    """Give the events that are in nobody's history and wait for nothing."""
+    findings = []
+    for item in tx.unreached():
+        event: Event = item.recorded.event
+        speaks_of_another = event.kind == VOID or waits_for_origin(programme, event)
+        if speaks_of_another and not tx.recipients(event.origin or ""):
+            continue
+        findings.append(f"event {event.identity} is in nobody's history; settled again it would reach a holder")
+    return findings
+
+
+def _without_holder(tx: Any, legs: int) -> list[str]:
+    """Give the entries that move something for nobody."""
+    if not isinstance(tx, KeepsInBulk) or tx.count_programme_legs() == legs:
+        return []
+    return [f"entry {key} moves something that is no holder's" for key in tx.keys_without_holder()]
+
+
+def _pair(source: int, target: int) -> tuple[str, str, bool, bool]:
+    """Give the names of two accounts in order, whether a movement from the one runs forward, and whether it has lots."""
+    sides = [(code >= FIRST_OF_PROGRAMME, ACCOUNT_NAMES[code]) for code in (source, target)]
+    keeps_lots = any(not is_programme and name in LOT_ACCOUNTS for is_programme, name in sides)
+    (_, first), (is_programme, second) = sorted(sides)
+    return first, f"programme/{second}" if is_programme else second, sides == sorted(sides), keeps_lots
+
+
+_PAIRS: Final = [
+    [_pair(source, target) for target in range(len(ACCOUNT_NAMES))] for source in range(len(ACCOUNT_NAMES))
+]
