@@ -59,7 +59,7 @@ def command(
     hold nothing but events of EVENTS; those that it holds already change nothing.
 
     \b
-    Examples:
+    Example:
       loyalty backtest examples/acme/programme.yaml examples/acme/history.jsonl --out out/acme
       loyalty backtest programme.yaml deals.csv --map mapping.yaml --out out/deals --db portal.db --book trial
     """
