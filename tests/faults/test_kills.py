@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -81,10 +82,12 @@ def is_inside(said: list[str]) -> bool:
 def end(worker: Worker, how: str, rng: Random, url: URL) -> bool:
     """Kill a process, or what serves it, as *how* says, and tell whether a transaction was open then."""
     if how == "statement":
-        _wait(lambda: worker.process.exitcode is not None or any(line.startswith("stopped") for line in worker.said()))
+        wait_until(
+            lambda: worker.process.exitcode is not None or any(line.startswith("stopped") for line in worker.said())
+        )
     else:
         opened = rng.randrange(1, 20)
-        _wait(lambda: worker.process.exitcode is not None or worker.said().count("open") >= opened)
+        wait_until(lambda: worker.process.exitcode is not None or worker.said().count("open") >= opened)
         time.sleep(rng.uniform(0, 0.004))
     if how in ("served", "thrown out"):
         before = worker.said()
@@ -146,7 +149,7 @@ def test_a_killed_process_leaves_whole_transactions(
         figures["inside"] += end(worker, how, rng, url)
         figures[how] += 1
         figures["ended by itself"] += worker.process.exitcode == 0
-        _wait_until_alone(url)
+        wait_until_alone(url)
         database = open_database(url)
         store = SqlStore(database)
         acknowledged = worker.outcomes()
@@ -164,7 +167,13 @@ def test_a_killed_process_leaves_whole_transactions(
     assert figures["inside"] >= (_INSIDE if AT_LENGTH else 1)
 
 
-def _wait(condition: Any) -> None:
+def await_word(worker: Worker, word: str) -> None:
+    """Wait until a process says something that begins so, or has done everything."""
+    wait_until(lambda: worker.process.exitcode is not None or any(line.startswith(word) for line in worker.said()))
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
     deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "nothing happened in two minutes"
@@ -195,14 +204,14 @@ def _end_served(url: URL, client: int | None, how: str) -> None:
         except OperationalError:
             return False
 
-    _wait(has_recovered)
+    wait_until(has_recovered)
 
 
 #: Which process writes checkpoints: another one after the server has recovered.
 _CHECKPOINTER = text("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
 
 
-def _wait_until_alone(url: URL) -> None:
+def wait_until_alone(url: URL) -> None:
     """Wait until the server has noticed that the client is gone, and has recovered if that is needed."""
     if url.get_backend_name() == "sqlite":
         return
@@ -218,4 +227,4 @@ def _wait_until_alone(url: URL) -> None:
         except OperationalError:
             return False
 
-    _wait(is_alone)
+    wait_until(is_alone)

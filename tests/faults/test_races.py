@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import URL
+from sqlalchemy import Engine as Database
+from sqlalchemy.orm import Session
 
 from loyalty import Engine, Holder
 from loyalty.ledger.entries import Account
@@ -198,6 +201,26 @@ def test_a_deal_and_what_speaks_of_it_meet(engine: Engine, book_url: URL, tmp_pa
     assert refusals(reports) == set()
     assert len(taken(reports)) == 4 * _ROUNDS
     assert_settled(engine, read_all([step["event"] for job in jobs for step in job]), UNTIL_DAY)
+
+
+def test_what_speaks_of_a_deal_waits_for_whoever_brings_it(engine: Engine, store: SqlStore, database: Database) -> None:
+    """
+    A void of a refund that waits for a deal comes while the deal is being settled, and names nobody whom that locks.
+
+    It is settled after the deal and with it; if it did not wait it would be recorded for nobody.
+    """
+    lost = {"on": "deal.refunded", "id": "R-1", "of": "D-1", "partner": "birch", "at": "2026-03-01"}
+    void = {"on": "void", "id": "V-1", "of": "R-1", "partner": "cedar", "at": "2026-03-02"}
+    won, gone, undone = read_all([deal("D-1", "acme", "2026-02-01"), lost, void])
+    assert engine.submit(gone).waiting
+    with Session(database) as session, ThreadPoolExecutor(1) as thread:
+        Engine(PROGRAMME, SqlStore(session)).submit(won)
+        other = thread.submit(Engine(PROGRAMME, store).submit, undone)
+        with pytest.raises(TimeoutError):
+            other.result(timeout=0.3)
+        session.commit()
+        assert not other.result(timeout=60).waiting
+    assert_settled(engine, [won, gone, undone], UNTIL_DAY)
 
 
 def test_time_passes_while_others_submit(engine: Engine, store: SqlStore, book_url: URL, tmp_path: Path) -> None:

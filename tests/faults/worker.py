@@ -111,8 +111,10 @@ def watch(database: Database, before_statement: Callable[[str], None]) -> None:
 class Work:
     """The steps of a job, on one engine."""
 
-    def __init__(self, database: Database, engine: Engine, steps: list[dict[str, Any]], start: Barrier | None) -> None:
-        self._database, self._engine, self._steps, self._start = database, engine, steps, start
+    def __init__(
+        self, database: Database, engine: Engine, steps: list[dict[str, Any]], start: Barrier | None, say: Say
+    ) -> None:
+        self._database, self._engine, self._steps, self._start, self._say = database, engine, steps, start, say
 
     def outcomes(self) -> Iterator[dict[str, Any]]:
         """Take the steps, and tell of each what it came to."""
@@ -159,7 +161,9 @@ class Work:
 
             for write in (theirs, ours) if step["host_first"] else (ours, theirs):
                 write()
+                self._say("open")
             session.commit()
+            self._say("closed")
         yield {"both": step["event"]["id"]}
 
 
@@ -209,5 +213,5 @@ def _work(job: dict[str, Any], start: Barrier | None) -> None:
     store = SqlStore(database)
     engine = Engine(PROGRAMME, Watched(store, say) if "log" in job else store)
     report = _append_to(job["outcomes"])
-    for outcome in Work(database, engine, job["steps"], start).outcomes():
+    for outcome in Work(database, engine, job["steps"], start, say).outcomes():
         report(json.dumps(outcome))
