@@ -78,7 +78,7 @@ class Workload:
                 movements: list[list[Movement]] = []
                 for what in history.items():
                     if isinstance(what, Grant):
-                        movements.append(run.redeem(0, what.amount, what.at))
+                        movements.append(run.grant(what))
                     else:
                         movements.append(run.apply(what)[0])
                 outputs.append(movements)

@@ -15,16 +15,18 @@ from typing import Any
 
 from attrs import Factory, define
 
-from loyalty.core.calendar import parse_day
+from loyalty.core.calendar import NEVER, parse_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.store import Grant
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
+from loyalty.settlement.drawing import ANY_LOT
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.layout import REDEEM_ITEM
+from loyalty.settlement.journal import ACCOUNT_NAMES
+from loyalty.settlement.layout import DRAW_ITEM, REDEEM
 from loyalty.settlement.runtime import room
 from loyalty.settlement.state import Memory, item_fields, record
 
@@ -119,7 +121,10 @@ def encode(history: PartnerHistory) -> Encoded:
     for what in history.items():
         item: Any = make()
         if isinstance(what, Grant):
-            item.kind = REDEEM_ITEM
+            item.kind = DRAW_ITEM
+            item.label = steps().names.label_code[REDEEM]
+            item.account = ACCOUNT_NAMES.index("redeemed")
+            item.row, item.lot, item.until = -1, ANY_LOT, NEVER
             item.instant = what.at
             item.day = programme().calendar.day_of(what.at)
             item.currency = 0
@@ -181,5 +186,5 @@ def _redeem(draw: random.Random, history: PartnerHistory) -> None:
                 amount=amount,
                 at=placed.instant,
             )
-            run.redeem(0, amount, grant.at)
+            run.grant(grant)
             history.redeemed[position] = grant

@@ -10,6 +10,7 @@ Events are facts: what happened, to whom, when. They never change; later events 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -89,7 +90,7 @@ class Event:
             self.of,
             dict(self.fields),
         )
-        return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+        return hashlib.sha256(canonical_json(body).encode()).digest()
 
 
 def to_record(event: Event) -> dict[str, Any]:
@@ -113,4 +114,8 @@ def from_record(record: Mapping[str, Any]) -> Event:
 
 def canonical_json(value: Any) -> str:
     """Write JSON in one way only: sorted keys, no spaces, no escapes beyond the standard's."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # The fast writer knows whole numbers of 64 bits alone; the standard library's text is the same, and slower.
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

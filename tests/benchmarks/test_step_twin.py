@@ -8,7 +8,7 @@ from benchmarks.step import Workload
 from benchmarks.ten_rules import histories, programme, steps
 from benchmarks.ten_rules_twin import twin_items
 from loyalty.ledger.store import Grant
-from loyalty.settlement.layout import REDEEM_ITEM
+from loyalty.settlement.layout import DRAW_ITEM
 from loyalty.settlement.runtime import ARREARS
 
 
@@ -49,7 +49,7 @@ def test_a_redemption_that_lacks_points_is_owed_by_both() -> None:
     workload = Workload.of(40)
     for one in workload.encoded:
         for item in one.items:
-            if item.kind == REDEEM_ITEM:
+            if item.kind == DRAW_ITEM:
                 item.amount *= 3
     again = Workload(
         workload.histories,
