@@ -245,7 +245,7 @@ def _without_holder(tx: Any, legs: int) -> list[str]:
 
 
 def _pair(source: int, target: int) -> tuple[str, str, bool, bool]:
-    """Give the names of two accounts in order, whether a movement from the one runs forward, and whether it has lots."""
+    """Give the names of two accounts in order, whether a movement from the one to the other is, and if it has lots."""
     sides = [(code >= FIRST_OF_PROGRAMME, ACCOUNT_NAMES[code]) for code in (source, target)]
     keeps_lots = any(not is_programme and name in LOT_ACCOUNTS for is_programme, name in sides)
     (_, first), (is_programme, second) = sorted(sides)

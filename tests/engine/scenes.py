@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from loyalty import Engine, Event, Holder, Programme, loads, read_event, settle
+from loyalty.engine.replaying import replay_book
 from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry
 from loyalty.ledger.store import Grant, Store
 from loyalty.ledger.verify import verify
@@ -155,6 +156,7 @@ def assert_settled(engine: Engine, events: Iterable[Event], until: int) -> None:
     settled = settle(engine.programme, events, grants_in(engine.store), until_day=until)
     with engine.store.transaction() as book:
         assert verify(book) == []
+    assert replay_book(engine.programme, engine.store).findings == ()
     assert netted(entries_in(engine.store)) == netted(settled.entries)
     assert balances_in(engine.store) == settled.balances
     expected: Counter[tuple[str, str, int]] = Counter()
