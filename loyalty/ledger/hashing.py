@@ -8,7 +8,7 @@ version beside the old one, never a new meaning of an old digest.
 >>> entry = Entry(key="a", kind=EntryKind.EVENT, cause=None, effective_at=0, recorded_at=0, revision="r1", postings=(
 ...     Posting(Account(None, "issued"), "points", -1), Posting(Account(None, "redeemed"), "points", 1)))
 >>> encode(entry)[1:61]
-b'["a","event",null,0,0,"r1",null,"{}",["programme/issued","po'
+b'["a","event",null,0,0,"r1",null,"{}","programme/issued","poi'
 """
 
 from __future__ import annotations
