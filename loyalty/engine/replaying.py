@@ -19,18 +19,18 @@ share the work, and what a partner tells its persons is compared where the partn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
 from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.events import VOID, Event
-from loyalty.core.holders import Holder, Layer
+from loyalty.core.holders import Layer
 from loyalty.engine.histories import in_order
 from loyalty.errors import LoyaltyError, StoreError
 from loyalty.ledger.entries import LOT_ACCOUNTS
-from loyalty.ledger.kept import KeepsInBulk, Kept, Move, SharesWork, kept_of
+from loyalty.ledger.kept import KeepsInBulk, Kept, SharesWork, kept_of
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps, steps_of
@@ -41,6 +41,9 @@ from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes
 
 #: How many findings one holder gives.
 _MOST_OF_HOLDER: Final = 20
+
+#: What was moved, by the fields of :class:`~loyalty.ledger.kept.Move`.
+Moved: TypeAlias = Mapping[tuple[Any, ...], int]
 
 #: A finding with what it is sorted by: the instant from which the entry counts, and its key.
 _Found = tuple[int, str, str]
@@ -130,11 +133,9 @@ def _compare(steps: Steps, tx: Transaction, kept: Kept) -> list[_Found]:
         moved = _settle_again(steps, tx, kept, found)
     except (LoyaltyError, LookupError, ValueError, TypeError, ArithmeticError) as error:
         return [(0, "", f"the history of {kept.holder} cannot be settled again: {type(error).__name__}: {error}")]
-    stored = kept.moved
-    if kept.is_corrected:
-        moved, stored = _netted(moved), _netted(stored)
-    if moved != stored:
-        found += _differences(kept.holder, moved, stored)
+    is_same = _netted(moved) == _netted(kept.moved) if kept.is_corrected else moved == kept.moved
+    if not is_same:
+        found += _differences(kept, moved)
     return found
 
 
@@ -184,30 +185,46 @@ def _compare_told(placed: Placed, tier: int, kept: Kept, found: list[_Found]) ->
             ))  # fmt: skip
 
 
-def _netted(moved: Any) -> dict[tuple[Any, ...], int]:
+def _netted(moved: Moved) -> dict[tuple[Any, ...], int]:
     """Sum movements across entries, so that a correction takes back what it corrects."""
     sums: dict[tuple[Any, ...], int] = {}
     for move, amount in moved.items():
-        key = ("", *move[1:])
+        key = move[1:]
         sums[key] = sums.get(key, 0) + amount
     return {move: amount for move, amount in sums.items() if amount}
 
 
-def _differences(holder: Holder, moved: dict[tuple[Any, ...], int], stored: Any) -> list[_Found]:
-    found = []
-    for key in moved.keys() | stored.keys():
-        again, posted = moved.get(key, 0), stored.get(key, 0)
-        if again != posted:
-            move = Move(*key)
-            entry = move.entry_key or f"event:{move.cause}"
-            where = f"entry {move.entry_key}" if move.entry_key else f"what stands for {move.cause or 'the clock'}"
-            found.append((
-                move.effective_at,
-                entry,
-                f"{where} moves {posted} {move.asset} of {holder} from {move.first} to {move.second} by "
-                f"{move.rule or 'no rule'}; settled again it moves {again}",
-            ))  # fmt: skip
+def _differences(kept: Kept, moved: Moved) -> list[_Found]:
+    """Say what entries move otherwise than settling again: each by itself, or together with its corrections."""
+    apart = 0 if kept.is_corrected else 1
+    posted, again = _by_entries(kept.moved, apart), _by_entries(moved, apart)
+    found: list[_Found] = []
+    for move in posted.keys() | again.keys():
+        there, here = posted.get(move, {}), again.get(move, {})
+        amount, other = sum(there.values()), sum(here.values())
+        if amount == other:
+            continue
+        _, _, rule, first, second, asset, _, at = move
+        if amount < 0 or (amount == 0 and other < 0):
+            first, second, amount, other = second, first, -amount, -other
+        keys = sorted(there) or sorted(here)
+        what = f"{asset} of {kept.holder} from {first} to {second} by {rule or 'no rule'}"
+        if not there:
+            sentence = f"there is no entry {keys[0]} that moves {other} {what}, as settling again says"
+        elif len(keys) == 1:
+            sentence = f"entry {keys[0]} moves {amount} {what}; settled again it moves {other}"
+        else:
+            sentence = f"entries {', '.join(keys)} together move {amount} {what}; settled again they move {other}"
+        found.append((at, keys[0], sentence))
     return sorted(found)[:_MOST_OF_HOLDER]
+
+
+def _by_entries(moved: Moved, apart: int) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Group the amounts of each movement by the entries that they are of, all in one group where *apart* is 0."""
+    groups: dict[tuple[Any, ...], dict[str, int]] = {}
+    for move, amount in moved.items():
+        groups.setdefault((move[0] if apart else "", *move[1:]), {})[move[0]] = amount
+    return groups
 
 
 def _require_revision(programme: Programme, tx: Transaction) -> None:
