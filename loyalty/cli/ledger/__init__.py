@@ -10,7 +10,8 @@ from loyalty.cli.groups import LazyGroup
 
 #: The commands, in the order of the help; each is ``command`` of the module of its name.
 COMMANDS: Final = (
-    "init", "migrate", "rights", "advance", "statement", "relay", "export", "trial-balance", "liability",
+    "init", "migrate", "rights", "advance", "statement", "relay", "seal", "verify", "export", "trial-balance",
+    "liability",
 )  # fmt: skip
 
 
@@ -19,7 +20,7 @@ COMMANDS: Final = (
 def command() -> None:
     """Work with a book that an application keeps in its database.
 
-    Only init, migrate, advance and relay change anything there.
+    Only init, migrate, advance, relay and seal change anything there.
 
     \b
     Example:
