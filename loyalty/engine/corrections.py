@@ -41,11 +41,15 @@ def replay(
     traces: dict[str, dict[str, object]] = {identity: {} for identity in new}
     difference: Counter[Transfer] = Counter()
     told: dict[Holder, dict[str, Mapping[str, int]]] = {}
+    news: list[tuple[str, Holder, int]] = []
     for layer in Layer:
+        holders = holders | {person for _, person, _ in news}
         concerned = sorted(holder for holder in holders if holder.layer is layer)
         if layer is Layer.PERSON and concerned:
-            # Persons that the partner's new tier reached are not those of the late event alone.
+            # Persons that the partner's new tier reaches are not those of the late event alone, and are not locked yet.
             tx.expect(holders=concerned)
+            for identity, person, tier in news:
+                tx.deliver(identity, person, {"tier": tier})
         for holder in concerned:
             outcomes: list[Outcome] = []
             run = HolderRun(steps, holder)
@@ -55,7 +59,7 @@ def replay(
                 if identity in new:
                     traces[identity][str(holder)] = stored_trace(run.trace, tier)
                 if layer is Layer.PARTNER and isinstance(item.what, Placed):
-                    holders = holders | _pass_on(tx, item.what, tier, told)
+                    news += _news(tx, item.what, tier, told)
             outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))
             run.sequence = last_sequence(tx.received(holder))
             histories.keep(tx, run)
@@ -67,18 +71,17 @@ def replay(
     return _entries(steps.programme.revision, difference, late, traces, recorded_at)
 
 
-def _pass_on(
+def _news(
     tx: Transaction, placed: Placed, tier: int, told: dict[Holder, dict[str, Mapping[str, int]]]
-) -> set[Holder]:
-    """Tell the event's persons the partner's tier, and give those to whom it is news; *told* is what they knew."""
-    changed = set()
+) -> list[tuple[str, Holder, int]]:
+    """Give the event's persons to whom the partner's tier is news, with it; *told* is what they knew."""
+    identity, found = placed.event.identity, []
     for person in placed.holders[1:]:
         if person not in told:
             told[person] = {item.recorded.event.identity: item.inputs for item in tx.received(person)}
-        if told[person].get(placed.event.identity) != {"tier": tier}:
-            tx.deliver(placed.event.identity, person, {"tier": tier})
-            changed.add(person)
-    return changed
+        if told[person].get(identity) != {"tier": tier}:
+            found.append((identity, person, tier))
+    return found
 
 
 def _entries(

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from attrs import evolve
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import create_engine
 
@@ -68,4 +69,62 @@ def test_repeatable_read_is_refused(postgresql_book: SqlEngine) -> None:
     with database.connect() as host, pytest.raises(StoreError, match="REPEATABLE READ"):
         Engine(PROGRAMME, SqlStore(host)).advance("2026-03-01")
     assert engine.statement("partner:acme", "2026-03-01").balances == {}
+    database.dispose()
+
+
+TIERS = loads("""\
+language: 1
+programme: {id: example, starts: 2026-01-01, timezone: Europe/Berlin}
+currencies:
+  points: {}
+events:
+  deal.won:
+    amount: {type: money, unit: EUR, max: 1000000.00}
+earn:
+  - rule: deal-base
+    on: deal.won
+    of: event.amount
+    give:
+      partner: {points: 1 per 100 EUR}
+      person: {points: 10}
+tiers:
+  base: {}
+  ladder: [{tier: gold, needs: deals >= 1}]
+metrics:
+  deals: {count: deal.won, window: calendar_year}
+""")
+
+
+def test_a_late_deal_that_reaches_a_person_by_the_tier_waits_for_it(postgresql_book: SqlEngine) -> None:
+    """Ann is adjusted in the host's transaction while a late deal makes her partner's tier another: both count."""
+    database = create_engine(postgresql_book.url)
+    Engine(TIERS, SqlStore(database)).submit(evolve(DEAL, person="ann"))
+    late = evolve(DEAL, id="D-0", occurred_at=_AT - 86_400_000_000)
+    with database.connect() as host:
+        Engine(TIERS, SqlStore(host)).adjust("person:ann", "points", 7, key="A-1", reason="fair", actor="kim")
+        submitting = threading.Thread(target=lambda: Engine(TIERS, SqlStore(database)).submit(late))
+        submitting.start()
+        time.sleep(0.5)
+        assert submitting.is_alive()
+        host.commit()
+        submitting.join()
+    assert SqlStore(database).verify().findings == ()
+    assert Engine(TIERS, SqlStore(database)).statement("person:ann").balances == {("available", "points"): 17}
+    database.dispose()
+
+
+def test_a_refund_locks_nobody_but_whom_it_reaches(postgresql_book: SqlEngine) -> None:
+    """Refunds name no partner, and those of different partners do not wait for each other."""
+    database = create_engine(postgresql_book.url)
+    engine = Engine(PROGRAMME, SqlStore(database))
+    engine.submit_all([DEAL, evolve(DEAL, id="D-2", partner="birch")])
+    with database.connect() as host:
+        Engine(PROGRAMME, SqlStore(host)).submit(evolve(REFUND, partner=""))
+        refunding = threading.Thread(target=lambda: engine.submit(evolve(REFUND, id="R-2", partner="", of="D-2")))
+        refunding.start()
+        refunding.join(10)
+        assert not refunding.is_alive()
+        host.rollback()
+    with engine.store.transaction(read_only=True) as book:
+        assert [str(holder) for holder in book.holders()] == ["partner:acme", "partner:birch"]
     database.dispose()

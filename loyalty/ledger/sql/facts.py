@@ -281,7 +281,8 @@ class Facts:
         waiting, book = self.waiting, self.names.book_id
         origins = {event.origin for event in events if event.origin is not None}
         identities = {event.identity for event in events}
-        concerned = {Holder.partner(event.partner) for event in events} | set(holders)
+        # What speaks of another event names no partner of its own.
+        concerned = {Holder.partner(event.partner) for event in events if event.partner} | set(holders)
         concerned |= {Holder.person(event.person) for event in events if event.person is not None}
         concerned |= self._lock_events(identities, origins)
         self._lock_holders(concerned)
