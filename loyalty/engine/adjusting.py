@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loyalty.core.amounts import MAX_AMOUNT
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Holder
 from loyalty.engine.arguments import holder_of, instant_of, text_of
@@ -70,8 +71,11 @@ class Adjusting(Asking):
             UsageError: an argument is of another kind.
         """
         self._require_currency(currency)
-        if type(amount) is not int or amount == 0:
-            raise LedgerError(f"an adjustment of {amount!r}: write a whole number of minor units, not 0")
+        if type(amount) is not int or not 0 < abs(amount) <= MAX_AMOUNT:
+            raise LedgerError(
+                f"an adjustment of {amount!r}: write a whole number of minor units, not 0, at most {MAX_AMOUNT} either "
+                "way"
+            )
         if amount < 0 and expires is not None:
             raise LedgerError("an adjustment below 0 takes the soonest expiry first; leave `expires` out")
         owner, at_us = holder_of(holder), self._instant(at)

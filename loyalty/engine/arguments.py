@@ -28,14 +28,14 @@ def holder_of(value: Holder | str) -> Holder:
     Take a holder, or its text such as ``partner:acme``.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, or its id is none that every store can keep.
     """
-    if isinstance(value, Holder):
-        return value
     try:
-        return Holder.parse(value)
+        holder = value if isinstance(value, Holder) else Holder.parse(value)
     except (ValueError, AttributeError) as error:
         raise UsageError(f"got {value!r} for a holder; write Holder.partner(ID) or partner:ID") from error
+    text_of(holder.id, "a holder's id")
+    return holder
 
 
 def text_of(value: object, what: str) -> str:

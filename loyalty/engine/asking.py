@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
+from loyalty.core.amounts import MAX_AMOUNT
 from loyalty.core.calendar import NEVER, format_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
@@ -129,10 +130,10 @@ def require_amount(amount: object, what: str) -> None:
     See that an amount can be asked for.
 
     Raises:
-        LedgerError: it is no whole number above 0.
+        LedgerError: it is no whole number above 0, or more than any posting moves.
     """
-    if type(amount) is not int or amount <= 0:
-        raise LedgerError(f"{what} of {amount!r}: write a whole number of minor units above 0")
+    if type(amount) is not int or not 0 < amount <= MAX_AMOUNT:
+        raise LedgerError(f"{what} of {amount!r}: write a whole number of minor units above 0, at most {MAX_AMOUNT}")
 
 
 def note_of(note: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from loyalty import Engine, Event, Holder, LoyaltyError, MemoryStore, StoreError, UsageError, loads
+from loyalty import Engine, Event, Holder, LedgerError, LoyaltyError, MemoryStore, StoreError, UsageError, loads
 from loyalty.settlement.settle import EXAMPLE
 
 ACME = Holder.partner("acme")
@@ -29,6 +29,9 @@ def engine_with_a_deal() -> Engine:
         lambda engine: engine.statement("acme"),
         lambda engine: engine.statement(ACME, "yesterday"),
         lambda engine: engine.redeem("acme", "points", 1, key="r"),
+        lambda engine: engine.redeem("partner:", "points", 1, key="r"),
+        lambda engine: engine.adjust("partner:a\x00", "points", 1, key="r", reason="fair", actor="kim"),
+        lambda engine: engine.adjust(Holder.person("\ud800"), "points", 1, key="r", reason="fair", actor="kim"),
         lambda engine: engine.redeem(ACME, "points", 1, key="r", at="noon"),
         lambda engine: engine.redeem(ACME, "points", 1, key="r", at=datetime(2026, 3, 1)),
     ],
@@ -40,6 +43,19 @@ def test_an_argument_of_another_kind_is_told_in_words(call: object) -> None:
         call(engine)
     with engine.store.transaction() as tx:
         assert len(list(tx.entries())) == 1
+
+
+@pytest.mark.parametrize("amount", [2**53 + 1, 10**30])
+def test_an_amount_that_no_posting_moves_is_refused(amount: int) -> None:
+    """It is refused in words before any store meets it."""
+    engine = engine_with_a_deal()
+    for call in (
+        lambda: engine.open(ACME, "points", [(None, None, amount)], key="o"),
+        lambda: engine.adjust(ACME, "points", -amount, key="a", reason="fair", actor="kim", arrears=True),
+        lambda: engine.redeem(ACME, "points", amount, key="r"),
+    ):
+        with pytest.raises(LedgerError, match=r"at most 9007199254740992"):
+            call()
 
 
 def test_instants_days_and_holders_may_be_written_in_each_usual_way() -> None:
