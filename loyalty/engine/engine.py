@@ -46,9 +46,11 @@ from loyalty.settlement.generate import steps_of
 from loyalty.settlement.settle import Outcome, clock_outcomes, entries_of
 from loyalty.settlement.trace import Explanation, explain
 
-#: How often a transaction of our own is tried where other writers are in the way, and how long it waits at most.
+#: How often a transaction of our own is tried where other writers are in the way, how long it waits at most before the
+#: next attempt, and after how long none is begun any more: each may itself have waited for a lock.
 _ATTEMPTS: Final = 8
 _LONGEST_WAIT_S: Final = 0.2
+_PATIENCE_S: Final = 20.0
 
 _Result = TypeVar("_Result")
 
@@ -198,6 +200,7 @@ class Engine(Commands, Statements):
             clock: Whether it moves the clock of the book.
         """
         attempts = _ATTEMPTS if self.store.opens_transactions else 1
+        give_up_at = time.monotonic() + _PATIENCE_S
         for attempt in range(1, attempts + 1):
             try:
                 with self._transaction() as tx:
@@ -207,7 +210,7 @@ class Engine(Commands, Statements):
                     self._histories.save(tx)
                 return result
             except RetryableConflict:
-                if attempt == attempts:
+                if attempt == attempts or time.monotonic() > give_up_at:
                     raise
                 # Those who met wait for different times, so that they do not meet again.
                 self._pause(random.uniform(0, _LONGEST_WAIT_S * attempt / attempts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, text
 
 from loyalty import Engine, StoreError
-from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
+from loyalty.engine import engine as engine_module
+from loyalty.errors import RetryableConflict
+from loyalty.ledger.sql import SqlStore, connections, create_tables, sqlite_engine
 from loyalty.ledger.verify import verify
 from tests.databases import Server
 from tests.engine.scenes import ACME, assert_settled, deal, instant
@@ -142,6 +145,32 @@ def test_a_database_that_was_restored_under_a_running_engine(
     assert_settled(engine, [again, restored], UNTIL_DAY)
     fresh = Engine(PROGRAMME, SqlStore(database))
     assert_settled(fresh, [again, restored], UNTIL_DAY)
+    database.dispose()
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 60.0])
+def test_a_file_that_someone_else_has_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience_s: float
+) -> None:
+    """A lock that is not given up is told after some attempts, or after the first one that took too long."""
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(engine_module, "_PATIENCE_S", patience_s)
+    database = sqlite_engine(tmp_path / "book.db")
+    create_tables(database)
+    engine = Engine(PROGRAMME, SqlStore(database))
+    engine.submit_all(_EVENTS[:5])
+    begun: list[str] = []
+    watch(database, lambda statement: begun.append(statement) if statement.startswith("BEGIN") else None)
+    database.dispose()
+    other = sqlite3.connect(tmp_path / "book.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RetryableConflict, match="another writer is in the way"):
+        engine.submit(_EVENTS[5])
+    assert len(begun) == (8 if patience_s else 1)
+    assert engine.statement(ACME, "2026-06-01")
+    other.close()
+    engine.submit_all(_EVENTS)
+    assert_settled(engine, _EVENTS, UNTIL_DAY)
     database.dispose()
 
 
