@@ -91,10 +91,9 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
         if layout.programme.ladder.review:
             sources += ["s.grace_end", "s.next_review"]
         sources += [f"s.n{index}" for index in range(len(layout.programme.allotments))]
-    sources.append("s.hold_end")
     # A currency whose awards never expire can have lots that do: commands name the expiry of what they pay in.
     sources += [f"m.days[{c}][0]" for c in layout.currency.values()]
-    w.line("due = NEVER")
+    w.line("due = s.hold_end")
     for source in sources:
         w.line(f"other = {source}")
         with w.block("if other < due"):

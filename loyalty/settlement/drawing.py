@@ -2,7 +2,8 @@
 The hand-written part of the step for commands: points are drawn, paid in, carried on and given back.
 
 Five things cover every command. A draw remembers the pieces that it took, lot by lot, and what it lacked, so that a
-capture can carry them on and a release or a reversal can give them back. It is written as the runtime is: plain Python
+capture can carry them on and a release or a reversal can give them back. Each piece is two numbers in one table, its
+expiry day and what is left of it. It is written as the runtime is: plain Python
 over whole numbers, the same for numba.
 """
 
@@ -25,6 +26,7 @@ from loyalty.settlement.runtime import (
     maturity,
     owe,
     put,
+    remove_at,
     repay,
     room,
     take_bucket,
@@ -53,13 +55,34 @@ def draw(e: Any, s: Any, m: Any, o: Any) -> None:
 def draw_soonest(s: Any, m: Any, o: Any, row: int, label: int, amount: int) -> None:
     """Take *amount* for a command from available, the soonest expiry first; what lacks is owed, or remembered."""
     g = m.commands[row]
-    days = m.days[g.currency]
+    c = g.currency
+    account = g.account
+    days = m.days[c]
+    amounts = m.amounts[c]
+    pieces = m.pieces
+    piece = s.piece_count
     left = amount
     while left > 0 and days[0] < END:
-        left -= take_piece(s, m, o, row, label, days[0], left)
-    g.lacked += left
-    if g.account != HELD:
-        owe(m, o, label, g.currency, left, g.account, -1)
+        lot = days[0]
+        part = amounts[0]
+        if part > left:
+            part = left
+            amounts[0] -= left
+        else:
+            remove_at(days, 0)
+            remove_at(amounts, 0)
+        left -= part
+        put(o, (label, c, AVAILABLE, account, part, lot, -1))
+        room(pieces, 2 * piece + 1)
+        pieces[2 * piece] = lot
+        pieces[2 * piece + 1] = part
+        piece += 1
+    s.piece_count = piece
+    g.end_piece = piece
+    if left > 0:
+        g.lacked += left
+        if account != HELD:
+            owe(m, o, label, c, left, account, -1)
 
 
 def take_piece(s: Any, m: Any, o: Any, row: int, label: int, lot: int, amount: int) -> int:
@@ -92,10 +115,9 @@ def open_command(s: Any, m: Any, c: int, account: int, until: int) -> int:
 
 def keep_piece(s: Any, m: Any, row: int, lot: int, amount: int) -> None:
     """Remember that the newest command took *amount* of an expiry day."""
-    room(m.pieces, s.piece_count)
-    q = m.pieces[s.piece_count]
-    q.lot = lot
-    q.left = amount
+    room(m.pieces, 2 * s.piece_count + 1)
+    m.pieces[2 * s.piece_count] = lot
+    m.pieces[2 * s.piece_count + 1] = amount
     s.piece_count += 1
     m.commands[row].end_piece = s.piece_count
 
@@ -105,7 +127,7 @@ def left_of(m: Any, row: int) -> int:
     g = m.commands[row]
     left: int = g.lacked
     for i in range(g.first_piece, g.end_piece):
-        left += m.pieces[i].left
+        left += m.pieces[2 * i + 1]
     return left
 
 
@@ -121,12 +143,11 @@ def carry(e: Any, s: Any, m: Any, o: Any) -> None:
     row = open_command(s, m, hold.currency, REDEEMED, NEVER)
     left = e.amount
     for i in range(hold.first_piece, hold.end_piece):
-        q = m.pieces[i]
-        part = min(left, q.left)
+        part = min(left, m.pieces[2 * i + 1])
         if part > 0:
-            q.left -= part
+            m.pieces[2 * i + 1] -= part
             left -= part
-            lot = q.lot
+            lot = m.pieces[2 * i]
             put(o, (e.label, hold.currency, HELD, REDEEMED, part, lot, -1))
             keep_piece(s, m, row, lot, part)
     m.commands[e.row].lacked -= left
@@ -147,12 +168,11 @@ def give_back(s: Any, m: Any, o: Any, row: int, label: int, amount: int, day: in
     i = g.end_piece
     while left > 0 and i > g.first_piece:
         i -= 1
-        q = m.pieces[i]
-        part = min(left, q.left)
+        part = min(left, m.pieces[2 * i + 1])
         if part > 0:
-            q.left -= part
+            m.pieces[2 * i + 1] -= part
             left -= part
-            put_back(s, m, o, g.account, label, c, part, q.lot, day, at)
+            put_back(s, m, o, g.account, label, c, part, m.pieces[2 * i], day, at)
 
 
 def put_back(

@@ -167,13 +167,15 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
         with w.block("if day >= s.next_due"):
             w.line("boundary(s, m, o, day)")
         w.line("kind = e.kind")
-        with w.block(f"if s.anchor < 0 and (kind >= 0 or kind == {OVERRIDE_ITEM})"):
-            w.line("enrol(s, m, day)")
-        if partner:
-            # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
-            with w.block(f"if e.instant != s.instant and (kind >= 0 or kind == {OVERRIDE_ITEM})"):
-                w.line("s.instant = e.instant")
-                w.line("s.before = s.effective")
+        # The codes of commands lie below those of events.
+        with w.block(f"if kind >= {OVERRIDE_ITEM}"):
+            with w.block("if s.anchor < 0"):
+                w.line("enrol(s, m, day)")
+            if partner:
+                # All events of one instant use the tier that stood before it, or cutting a deal in parts would pay.
+                with w.block("if e.instant != s.instant"):
+                    w.line("s.instant = e.instant")
+                    w.line("s.before = s.effective")
         w.line("p = m.p")
         with month_of_day(w):
             head = "if"

@@ -30,7 +30,7 @@ _OWN_LABELS = (
 )  # fmt: skip
 
 #: Codes of the items of a history that no programme declares: what commands do, and a tier by hand.
-DRAW_ITEM, OVERRIDE_ITEM, PAY_IN_ITEM, CARRY_ITEM, GIVE_BACK_ITEM, CLOSE_ITEM = -1, -2, -3, -4, -5, -6
+OVERRIDE_ITEM, DRAW_ITEM, PAY_IN_ITEM, CARRY_ITEM, GIVE_BACK_ITEM, CLOSE_ITEM = -1, -2, -3, -4, -5, -6
 
 
 @frozen

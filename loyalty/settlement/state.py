@@ -42,7 +42,6 @@ ROW: Final = (
 )  # fmt: skip
 #: What a command took: its pieces, what it lacked, of which currency, to which account, and until when it holds.
 COMMAND: Final = ("first_piece", "end_piece", "lacked", "currency", "account", "until")
-PIECE: Final = ("lot", "left")
 ITEM: Final = (
     "kind", "day", "instant", "tier", "row", "has_person", "person", "currency", "amount", "tier_to", "until",
     "lot", "account", "label",
@@ -96,7 +95,7 @@ class Memory:
         self.rows = [record("Row", row_fields(layout))()]
         self.legs = [record("Leg", LEG)()]
         self.commands = [record("Command", COMMAND)()]
-        self.pieces = [record("Piece", PIECE)()]
+        self.pieces = [0]
         self.returns = [returns_row(layout, name) for name in programme.currencies]
         self.trace: list[tuple[Any, ...]] = []
 

@@ -22,7 +22,6 @@ from loyalty.settlement.state import (
     CELL,
     COMMAND,
     LEG,
-    PIECE,
     SCALARS,
     Memory,
     item_fields,
@@ -86,7 +85,7 @@ def tables(layer_step: LayerStep, capacity: int) -> Tables:
         month_first=np.array(memory.month_first, dtype=np.int64),
         month_of=np.array(memory.month_of, dtype=np.int64),
         p=np.array(memory.p, dtype=np.int64),
-        pieces=np.zeros(capacity, _records(PIECE)),
+        pieces=np.zeros(2 * capacity, np.int64),
         returns=np.array(memory.returns, dtype=np.int64),
         rows=np.zeros(capacity, _records(row_fields(layout))),
     )
