@@ -2,7 +2,8 @@
 
 from loyalty.ledger.sql.connections import set_up_sqlite, sqlite_engine
 from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
-from loyalty.ledger.sql.store import SqlStore, SqlTransaction
+from loyalty.ledger.sql.store import SqlStore
+from loyalty.ledger.sql.transaction import SqlTransaction
 from loyalty.ledger.sql.versions import check_version, create_tables
 
 __all__ = [

@@ -12,16 +12,16 @@ from typing import Any
 
 import orjson
 from attrs import Factory, define
-from sqlalchemy import Select, Update, bindparam, select, update
 
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError
 from loyalty.ledger.outbox import Message
+from loyalty.ledger.sql import fact_statements as ask
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.locks import lock_clock, lock_events
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.statements import Compiler, Record, Runner
+from loyalty.ledger.sql.statements import Record, Runner
 from loyalty.ledger.store import Checkpoint, Grant, GrantedLot, Received, RecordedEvent, replacing_step, version_step
 
 
@@ -90,7 +90,7 @@ class Facts:
         """Give the accepted event of this identity, or None."""
         known = self.waiting.events
         if identity not in known:
-            row = self.runner.first(_find_event, book=self.names.book_id, identity=identity)
+            row = self.runner.first(ask.find_event, book=self.names.book_id, identity=identity)
             known[identity] = to_recorded(row) if row is not None else None
         return known[identity]
 
@@ -147,14 +147,14 @@ class Facts:
             self.waiting.delivery_rows[key] = brought
         else:
             self.write()
-            old = self.runner.first(_find_delivery, holder=key[0], event=key[1])
+            old = self.runner.first(ask.find_delivery, holder=key[0], event=key[1])
             before = None if old is None else old.inputs
             if before is None:
                 self.waiting.delivery_rows[key] = brought
             elif before == brought:
                 return
             else:
-                self.runner.write(_set_inputs, [{"holder": key[0], "event": key[1], "brought": brought}])
+                self.runner.write(ask.set_inputs, [{"holder": key[0], "event": key[1], "brought": brought}])
         step = version_step(identity, brought) if before is None else replacing_step(identity, brought, before)
         self._changed(holder, step)
 
@@ -163,7 +163,7 @@ class Facts:
         about = self.waiting.about
         if identity not in about:
             self.write()
-            rows = self.runner.rows(_events_about, book=self.names.book_id, origins=self._listed([identity]))
+            rows = self.runner.rows(ask.events_about, book=self.names.book_id, origins=self._listed([identity]))
             about[identity] = [to_recorded(row) for row in rows]
         return tuple(about[identity])
 
@@ -172,7 +172,7 @@ class Facts:
         if not self.holder_version(holder):
             return ()
         self._write_changes_of(holder)
-        rows = self.runner.rows(_received, holder=self.names.holders[holder], after=after)
+        rows = self.runner.rows(ask.received, holder=self.names.holders[holder], after=after)
         return tuple(Received(to_recorded(row), orjson.loads(row.inputs)) for row in rows)
 
     def recipients(self, identity: str) -> Sequence[Holder]:
@@ -180,7 +180,7 @@ class Facts:
         reached = self.waiting.reached.get(identity)
         if reached is not None:
             return tuple(sorted(reached))
-        rows = self.runner.rows(_recipients, book=self.names.book_id, identities=self._listed([identity]))
+        rows = self.runner.rows(ask.recipients, book=self.names.book_id, identities=self._listed([identity]))
         return tuple(Holder(Layer(layer), ref) for layer, ref in rows)
 
     def holder_version(self, holder: Holder) -> int:
@@ -188,7 +188,7 @@ class Facts:
         versions = self.waiting.versions
         if holder not in versions:
             id = self.names.find_holder(self.runner, holder)
-            versions[holder] = 0 if id is None else self.runner.number(_holder_version, holder=id)
+            versions[holder] = 0 if id is None else self.runner.number(ask.holder_version, holder=id)
         return versions[holder]
 
     def add_grant(self, grant: Grant) -> None:
@@ -223,25 +223,25 @@ class Facts:
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
-        row = self.runner.first(_find_grant, book=self.names.book_id, key=key)
+        row = self.runner.first(ask.find_grant, book=self.names.book_id, key=key)
         return to_grant(row) if row is not None else None
 
     def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
         """Give the holder's decisions behind the first *after* ones, in order of recording."""
         if not self.holder_version(holder):
             return ()
-        rows = self.runner.rows(_grants, holder=self.names.holders[holder])
+        rows = self.runner.rows(ask.grants, holder=self.names.holders[holder])
         return tuple(to_grant(row) for row in rows[after:])
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""
-        rows = self.runner.rows(_grants_of, book=self.names.book_id, key=key)
+        rows = self.runner.rows(ask.grants_of, book=self.names.book_id, key=key)
         return tuple(to_grant(row) for row in rows)
 
     def holders(self) -> Iterator[Holder]:
         """Give every holder that has a history or a grant, in order of layer and id."""
         self.write()
-        rows = self.runner.rows(_holders, book=self.names.book_id)
+        rows = self.runner.rows(ask.holders, book=self.names.book_id)
         return iter(sorted(Holder(Layer(layer), ref) for layer, ref in rows))
 
     def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:
@@ -249,7 +249,7 @@ class Facts:
         if not self.holder_version(holder):
             return None
         self._write_changes_of(holder)
-        row = self.runner.first(_checkpoint, holder=self.names.holders[holder], revision=revision)
+        row = self.runner.first(ask.checkpoint, holder=self.names.holders[holder], revision=revision)
         return None if row is None else Checkpoint(row.holder_version, row.state)
 
     def keep_checkpoint(self, holder: Holder, revision: str, checkpoint: Checkpoint) -> None:
@@ -261,14 +261,14 @@ class Facts:
         """Give the day through which the book was advanced, or None."""
         known = self.waiting.clock_days
         if not known:
-            row = self.runner.first(_clock, book=self.names.book_id)
+            row = self.runner.first(ask.clock, book=self.names.book_id)
             known.append(None if row is None else row.clock_day)
         return known[0]
 
     def set_clock_day(self, day: int) -> None:
         """Record that everything due through *day* was posted."""
         self.runner.require_writable()
-        self.runner.write(_set_clock, [{"book": self.names.book_id, "day": day}])
+        self.runner.write(ask.set_clock, [{"book": self.names.book_id, "day": day}])
         self.waiting.clock_days = [day]
 
     def expect_facts(self, events: Sequence[Event], holders: Collection[Holder]) -> set[Holder]:
@@ -290,10 +290,10 @@ class Facts:
             known = self._listed(identities | origins)
             waiting.events |= dict.fromkeys(identities | origins)
             waiting.events |= {
-                row.identity: to_recorded(row) for row in self.runner.rows(_find_events, book=book, identities=known)
+                row.identity: to_recorded(row) for row in self.runner.rows(ask.find_events, book=book, identities=known)
             }
             waiting.about |= {identity: [] for identity in identities | origins}
-            for row in self.runner.rows(_events_about, book=book, origins=known):
+            for row in self.runner.rows(ask.events_about, book=book, origins=known):
                 waiting.about[row.origin].append(to_recorded(row))
             new = sum(1 for identity in identities if waiting.events[identity] is None)
             if new:
@@ -331,12 +331,12 @@ class Facts:
         unsettled: set[str] = set()
         book, left = self.names.book_id, origins
         if left:
-            rows = self.runner.rows(_reached, book=book, identities=self._listed(left))
+            rows = self.runner.rows(ask.reached, book=book, identities=self._listed(left))
             reached = {Holder(Layer(row.layer), row.ref) for row in rows}
             left = left.difference(row.identity for row in rows)
         while left:
             unsettled |= left
-            rows = self.runner.rows(_find_events, book=book, identities=self._listed(left))
+            rows = self.runner.rows(ask.find_events, book=book, identities=self._listed(left))
             left = {row.origin for row in rows if row.origin is not None} - unsettled
         return reached, unsettled
 
@@ -344,7 +344,7 @@ class Facts:
         self.names.add_holders(self.runner, holders)
         ids = self.names.holders
         by_id = {ids[holder]: holder for holder in holders}
-        for id, version in self.runner.rows(_lock_holders, holders=self._listed(by_id)):
+        for id, version in self.runner.rows(ask.lock_holders, holders=self._listed(by_id)):
             self.waiting.versions[by_id[id]] = version
 
     def _write_checkpoints(self, kept: Mapping[Holder, tuple[str, Checkpoint]]) -> None:
@@ -411,135 +411,3 @@ def to_grant(row: Record) -> Grant:
         peer=None if details["peer"] is None else Holder.parse(details["peer"]),
         note=details["note"],
     )
-
-
-def _find_event(compiler: Compiler) -> Select[Any]:
-    event = compiler.schema.event
-    return select(event).where(event.c.book_id == bindparam("book"), event.c.identity == bindparam("identity"))
-
-
-def _find_events(compiler: Compiler) -> Select[Any]:
-    event = compiler.schema.event
-    listed = compiler.in_list(event.c.identity, "identities")
-    return select(event).where(event.c.book_id == bindparam("book"), listed)
-
-
-def _events_about(compiler: Compiler) -> Select[Any]:
-    event = compiler.schema.event
-    return (
-        select(event)
-        .where(
-            event.c.book_id == bindparam("book"),
-            compiler.in_list(event.c.origin, "origins"),
-            # The index holds those that have an origin alone, which a list of parameters would hide from the planner.
-            event.c.origin.is_not(None),
-        )
-        .order_by(event.c.id)
-    )
-
-
-def _received(compiler: Compiler) -> Select[Any]:
-    event, delivery = compiler.schema.event, compiler.schema.delivery
-    return (
-        select(*event.c, delivery.c.inputs)
-        .join(delivery, delivery.c.event_id == event.c.id)
-        .where(delivery.c.holder_id == bindparam("holder"), delivery.c.event_id > bindparam("after"))
-        .order_by(delivery.c.event_id)
-    )
-
-
-def _find_delivery(compiler: Compiler) -> Select[Any]:
-    delivery = compiler.schema.delivery
-    return select(delivery.c.inputs).where(
-        delivery.c.holder_id == bindparam("holder"), delivery.c.event_id == bindparam("event")
-    )
-
-
-def _set_inputs(compiler: Compiler) -> Update:
-    delivery = compiler.schema.delivery
-    key = (delivery.c.holder_id == bindparam("holder"), delivery.c.event_id == bindparam("event"))
-    return update(delivery).where(*key).values(inputs=bindparam("brought"))
-
-
-def _recipients(compiler: Compiler) -> Select[Any]:
-    event, delivery, holder = compiler.schema.event, compiler.schema.delivery, compiler.schema.holder
-    return (
-        select(holder.c.layer, holder.c.ref)
-        .distinct()
-        .join(delivery, delivery.c.holder_id == holder.c.id)
-        .join(event, event.c.id == delivery.c.event_id)
-        .where(event.c.book_id == bindparam("book"), compiler.in_list(event.c.identity, "identities"))
-        .order_by(holder.c.layer, holder.c.ref)
-    )
-
-
-def _reached(compiler: Compiler) -> Select[Any]:
-    event, delivery, holder = compiler.schema.event, compiler.schema.delivery, compiler.schema.holder
-    return (
-        select(event.c.identity, holder.c.layer, holder.c.ref)
-        .join(delivery, delivery.c.event_id == event.c.id)
-        .join(holder, holder.c.id == delivery.c.holder_id)
-        .where(event.c.book_id == bindparam("book"), compiler.in_list(event.c.identity, "identities"))
-    )
-
-
-def _holder_version(compiler: Compiler) -> Select[Any]:
-    holder = compiler.schema.holder
-    return select(holder.c.version).where(holder.c.id == bindparam("holder"))
-
-
-def _lock_holders(compiler: Compiler) -> Select[Any]:
-    holder = compiler.schema.holder
-    return (
-        select(holder.c.id, holder.c.version)
-        .where(compiler.in_list(holder.c.id, "holders"))
-        # Partners come before persons in every transaction, since a partner's replay finds persons to lock.
-        .order_by(holder.c.layer, holder.c.id)
-        .with_for_update(key_share=True)
-    )
-
-
-def _granted(compiler: Compiler) -> Select[Any]:
-    grant, holder = compiler.schema.grant, compiler.schema.holder
-    return select(*grant.c, holder.c.layer, holder.c.ref).join(holder, holder.c.id == grant.c.holder_id)
-
-
-def _find_grant(compiler: Compiler) -> Select[Any]:
-    grant = compiler.schema.grant
-    return _granted(compiler).where(grant.c.book_id == bindparam("book"), grant.c.key == bindparam("key"))
-
-
-def _grants(compiler: Compiler) -> Select[Any]:
-    grant = compiler.schema.grant
-    return _granted(compiler).where(grant.c.holder_id == bindparam("holder")).order_by(grant.c.id)
-
-
-def _grants_of(compiler: Compiler) -> Select[Any]:
-    grant = compiler.schema.grant
-    return (
-        _granted(compiler)
-        .where(grant.c.book_id == bindparam("book"), grant.c.of_key == bindparam("key"))
-        .order_by(grant.c.id)
-    )
-
-
-def _holders(compiler: Compiler) -> Select[Any]:
-    holder = compiler.schema.holder
-    return select(holder.c.layer, holder.c.ref).where(holder.c.book_id == bindparam("book"), holder.c.version > 0)
-
-
-def _checkpoint(compiler: Compiler) -> Select[Any]:
-    checkpoint = compiler.schema.checkpoint
-    return select(checkpoint).where(
-        checkpoint.c.holder_id == bindparam("holder"), checkpoint.c.revision == bindparam("revision")
-    )
-
-
-def _clock(compiler: Compiler) -> Select[Any]:
-    book = compiler.schema.book
-    return select(book.c.clock_day).where(book.c.id == bindparam("book"))
-
-
-def _set_clock(compiler: Compiler) -> Update:
-    book = compiler.schema.book
-    return update(book).where(book.c.id == bindparam("book")).values(clock_day=bindparam("day"))

@@ -26,7 +26,8 @@ from loyalty.ledger.sql.statements import Runner
 from loyalty.ledger.verify import Verification
 
 if TYPE_CHECKING:
-    from loyalty.ledger.sql.store import SqlStore, SqlTransaction
+    from loyalty.ledger.sql.store import SqlStore
+    from loyalty.ledger.sql.transaction import SqlTransaction
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
