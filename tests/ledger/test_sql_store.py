@@ -22,7 +22,7 @@ from loyalty.ledger.sql import (
     fact_statements,
     journal,
     names,
-    posting,
+    posting_statements,
     sqlite_engine,
 )
 from loyalty.ledger.sql.statements import Compiler
@@ -494,7 +494,7 @@ _WHOLE_BOOK = {
 def _statements() -> dict[str, Any]:
     return {
         name: item
-        for module in (fact_statements, journal, names, posting)
+        for module in (fact_statements, journal, names, posting_statements)
         for name, item in vars(module).items()
         if inspect.isfunction(item) and list(inspect.signature(item).parameters) == ["compiler"]
     }

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import Factory, define
-from sqlalchemy import CompoundSelect, Select, Text, bindparam, cast, func, literal_column, null, select, union_all
 
 from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
@@ -22,11 +21,11 @@ from loyalty.ledger.book import Book
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, EntryKind, Posting
 from loyalty.ledger.hashing import HASH_VERSION, hash_fields
 from loyalty.ledger.lots import Allocation, OpenLot
+from loyalty.ledger.sql import posting_statements as ask
 from loyalty.ledger.sql.bulk import COPY_FROM_ROWS
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.rows import BIG
-from loyalty.ledger.sql.statements import Compiler, Runner
+from loyalty.ledger.sql.statements import Runner
 
 _KINDS: Final = {kind: kind.value for kind in EntryKind}
 
@@ -204,11 +203,11 @@ class Batch:
         listed = self.runner.compiler.listed
         keys, count = listed(entry.key for entry in entries), len(entries)
         for what, first, asset_id, posted, version, key in self.runner.rows(
-            _ahead, book=self.names.book_id, accounts=listed(unread), keys=keys, count=count
+            ask.ahead, book=self.names.book_id, accounts=listed(unread), keys=keys, count=count
         ):
-            if what == _BALANCE:
+            if what == ask.BALANCE:
                 unread[first].balances[self.names.asset_name(self.runner, asset_id)] = _Balance(posted, version)
-            elif what == _ID:
+            elif what == ask.ID:
                 self._ready_ids.append(first)
             else:
                 raise LedgerError(f"entry {key} is posted already; a key is used once in a book")
@@ -233,7 +232,7 @@ class Batch:
         listed = self.runner.compiler.listed
         days = listed({day for _, _, day in wanted})
         lots = []
-        for row in self.runner.rows(_open_lots_of_days, accounts=listed(by_id), days=days):
+        for row in self.runner.rows(ask.open_lots_of_days, accounts=listed(by_id), days=days):
             account, asset = by_id[row.account_id], self.names.asset_name(self.runner, row.asset_id)
             # What the book made and wrote is in the book already.
             if (account, asset, row.expires_day) in wanted and row.id not in self._made:
@@ -370,46 +369,3 @@ def _only_gives(entry: Entry, wallets: Sequence[_Wallet]) -> bool:
 
 def _key(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[:2]
-
-
-#: What a row of :func:`_ahead` says.
-_BALANCE, _KEY, _ID = 0, 1, 2
-
-
-def _ahead(compiler: Compiler) -> Select[Any] | CompoundSelect[Any]:
-    """Write all that has to be known before a decision as one statement, which locks the balances first."""
-    balance, entry = compiler.schema.balance, compiler.schema.entry
-    kept = (
-        select(balance.c.account_id, balance.c.asset_id, balance.c.posted, balance.c.version)
-        .where(compiler.in_list(balance.c.account_id, "accounts"))
-        .order_by(balance.c.account_id, balance.c.asset_id)
-        .with_for_update(key_share=True)
-        .cte("kept")
-    )
-    zero, no_key = literal_column("0", BIG), cast(null(), Text)
-    parts = [
-        select(literal_column(str(_BALANCE)).label("what"), *kept.c, no_key.label("key")),
-        select(literal_column(str(_KEY)), zero, zero, zero, zero, entry.c.key).where(
-            entry.c.book_id == bindparam("book"), compiler.in_list(entry.c.key, "keys")
-        ),
-    ]
-    if not compiler.on_sqlite:
-        # A transaction that locks first has larger ids than the one that it waited for.
-        numbers = func.generate_series(1, bindparam("count")).table_valued("number")
-        next_id = compiler.schema.ids.next_value()
-        parts.append(select(literal_column(str(_ID)), next_id, zero, zero, zero, no_key).select_from(numbers))
-    return union_all(*parts)
-
-
-def _open_lots_of_days(compiler: Compiler) -> Select[Any]:
-    lot = compiler.schema.lot
-    return (
-        select(lot)
-        .where(
-            compiler.in_list(lot.c.account_id, "accounts"),
-            compiler.in_list(lot.c.expires_day, "days"),
-            # The index holds the open lots alone; a parameter here would hide that from the planner.
-            lot.c.remaining > literal_column("0"),
-        )
-        .order_by(lot.c.earned_at, lot.c.id)
-    )
