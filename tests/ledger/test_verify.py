@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from loyalty.ledger.sql.auditing import book as auditing
 from loyalty.ledger.sql.auditing.runs import Runs, Secret
 from loyalty.ledger.verify import inspect, verify
 
-from .journals import ACME, AVAILABLE, ISSUED, earn, entry
+from .journals import ACME, AVAILABLE, ISSUED, earn, entry, redeem
 from .tampering import copy_entry, delete_entry, fill, hash_again, id_of, lots_of, say, seal, seal_again, unguard
 
 
@@ -532,3 +534,43 @@ def test_a_transaction_that_looks_at_itself_is_whole(engine: Engine) -> None:
         book.post([earn("late", 3)])
         assert verify(book) == []
     assert findings(engine) == []
+
+
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_book_that_is_written_to_is_seen_in_one_state(
+    where: str, jobs: int, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever posts meanwhile neither waits nor is taken for a forger."""
+    monkeypatch.setattr(auditing, "_TASK_IDS", {"entries": 50, "events": 50, "histories": 50})
+    if where == "sqlite":
+        made = sqlite_engine(tmp_path / "book.db")
+        create_tables(made)
+    else:
+        made = request.getfixturevalue("postgresql_book")
+    fill(SqlStore(made))
+    ended = threading.Event()
+    posted: list[str] = []
+
+    def post() -> None:
+        while not ended.is_set():
+            with SqlStore(made).transaction() as book:
+                key = f"more-{len(posted)}"
+                book.post([earn(key, 3, 200), redeem(f"spent-{key}", 1, 200)])
+                book.seal(1)
+            posted.append(key)
+
+    writer = threading.Thread(target=post)
+    writer.start()
+    try:
+        while writer.is_alive() and len(posted) < 60:
+            time.sleep(0.01)
+        for _ in range(2):
+            before = len(posted)
+            found = SqlStore(made).verify(jobs=jobs)
+            assert found.findings == ()
+            assert found.entries >= 4 + 2 * before
+    finally:
+        ended.set()
+        writer.join()
+    assert SqlStore(made).verify().findings == ()
