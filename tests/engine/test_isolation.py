@@ -72,6 +72,18 @@ def test_repeatable_read_is_refused(postgresql_book: SqlEngine) -> None:
     database.dispose()
 
 
+def test_autocommit_is_refused(postgresql_book: SqlEngine) -> None:
+    """No lock would last longer than its statement: two who redeem at once would both get the same points."""
+    database = create_engine(postgresql_book.url, isolation_level="AUTOCOMMIT")
+    with pytest.raises(StoreError, match=r"in AUTOCOMMIT, .* READ COMMITTED or SERIALIZABLE"):
+        Engine(PROGRAMME, SqlStore(database)).submit(DEAL)
+    with database.connect() as host, pytest.raises(StoreError, match="in AUTOCOMMIT"):
+        Engine(PROGRAMME, SqlStore(host)).submit(DEAL)
+    with SqlStore(postgresql_book).transaction(read_only=True) as book:
+        assert book.find_event(DEAL.identity) is None
+    database.dispose()
+
+
 TIERS = loads("""\
 language: 1
 programme: {id: example, starts: 2026-01-01, timezone: Europe/Berlin}

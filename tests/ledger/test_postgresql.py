@@ -19,6 +19,7 @@ from loyalty.ledger.verify import verify
 
 from .journals import AVAILABLE, earn, redeem
 from .store_contract import StoreContract
+from .tampering import fill, unguard
 
 
 class TestEngine(StoreContract):
@@ -252,3 +253,20 @@ def test_half_an_entry_is_refused(postgresql_book: Engine, replica: bool) -> Non
     )
     with pytest.raises(DBAPIError, match="do not sum to 0"):
         _attempt(postgresql_book, half, replica=replica)
+
+
+@pytest.mark.parametrize(
+    ("table", "finding"),
+    [("grant", "decision gift is of another book than its holder"), ("holder", "is delivered to a holder")],
+)
+def test_a_row_that_was_moved_to_another_book_is_found(postgresql_book: Engine, table: str, finding: str) -> None:
+    """A decision whose key the book does not find any more, and holders whom it does not."""
+    fill(SqlStore(postgresql_book))
+    with SqlStore(postgresql_book, book="other").transaction() as book:
+        book.set_clock_day(1)
+    assert SqlStore(postgresql_book).verify().findings == ()
+    with postgresql_book.begin() as connection:
+        unguard(connection)
+        other = "(SELECT id FROM loyalty_book WHERE name = 'other')"
+        connection.exec_driver_sql(f"UPDATE loyalty_{table} SET book_id = {other}")
+    assert any(finding in sentence for sentence in SqlStore(postgresql_book).verify().findings)

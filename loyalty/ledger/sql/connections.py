@@ -63,11 +63,13 @@ def begin_own(
         afterwards: Called after the commit, on a server, with the connection before it goes back to its pool.
 
     Raises:
-        StoreError: the lock was not given in time, or the engine's only connection is in use.
+        StoreError: the lock was not given in time, the engine's only connection is in use, or a server commits each
+            statement by itself.
     """
     with told(engine.connect) as connection:
         if engine.dialect.name != "sqlite":
             with told(connection.begin):
+                _require_transactions(connection)
                 yield connection
             if afterwards is not None:
                 afterwards(connection)
@@ -102,7 +104,7 @@ def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[No
             not turn from an old one to writing.
 
     Raises:
-        StoreError: the lock was not given in time.
+        StoreError: the lock was not given in time, or a server commits each statement by itself.
     """
     if not connection.in_transaction():
         # The host ends it with commit() or rollback(), as it would end one that its own first statement began.
@@ -110,6 +112,8 @@ def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[No
             connection.begin()
         except FAULTS as fault:
             raise to_store_error(fault) from fault
+    if connection.dialect.name != "sqlite":
+        _require_transactions(connection)
     changes = None
     driver: Any = connection.connection.driver_connection
     # Without a transaction around it, releasing the savepoint would commit.
@@ -124,6 +128,15 @@ def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[No
         is_ours = changes is not None and not connection.invalidated
         if is_ours and driver.in_transaction and driver.total_changes == changes:
             _say(connection, "COMMIT")
+
+
+def _require_transactions(connection: Connection) -> None:
+    """See that a server's connection is in a transaction: where each statement commits by itself no lock lasts."""
+    if getattr(connection.connection.dbapi_connection, "autocommit", False):
+        raise StoreError(
+            "the connection is in AUTOCOMMIT, where what belongs together does not stand or fall together; give one "
+            "that is READ COMMITTED or SERIALIZABLE"
+        )
 
 
 def _say(connection: Connection, statement: str) -> None:

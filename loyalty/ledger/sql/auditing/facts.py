@@ -64,7 +64,11 @@ def _audit_page(reader: Reader, findings: Findings, holders: Sequence[Any], afte
                     sums[holder_id] += version_step(identity, inputs)
             elif holder_id not in sums:
                 findings.add(f"event {identity or event_id} is delivered to a holder {holder_id} that there is not")
+            elif book_id == reader.book_id:
+                findings.add(f"event {identity} is delivered to a holder {holder_id} of another book")
     for row in runner.rows(_grants, after=after, until=until):
+        if (row.holder_id in ours) != (row.book_id == reader.book_id):
+            findings.add(f"decision {row.key} is of another book than its holder")
         if row.holder_id in ours:
             sums[row.holder_id] += version_step(row.key)
             try:
