@@ -3,8 +3,8 @@ A process of its own that works on a book as a job says, to be raced and killed 
 
 Each step's outcome becomes a line of a file, written when the step has returned: whoever kills the process knows from
 it what was acknowledged. With "log" the process says besides, a line each, when a transaction was opened, when it is
-about to be committed and when it has ended. With "stop_at" it stops before the statement of that number, as if it hung
-there, until somebody ends it.
+about to be committed and when it has ended. With "stop_at" it stops before the statement of that number in an open
+transaction, as if it hung there, until somebody ends it.
 """
 
 from __future__ import annotations
@@ -196,12 +196,18 @@ def work(job: dict[str, Any], start: Barrier | None = None) -> None:
 
 def _work(job: dict[str, Any], start: Barrier | None) -> None:
     database = open_database(job["url"], journal=job.get("journal", "wal"))
-    say = _append_to(job["log"]) if "log" in job else void
+    write = _append_to(job["log"]) if "log" in job else void
     count = 0
+    is_open = False
+
+    def say(line: str) -> None:
+        nonlocal is_open
+        is_open = line == "open"
+        write(line)
 
     def before_statement(statement: str) -> None:
         nonlocal count
-        count += 1
+        count += is_open
         if count == job["stop_at"]:
             say(f"stopped before {' '.join(statement.split())[:60]}")
             signal.pause()
