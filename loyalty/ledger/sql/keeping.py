@@ -18,9 +18,12 @@ from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Compiler, Runner
 from loyalty.ledger.store import Received, RecordedEvent
 
-#: How many ids of holders are read at a time, and how many make a span.
-_AT_ONCE: Final = 200
+#: How many ids of holders make a span at most.
 _SPAN: Final = 2_000
+
+#: How many ids are read at first, and how many events and movements are meant to be read at a time.
+_AT_FIRST: Final = 16
+_AT_ONCE: Final = 10_000
 
 
 class Keeping:
@@ -36,17 +39,23 @@ class Keeping:
     def spans(self) -> list[tuple[int, int]]:
         """Divide the holders' ids into spans that :meth:`kept` takes."""
         last = self.runner.last_id(self.runner.schema.holder)
-        size = max(_AT_ONCE, min(_SPAN, last // 16))
+        size = max(1, min(_SPAN, last // 16))
         return [(after, after + size) for after in range(0, last, size)]
 
     def kept(self, span: tuple[int, int]) -> Iterator[Kept]:
         """Give what is kept of each holder whose id is above the first number of a span and at most the second."""
         self.write()
         after, end = span
+        size = _AT_FIRST
         while after < end:
-            until = min(after + _AT_ONCE, end)
-            yield from self._kept(after, until)
+            until = min(after + size, end)
+            rows = 0
+            for kept in self._kept(after, until):
+                rows += len(kept.received) + len(kept.moved)
+                yield kept
             after = until
+            # Holders have few events or many; what is held in memory at a time follows them.
+            size = size * 2 if rows < _AT_ONCE // 2 else max(1, size // 2) if rows > _AT_ONCE else size
 
     def revisions(self) -> Sequence[str]:
         """Give the revisions that entries were settled under."""
