@@ -103,7 +103,9 @@ class Keeping:
         for row in runner.rows(_grants, **span):
             grants[row.holder_id].append(to_grant(row))
         told: dict[int, dict[str, list[tuple[Holder, Mapping[str, int]]]]] = defaultdict(dict)
-        for holder_id, event_id, layer, ref, brought in runner.plain(_told, **span):
+        # Whoever speaks of an event of a person's has received that event too.
+        names_person = any(recorded.event.person is not None for recorded in events.values())
+        for holder_id, event_id, layer, ref, brought in runner.plain(_told, **span) if names_person else ():
             reached = told[holder_id].setdefault(events[event_id].event.identity, [])
             reached.append((Holder(Layer(layer), ref), orjson.loads(brought)))
         moved: dict[int, dict[tuple[Any, ...], int]] = defaultdict(dict)
