@@ -71,7 +71,7 @@ class Asking:
         """
         known = tx.find_grant(text_of(key, "a command's key"))
         if known is None:
-            decision = Decision(self._histories, tx, key, at, holders)
+            decision = Decision(self._histories, tx, key, at, self._clock(), holders)
             known, *parts = grants(decision)
             decision.post(known, *parts)
         elif (

@@ -55,7 +55,7 @@ def move_on(histories: Histories, tx: Transaction, identity: str, recorded_at: i
         first = histories.programme.calendar.day_start_us
         at = max(recorded_at, *(max(one.last_key[0], first(one.through_day)) for one in runs if one.last_key))
         key = f"{run.closed_by.key}/{identity}"
-        decision = Decision(histories, tx, key, at, [one.holder for one in runs], may_be_closed=True)
+        decision = Decision(histories, tx, key, at, recorded_at, [one.holder for one in runs], may_be_closed=True)
         decision.post(*_emptied(decision, holder, into.holder if into is not None else None, run.closed_by.key, key))
     histories.take_closed()
 

@@ -26,6 +26,7 @@ class Decision:
     Args:
         key: The command's key, for words.
         at: UTC microseconds: when it is decided.
+        recorded_at: UTC microseconds: when the book comes to know it.
         holders: Whose wallets it changes.
         may_be_closed: Whether it is one that follows a closing.
 
@@ -39,6 +40,7 @@ class Decision:
         tx: Transaction,
         key: str,
         at: int,
+        recorded_at: int,
         holders: Sequence[Holder],
         *,
         may_be_closed: bool = False,
@@ -46,6 +48,7 @@ class Decision:
         self.histories = histories
         self.tx = tx
         self.at = at
+        self._recorded_at = recorded_at
         self.day = histories.programme.calendar.day_of(at)
         self.runs: dict[Holder, HolderRun] = {}
         self._outcomes: list[Outcome] = []
@@ -119,7 +122,7 @@ class Decision:
             self.grant(grant)
         for run in self.runs.values():
             self.histories.keep(self.tx, run)
-        entries = entries_of(self.histories.steps, self._outcomes, recorded_at=self.at)
+        entries = entries_of(self.histories.steps, self._outcomes, recorded_at=self._recorded_at)
         self.histories.telling.post(self.tx, entries)
 
     def _earned(self, holder: Holder, currency: str) -> dict[int, list[tuple[int, int]]]:

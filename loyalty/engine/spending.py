@@ -125,9 +125,14 @@ class Spending(Asking):
             decision.require(holder, currency, amount, kind)
             return [grant]
 
-        asked = {"holder": holder, "currency": currency, "amount": amount, "note": grant.note, "until_day": until_day}
+        asked = {"holder": holder, "currency": currency, "amount": amount, "note": grant.note}
+
+        def same(known: Grant) -> bool:
+            # A hold without an end is not the same as one that has one.
+            return known.until_day == until_day
+
         return self._change(
-            lambda tx: self._decide(tx, key, [kind], asked, [holder], grant.at, granted), holders=[holder]
+            lambda tx: self._decide(tx, key, [kind], asked, [holder], grant.at, granted, same), holders=[holder]
         )
 
     def _carry_on(

@@ -137,6 +137,8 @@ def test_a_day_to_come_is_not_meant(call: Call, programme_file: Path, book_file:
         (("advance", "{programme}", "--db", "{db}", "--expiring-days", "3"), "give --messages"),
         (("relay", "--db", "{db}", "--to", "ftp://x"), "write https://"),
         (("relay", "--db", "{db}", "--to", "http://x", "--header", "secret"), "a name, a colon and a value"),
+        (("relay", "--db", "{db}", "--once", "--header", "X: y"), "say with --to where they go"),
+        (("init", "--db", ""), "--db is empty"),
     ],
 )
 def test_wrong_use_says_what_to_do(

@@ -252,3 +252,24 @@ def test_the_explanation_says_which_lots(engine: Engine) -> None:
             "      takes 10 points, last usable day 2026-03-14",
         ]
     )
+
+
+def test_a_hold_without_an_end_is_another_command(engine: Engine) -> None:
+    """The same key with another end, or with none, is not the same command again."""
+    engine.hold(ACME, "points", 10, key="H", until="2026-03-01", at="2026-02-20")
+    for until in (None, "2026-03-02"):
+        with pytest.raises(LedgerError, match="command H was given before"):
+            engine.hold(ACME, "points", 10, key="H", until=until, at="2026-02-20")
+    assert engine.hold(ACME, "points", 10, key="H", until="2026-03-01", at="2026-02-20").entries
+
+
+def test_a_command_is_recorded_when_the_book_hears_of_it(store: Store) -> None:
+    """Whatever instant it was decided for, its entry and the clock's before it say when the book came to know them."""
+    now = instant("2026-02-25")
+    engine = Engine(PROGRAMME, store, clock=lambda: now)
+    engine.submit(deal("D-1", "2026-02-02", 60))
+    receipts = [
+        engine.redeem(ACME, "points", 5, key="R", at="2026-02-20"),
+        engine.redeem(ACME, "points", 5, key="R-2", at="2026-03-01"),
+    ]
+    assert {entry.recorded_at for receipt in receipts for entry in receipt.entries} == {now}

@@ -202,6 +202,8 @@ def _url(db: str) -> URL:
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
+    if not db.strip():
+        raise WrongUseError("--db is empty; write the path of an SQLite file, or a database's URL")
     if "://" not in db:
         return URL.create("sqlite", database=db)
     try:

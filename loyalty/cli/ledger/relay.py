@@ -63,6 +63,8 @@ def command(
     Example:
       loyalty ledger relay --db postgresql://portal@db/portal --to https://events.example/points
     """
+    if headers and url is None:
+        raise WrongUseError("--header is a header of requests, and there are none; say with --to where they go")
     deliver = _print if url is None else _poster(url, headers)
     store = open_store(db, book=book, prefix=prefix, schema=schema, read_only=False)
     if once:
