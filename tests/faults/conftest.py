@@ -28,6 +28,15 @@ def open_database(url: URL) -> Database:
     return sqlite_engine(str(url.database)) if url.drivername == "sqlite" else create_engine(url, poolclass=NullPool)
 
 
+def deadlocks(database: Database) -> int:
+    """Give how often the server ended a transaction that waited for another one crosswise; SQLite knows no such thing."""
+    if database.dialect.name == "sqlite":
+        return 0
+    with database.connect() as connection:
+        counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return int(connection.execute(text(counted)).scalar_one())
+
+
 @pytest.fixture(scope="session")
 def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the tables, to be copied."""

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL
+from sqlalchemy import Engine as Database
 
 from loyalty import Engine, settle
 from loyalty.ledger.sql import SqlStore
 from tests.engine.scenes import assert_settled, entries_in
-from tests.faults.conftest import AT_LENGTH
+from tests.faults.conftest import AT_LENGTH, deadlocks
 from tests.faults.crew import race
 from tests.faults.history import UNTIL_DAY, Payload, history, read_all
 from tests.faults.programme import PROGRAMME
@@ -49,7 +50,7 @@ def jobs_of(payloads: list[Payload], seed: int) -> list[list[dict[str, Any]]]:
 
 
 def test_four_processes_leave_the_book_of_one(
-    book_url: URL, store: SqlStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    book_url: URL, store: SqlStore, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Balances, tiers and lots are those of the history settled once; each event has one receipt, whoever asks."""
     payloads = history(11, size=_EVENTS, partners=_PARTNERS)
@@ -77,4 +78,7 @@ def test_four_processes_leave_the_book_of_one(
     if AT_LENGTH:
         with capsys.disabled():
             name = book_url.get_backend_name()
-            print(f"\n{name}: {len(payloads)} events by two each in {seconds:.0f} s, {len(posted)} entries")
+            print(
+                f"\n{name}: {len(payloads)} events by two each in {seconds:.0f} s, {len(posted)} entries, "
+                f"{deadlocks(database)} deadlocks"
+            )
