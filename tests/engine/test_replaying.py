@@ -59,6 +59,7 @@ def test_a_book_of_every_kind_of_entry_is_what_settling_again_says(store: Store)
 def test_the_demo_is_what_settling_again_says(open_book: OpenBook, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's history, and however many processes share the work."""
     monkeypatch.setattr(keeping, "_AT_FIRST", 2)
+    monkeypatch.setattr(keeping, "_SMALL", 0)
     programme = load(EXAMPLES / "programme.yaml")
     store = open_book()
     engine = Engine(programme, store)

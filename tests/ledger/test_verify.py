@@ -19,6 +19,7 @@ from loyalty.ledger.memory import MemoryStore
 from loyalty.ledger.sealing import Head
 from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
 from loyalty.ledger.sql.auditing import book as auditing
+from loyalty.ledger.sql.auditing import processes
 from loyalty.ledger.sql.auditing.runs import Runs, Secret
 from loyalty.ledger.verify import inspect, verify
 
@@ -377,6 +378,7 @@ def test_a_book_beside_a_forged_one_is_clean(engine: Engine) -> None:
 
 def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A book that is divided between two processes gives the same entries, chain and findings, in the same order."""
+    monkeypatch.setattr(processes, "LEAST_TASKS", 2)
     monkeypatch.setattr(auditing, "_TASK_IDS", {"entries": 2, "events": 1, "histories": 1})
     engine = sqlite_engine(tmp_path / "book.db")
     create_tables(engine)
@@ -394,6 +396,7 @@ def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_processes_share_a_servers_snapshot(postgresql_book: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on PostgreSQL, where the processes see what the first one sees."""
+    monkeypatch.setattr(processes, "LEAST_TASKS", 2)
     monkeypatch.setattr(auditing, "_TASK_IDS", {"entries": 2, "events": 1, "histories": 1})
     fill(SqlStore(postgresql_book))
     assert SqlStore(postgresql_book).verify(jobs=2) == SqlStore(postgresql_book).verify()
@@ -542,6 +545,7 @@ def test_a_book_that_is_written_to_is_seen_in_one_state(
     where: str, jobs: int, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever posts meanwhile neither waits nor is taken for a forger."""
+    monkeypatch.setattr(processes, "LEAST_TASKS", 2)
     monkeypatch.setattr(auditing, "_TASK_IDS", {"entries": 50, "events": 50, "histories": 50})
     if where == "sqlite":
         made = sqlite_engine(tmp_path / "book.db")

@@ -149,7 +149,9 @@ def unsealed_links(compiler: Compiler) -> Select[Any]:
     behind = tuple_(entry.c.xid, entry.c.id) > tuple_(bindparam("xid", type_=BIG), bindparam("entry", type_=BIG))
     return (
         select(entry.c.xid, entry.c.id, entry.c.content_hash)
-        .where(entry.c.book_id == bindparam("book"), entry.c.id > bindparam("first", type_=BIG), behind)
+        # The transaction number stands alone as well, for an index of it that a host may have made.
+        .where(entry.c.book_id == bindparam("book"), entry.c.id > bindparam("first", type_=BIG))
+        .where(entry.c.xid >= bindparam("xid", type_=BIG), behind)
         .order_by(entry.c.xid, entry.c.id)
     )
 

@@ -111,6 +111,8 @@ class SqlStore:
         """Where other processes find the book; None where the store was given the host's connection."""
         if not isinstance(self._bind, Engine) or self._bind.url.database in (None, "", ":memory:"):
             return None
+        if self._compiler.on_sqlite and "mode=memory" in str(self._bind.url):
+            return None
         schema = self._compiler.schema
         return Address(
             self._bind.url.render_as_string(hide_password=False), self._book, schema.prefix, schema.metadata.schema

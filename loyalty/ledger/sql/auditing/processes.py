@@ -12,6 +12,7 @@ import gc
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
+
+#: A book of fewer tasks over entries is read by one process sooner than others have begun.
+LEAST_TASKS: Final = 4
 
 #: How long a process waits for the others to begin.
 _PATIENCE_SECONDS: Final = 120
@@ -63,7 +67,7 @@ def verify_store(store: SqlStore, heads: Sequence[Head] = (), jobs: int = 1) -> 
         tasks = list_tasks(reader, heads)
         entry_tasks = sum(1 for task in tasks if task.what == "entries")
         results = None
-        if jobs > 1 and entry_tasks > 1:
+        if jobs > 1 and entry_tasks >= LEAST_TASKS:
             results = share(store, transaction, None, tasks, _audit, jobs)
         if results is None:
             results = [do_task(reader, task) for task in tasks]
@@ -86,8 +90,12 @@ def share(
     context = get_context("spawn")
     snapshot = _export_snapshot(transaction.runner)
     begin = (address, snapshot, given, context.Barrier(jobs))
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=begin) as pool:
-        done = list(pool.map(_do, [(work, task) for task in tasks]))
+    try:
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=begin) as pool:
+            done = list(pool.map(_do, [(work, task) for task in tasks]))
+    except BrokenProcessPool:
+        # A program that cannot be imported again, or a database that the URL alone does not open.
+        return None
     newest = {mark for mark, _ in done} | {_newest(transaction.runner)}
     if snapshot is None and len(newest) > 1:
         return None
