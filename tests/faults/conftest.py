@@ -29,7 +29,7 @@ def open_database(url: URL) -> Database:
 
 
 def deadlocks(database: Database) -> int:
-    """Give how often the server ended a transaction that waited for another one crosswise; SQLite knows no such thing."""
+    """Give how often the server ended a transaction that waited for another one crosswise, which SQLite never does."""
     if database.dialect.name == "sqlite":
         return 0
     with database.connect() as connection:
