@@ -87,6 +87,8 @@ def test_the_script_makes_what_the_migration_makes(new_engine: NewEngine) -> Non
         else:
             driver.autocommit = True
             driver.execute(script)
+            # The pool hands the connection on as it is.
+            driver.autocommit = False
     assert _everything(scripted) == _everything(migrated)
     assert migration_sql(scripted) == ""
     assert migrate(scripted) == []
