@@ -88,7 +88,7 @@ def end(worker: Worker, how: str, rng: Random, url: URL) -> bool:
     else:
         opened = rng.randrange(1, 20)
         wait_until(lambda: worker.process.exitcode is not None or worker.said().count("open") >= opened)
-        time.sleep(rng.uniform(0, 0.004))
+        time.sleep(rng.uniform(0, 0.002))
     if how in ("served", "thrown out"):
         before = worker.said()
         _end_served(url, worker.process.pid, how)
