@@ -212,3 +212,26 @@ def test_replaced_inputs_keep_a_version_true() -> None:
         assert step > 0
         version, before = version + step, after
     assert version % (1 << 41) == (version_step("/D-1", before) + version_step("gift")) % (1 << 41)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM loyalty_event WHERE identity = '/D-1'",
+        "UPDATE loyalty_event SET fields_json = '5' WHERE identity = '/D-1'",
+        "UPDATE loyalty_delivery SET inputs = 'x'",
+        "UPDATE loyalty_holder SET ref = 'birch' WHERE ref = 'acme'",
+    ],
+)
+def test_histories_that_do_not_join_are_a_finding(book_file: Path, statement: str) -> None:
+    """Whatever rows were taken out or spoilt, the answer is a sentence and no error of ours."""
+    database = open_database(book_file)
+    store = SqlStore(database)
+    engine = Engine(PROGRAMME, store)
+    engine.submit(deal("D-1", "2026-02-03", person="ann"))
+    engine.submit(deal("D-2", "2026-02-04", person="ann"))
+    with database.begin() as connection:
+        unguard(connection)
+        connection.exec_driver_sql(statement)
+    assert replay_book(PROGRAMME, SqlStore(database)).findings
+    database.dispose()
