@@ -220,7 +220,7 @@ def test_replaced_inputs_keep_a_version_true() -> None:
         "DELETE FROM loyalty_event WHERE identity = '/D-1'",
         "UPDATE loyalty_event SET fields_json = '5' WHERE identity = '/D-1'",
         "UPDATE loyalty_delivery SET inputs = 'x'",
-        "UPDATE loyalty_holder SET ref = 'birch' WHERE ref = 'acme'",
+        "UPDATE loyalty_delivery SET event_id = event_id + 100",
     ],
 )
 def test_histories_that_do_not_join_are_a_finding(book_file: Path, statement: str) -> None:
