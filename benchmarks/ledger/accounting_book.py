@@ -53,7 +53,7 @@ class AccountingBook:
             session.commit()
         self._ids = [account.id for account in made]
 
-    def prepare(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:  # noqa: ARG002
+    def prepare(self, awards: Sequence[Award], per_commit: int) -> Callable[[], None]:  # noqa: ARG002 (it commits by row)
         """Give the call that posts some awards, one by one: it knows no other way."""
         from python_accounting.models import LineItem
         from python_accounting.transactions import JournalEntry

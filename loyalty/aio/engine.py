@@ -22,8 +22,8 @@ What a host of asyncio calls: the methods of :class:`loyalty.Engine`, awaited.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Coroutine, Iterable
-from functools import wraps
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
+from functools import partial, wraps
 from itertools import islice
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -147,7 +147,7 @@ class AsyncEngine:
             raise UsageError(f"got {chunk!r} for a chunk; write how many events share a transaction, such as 1000")
         options: dict[str, Any] = {"chunk": chunk, "recorded_at": recorded_at, "refused": refused}
         async for part in _chunks(events, chunk):
-            receipts = await self.run_sync(lambda engine, part=part: list(engine.submit_many(part, **options)))  # type: ignore[misc]
+            receipts = await self.run_sync(partial(_submit_part, part=part, options=options))
             for receipt in receipts:
                 yield receipt
 
@@ -175,6 +175,10 @@ class AsyncEngine:
             finally:
                 if engine is not None:
                     self._idle.append(engine)
+
+
+def _submit_part(engine: Engine, part: list[Event], options: Mapping[str, Any]) -> list[Receipt]:
+    return list(engine.submit_many(part, **options))
 
 
 async def _chunks(events: Iterable[Event] | AsyncIterable[Event], size: int) -> AsyncIterator[list[Event]]:

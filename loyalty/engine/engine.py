@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -140,7 +141,7 @@ class Engine(Commands, Statements):
         for part in _chunks(events, chunk):
             admitted = [one for one in (self._admit(event, refused) for event in part) if one is not None]
             receipts, refusals = self._change(
-                lambda tx, admitted=admitted: self._submit_chunk(tx, admitted, recorded_at, leaves_out),  # type: ignore[misc]
+                partial(self._submit_chunk, events=admitted, recorded_at=recorded_at, leaves_out=leaves_out),
                 events=admitted,
             )
             if refused is not None:

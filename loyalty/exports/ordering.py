@@ -89,7 +89,7 @@ class EffectiveOrder:
 
     def _put_aside(self) -> None:
         if self._file is None:
-            self._file = TemporaryFile(prefix="loyalty-export-")  # noqa: SIM115
+            self._file = TemporaryFile(prefix="loyalty-export-")  # noqa: SIM115 (closed with the ordering)
         self._run.sort()
         blocks = []
         for start in range(0, len(self._run), BLOCK_ENTRIES):

@@ -256,7 +256,7 @@ class MemoryTransaction(MemoryLines):
         """Give every holder that has a history or a grant, in order of layer and id."""
         return iter(sorted(holder for holder, history in self._histories.items() if history.version))
 
-    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:  # noqa: ARG002
+    def checkpoint(self, holder: Holder, revision: str) -> Checkpoint | None:  # noqa: ARG002 (no state is kept)
         """Give None: a state in memory lives as long as the book."""
         return None
 

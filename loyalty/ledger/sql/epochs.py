@@ -42,7 +42,7 @@ def begin_epoch(runner: Runner, names: Names, ids: Ids, sealed_at: int) -> int:
     """
     if runner.compiler.on_sqlite:
         raise StoreError("a book on SQLite has one epoch: its file carries the order of its entries wherever it goes")
-    runner.write(_lock_entries, [{}])  # type: ignore[arg-type]
+    runner.write(_lock_entries, [{}])
     lock_sealer(runner, names)
     chain = ChainEnd.read(runner, names)
     sealed = seal_links(runner, names, ids, chain, chain.unsealed(runner, names, unsealed_links), sealed_at)

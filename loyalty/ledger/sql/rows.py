@@ -5,10 +5,9 @@ Rows are dumb on purpose: SQLModel table classes accept any value, so everything
 before it comes here, and the database's own constraints are the second line. Amounts are minor units, instants UTC
 microseconds, days local dates counted from 1970-01-01; ids are given by the writer.
 
-The tables that grow with every entry have no foreign keys: the writer has just looked the ids up, checking them again
-costs a quarter of a batch, and the audit looks for rows that belong to nothing.
-
-:mod:`loyalty.ledger.sql.schema` turns the classes into tables with the host's prefix.
+The tables that grow with every entry have no foreign keys: the writer has just looked the ids up, and checking them
+again made the benchmark's hand-written floor 1.2 times as slow on SQLite and 2.1 times on PostgreSQL. The audit looks
+for rows that belong to nothing.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    TextClause,
     Update,
     bindparam,
     func,
@@ -42,7 +43,7 @@ from loyalty.ledger.store import READ_ONLY
 Record: TypeAlias = Any
 
 #: What writes a statement.
-Writer: TypeAlias = "Callable[[Compiler], Select[Any] | CompoundSelect[Any] | Insert | Update | Delete]"
+Writer: TypeAlias = "Callable[[Compiler], Select[Any] | CompoundSelect[Any] | Insert | Update | Delete | TextClause]"
 
 
 @define(eq=False)
