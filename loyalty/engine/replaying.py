@@ -133,8 +133,14 @@ def _replay(tx: Transaction, programme: Programme, holders: Iterable[Kept]) -> _
             found += _compare(steps, tx, kept)
     except _FAULTS as error:
         # What the rows of several holders share does not join; verify looks at each row and names it.
-        why = f"{type(error).__name__}: {error}"
-        found.append((0, "", f"recorded histories do not join, and those behind are not settled again: {why}"))
+        found.append(
+            (
+                0,
+                "",
+                "recorded histories name rows that are missing or cannot be read, so that those behind were not "
+                f"settled again; verify without --replay names the rows ({type(error).__name__}: {error})",
+            )
+        )
         is_whole = False
     return _Part(holders=count, items=items, programme_legs=legs, found=tuple(found), is_whole=is_whole)
 
