@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -121,10 +122,13 @@ def small_disk() -> Iterator[Path]:
 
 @contextmanager
 def filled_up(disk: Path) -> Iterator[None]:
-    """Take all the room of a disk but a little."""
+    """Take all the room of a disk but a little, whatever a server writes there in the meantime."""
     ballast = disk / "ballast"
-    room = os.statvfs(disk)
-    ballast.write_bytes(b"\0" * (room.f_bavail * room.f_bsize - 64 * 1024))
+    with ballast.open("wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while file.write(b"\0" * 65536) == 65536:
+                pass
+        file.truncate(file.tell() - 65536)
     yield
     ballast.unlink()
 
