@@ -136,6 +136,7 @@ def _build(draft: Draft) -> Programme:
         refunds=refunds,
         exchange=exchange,
         fairness=build_fairness(draft),
+        source=draft.notes.text,
         file=draft.notes.file,
     )
     programme = evolve(programme, examples=build_examples(draft, programme))

@@ -232,6 +232,9 @@ class Programme:
         year_starts_month: 1 to 12; quarters, half-years and years are counted from it.
         events_per_holder: More events of one holder are refused; overflow was proven impossible up to it.
         fairness: Laws opted out of, by name, with the reason.
+        from_day: The first day on which this revision is in force; of the first revision it is not looked at.
+        earlier: The revisions before this one, the earliest first.
+        source: The text of the file.
     """
 
     id: str
@@ -256,4 +259,7 @@ class Programme:
     exchange: tuple[ExchangeRate, ...] = ()
     fairness: Mapping[str, str] = {}
     examples: tuple[Example, ...] = ()
+    from_day: int = field(default=0, metadata=_SILENT)
+    earlier: tuple[Programme, ...] = ()
+    source: str = field(default="", repr=False, eq=False)
     file: str = "<text>"

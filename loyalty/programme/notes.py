@@ -30,6 +30,7 @@ class Notes:
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
+        self.text = text
         self.lines = text.splitlines()
         self.findings: list[Finding] = []
         #: Lines, counted from 0, that are read otherwise than they are written, because YAML could not read them.

@@ -31,7 +31,10 @@ _SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 
 #: Names of attributes that change no posting, wherever they stand.
 _IRRELEVANT: Final = frozenset(
-    {"place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"}
+    {
+        *("place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"),
+        *("earlier", "source"),
+    }
 )
 
 
