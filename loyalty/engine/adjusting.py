@@ -11,7 +11,7 @@ from loyalty.engine.arguments import holder_of, instant_of, text_of
 from loyalty.engine.asking import Asking, Day, Instant, note_of, require_amount, require_usable
 from loyalty.engine.deciding import Decision, last_of
 from loyalty.engine.receipts import Receipt
-from loyalty.errors import LedgerError
+from loyalty.errors import LedgerError, UsageError
 from loyalty.ledger.entries import EntryKind
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.settlement.commands import CLOSING_NOTE, entry_key_of
@@ -140,7 +140,7 @@ class Adjusting(Asking):
         self._require_currency(currency)
         owner, at_us, calendar = holder_of(holder), self._instant(at), self.programme.calendar
         read = []
-        for expires, earned, amount in lots:
+        for expires, earned, amount in _three_of_each(lots):
             require_amount(amount, "a lot of an opening balance")
             expires_day = self._expiry_day(expires)
             earned_at = at_us if earned is None else instant_of(earned, calendar)
@@ -159,7 +159,7 @@ class Adjusting(Asking):
             return [grant]
 
         def same(known: Grant) -> bool:
-            given = [earned is not None for _, earned, _ in lots]
+            given = [earned is not None for _, earned, _ in _three_of_each(lots)]
             return len(known.lots) == len(read) and all(
                 (lot.expires_day, lot.amount, lot.earned_at if is_given else other.earned_at)
                 == (other.expires_day, other.amount, other.earned_at)
@@ -241,6 +241,13 @@ class Adjusting(Asking):
             return self._decide(tx, key, [kind], asked, holders, at_us, granted)
 
         return self._change(work)
+
+
+def _three_of_each(lots: object) -> list[tuple[Day | None, Instant, int]]:
+    """Take lots as they are given: for each its expiry, its instant of earning and its amount."""
+    if isinstance(lots, list | tuple) and all(isinstance(lot, list | tuple) and len(lot) == 3 for lot in lots):
+        return [(lot[0], lot[1], lot[2]) for lot in lots]
+    raise UsageError(f"got {lots!r} for lots; write a list of (day of expiry or None, instant of earning, amount)")
 
 
 def _left(decision: Decision, original: Grant) -> tuple[int, int]:

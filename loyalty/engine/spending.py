@@ -141,8 +141,9 @@ class Spending(Asking):
         text_of(of, "a hold's key")
         if amount is not None:
             require_amount(amount, f"a {kind}")
-        at_us, kept = self._instant(at), note_of(note)
-        asked = {"of": of, "amount": amount, "note": kept, "final": final or None}
+        # What takes all that is left ends the hold too; the note tells it from what was asked to release the rest.
+        at_us, kept = self._instant(at), note_of(note) | ({"rest": "released"} if final else {})
+        asked = {"of": of, "amount": amount, "note": kept}
 
         def work(tx: Transaction) -> Receipt:
             hold = tx.find_grant(of)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from loyalty.core.events import Event, FieldValue
-from loyalty.errors import EventRejected
+from loyalty.errors import EventRejected, UsageError
 from loyalty.programme.gates import gates_of, rejected, unknown_kind
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import nearest
@@ -55,7 +55,10 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
 
     Raises:
         EventRejected: with every reason.
+        UsageError: *raw* is no mapping.
     """
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"got {raw!r} for an event's values; write a mapping such as {{'on': 'deal.won', 'id': ...}}")
     identity = f"{raw.get('source') or ''}/{raw.get('id') or '?'}"
     kind = raw.get("on")
     gate = gates_of(programme).get(kind) if isinstance(kind, str) else None

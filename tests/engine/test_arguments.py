@@ -6,7 +6,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from loyalty import Engine, Event, Holder, LedgerError, LoyaltyError, MemoryStore, StoreError, UsageError, loads
+from loyalty import (
+    Engine,
+    Event,
+    Holder,
+    LedgerError,
+    LoyaltyError,
+    MemoryStore,
+    StoreError,
+    UsageError,
+    loads,
+    read_event,
+)
 from loyalty.settlement.settle import EXAMPLE
 
 ACME = Holder.partner("acme")
@@ -34,6 +45,9 @@ def engine_with_a_deal() -> Engine:
         lambda engine: engine.adjust(Holder.person("\ud800"), "points", 1, key="r", reason="fair", actor="kim"),
         lambda engine: engine.redeem(ACME, "points", 1, key="r", at="noon"),
         lambda engine: engine.redeem(ACME, "points", 1, key="r", at=datetime(2026, 3, 1)),
+        lambda engine: engine.open(ACME, "points", None, key="r"),
+        lambda engine: engine.open(ACME, "points", [("2027-01-01", 5)], key="r"),
+        lambda engine: engine.submit(read_event(engine.programme, None)),
     ],
 )
 def test_an_argument_of_another_kind_is_told_in_words(call: object) -> None:

@@ -66,6 +66,19 @@ def test_a_final_capture_releases_the_rest(engine: Engine) -> None:
     assert_settled(engine, HISTORY, DAY)
 
 
+def test_a_final_capture_is_another_command_than_one_that_is_not(engine: Engine) -> None:
+    """The same key with and without it is refused either way; the very same command gives its receipt again."""
+    engine.hold(ACME, "points", 100, key="H", at="2026-02-20")
+    first = engine.capture("H", 60, key="C", final=True, at="2026-02-21")
+    assert engine.capture("H", 60, key="C", final=True, at="2026-02-21").entries == first.entries
+    with pytest.raises(LedgerError, match="command C was given before"):
+        engine.capture("H", 60, key="C", at="2026-02-21")
+    engine.hold(ACME, "points", 30, key="H-2", at="2026-02-22")
+    engine.capture("H-2", key="C-2", at="2026-02-22")
+    with pytest.raises(LedgerError, match="command C-2 was given before"):
+        engine.capture("H-2", key="C-2", final=True, at="2026-02-22")
+
+
 def test_what_has_ended_cannot_end_again(engine: Engine) -> None:
     """Each attempt is refused with what is left, and changes nothing."""
     engine.hold(ACME, "points", 50, key="H", at="2026-02-20")
