@@ -116,6 +116,8 @@ class AsyncEngine:
     balances = _awaited(Engine.balances)
     expiries = _awaited(Engine.expiries)
     expiries_of = _awaited(Engine.expiries_of)
+    standing = _awaited(Engine.standing)
+    tiers_over_time = _awaited(Engine.tiers_over_time)
     lines = _awaited(Engine.lines)
     lines_between = _awaited(Engine.lines_between)
     explain = _awaited(Engine.explain)

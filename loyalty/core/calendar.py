@@ -209,6 +209,41 @@ def parse_day(text: str) -> int:
     return day
 
 
+def date_of(day: int) -> date:
+    """
+    Give a day number as a date.
+
+    >>> date_of(20_487)
+    datetime.date(2026, 2, 3)
+    """
+    return _EPOCH + timedelta(days=day)
+
+
+def period_bounds(period: Period, day: int, year_starts_month: int = 1) -> tuple[int, int, int]:
+    """
+    Give the number, the first and the last day of the period that a day lies in; numbers grow by one.
+
+    Args:
+        year_starts_month: 1 to 12; quarters, half-years and years are counted from it.
+
+    >>> [format_day(day) for day in period_bounds(Period.QUARTER, parse_day("2026-05-20"), 2)[1:]]
+    ['2026-05-01', '2026-07-31']
+    """
+    if period is Period.DAY:
+        return day, day, day
+    if period is Period.WEEK:
+        number = (day + 3) // 7
+        return number, 7 * number - 3, 7 * number + 3
+    month_of, month_first = month_tables()
+    months = PERIOD_MONTHS[period]
+    shift = year_starts_month - 1 if months > 1 else 0
+    number = (month_of[day - FIRST_DAY] - shift) // months
+    first = number * months + shift - FIRST_YEAR * 12
+    end = first + months
+    last = month_first[end] - 1 if end < len(month_first) else NEVER
+    return number, month_first[max(first, 0)], last
+
+
 def format_day(day: int) -> str:
     """Write a day number as an ISO date; the day that never comes is ``never``."""
     return "never" if day >= NEVER else (_EPOCH + timedelta(days=day)).isoformat()

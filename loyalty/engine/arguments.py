@@ -10,6 +10,9 @@ from loyalty.core.holders import Holder
 from loyalty.errors import UsageError
 from loyalty.programme.texts import UNSTORABLE, can_be_stored
 
+#: An instant as hosts give it for a reading: a day is meant whole.
+Moment = int | str | date
+
 
 def event_of(value: object) -> Event:
     """
@@ -93,3 +96,15 @@ def instant_of(value: int | str | datetime, calendar: Calendar) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     raise UsageError(f"got {value!r} for an instant; write UTC microseconds, an ISO time, or a datetime with its zone")
+
+
+def end_of(value: Moment, calendar: Calendar) -> int:
+    """
+    Take an instant as UTC microseconds; of a day as ISO text or date its last.
+
+    Raises:
+        UsageError: it is none, or lies outside the years that the calendar knows.
+    """
+    if isinstance(value, int | datetime):
+        return instant_of(value, calendar)
+    return calendar.day_start_us(day_of(value, calendar) + 1) - 1

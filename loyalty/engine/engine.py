@@ -36,6 +36,7 @@ from loyalty.engine.commands import Commands
 from loyalty.engine.histories import Histories
 from loyalty.engine.messages import Messages
 from loyalty.engine.receipts import Receipt
+from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventConflict, EventRejected, RetryableConflict, StoreError, UsageError
@@ -56,7 +57,7 @@ _PATIENCE_S: Final = 20.0
 _Result = TypeVar("_Result")
 
 
-class Engine(Commands, Statements):
+class Engine(Commands, Statements, Standings):
     """
     Settles events and commands of one programme against a store.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.events import VOID, Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.engine.telling import Telling
-from loyalty.ledger.store import Checkpoint, Grant, Received, Transaction, version_step
+from loyalty.ledger.store import Checkpoint, Grant, Received, RecordedEvent, Transaction, version_step
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import place_events, waits_for_origin
@@ -34,6 +35,22 @@ _SAVE_AFTER_ITEMS, _SAVE_LARGE_AFTER_ITEMS, _LARGE_ITEMS = 32, 256, 2_000
 _NOT_KEPT: tuple[tuple[int, int | None], HolderRun | None] = ((0, None), None)
 
 
+class Facts(Protocol):
+    """What histories are made of; a transaction has it, and so has a book as it was known at an instant."""
+
+    def find_event(self, identity: str) -> RecordedEvent | None:
+        """Give the accepted event of this identity, or None."""
+
+    def events_about(self, identity: str) -> Sequence[RecordedEvent]:
+        """Give the accepted events whose origin is *identity*, in order of acceptance."""
+
+    def received(self, holder: Holder) -> Sequence[Received]:
+        """Give the holder's events in order of acceptance."""
+
+    def grants(self, holder: Holder) -> Sequence[Grant]:
+        """Give the holder's decisions in order of recording."""
+
+
 class Histories:
     """
     The holders' states, the most recently used of them in memory.
@@ -51,7 +68,7 @@ class Histories:
         self._moved: dict[Holder, HolderRun] = {}
         self._closed: set[Holder] = set()
 
-    def items(self, tx: Transaction, holder: Holder) -> list[Item]:
+    def items(self, tx: Facts, holder: Holder) -> list[Item]:
         """Give the holder's history in settlement order."""
         return in_order(self.programme, tx, tx.received(holder), tx.grants(holder))
 
@@ -74,6 +91,16 @@ class Histories:
         Returns:
             The movements, or None where something was settled that counts later, or nothing at all.
         """
+        found = self.state_at(tx, holder, at)
+        return None if found is None else found[1]
+
+    def state_at(self, tx: Transaction, holder: Holder, at: int) -> tuple[HolderRun, list[Movement]] | None:
+        """
+        Give the holder's state at UTC microseconds *at*, to be read only, and what fell due since it was settled.
+
+        Returns:
+            None where something was settled that counts later, or nothing at all.
+        """
         day = self.programme.calendar.day_of(at)
         kept = self._runs.get(holder)
         if kept is None or kept[0] != (tx.holder_version(holder), tx.clock_day()):
@@ -85,7 +112,7 @@ class Histories:
                 run = load(self.steps, holder, save(run), tx.find_grant) or self.fresh_run(tx, holder)
         if not run.last_key or run.last_key[0] > at or run.through_day > day:
             return None
-        return run.advance(day) if day >= run.scalars.next_due else []
+        return run, run.advance(day) if day >= run.scalars.next_due else []
 
     def fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """Settle the holder's recorded history again, through the day that its clock has reached."""
@@ -170,7 +197,7 @@ class Histories:
 
 def in_order(
     programme: Programme,
-    tx: Transaction,
+    tx: Facts,
     received: Sequence[Received],
     grants: Sequence[Grant],
     *,
@@ -199,7 +226,7 @@ def last_sequence(received: Sequence[Received]) -> int:
     return received[-1].recorded.sequence if received else 0
 
 
-def origins_of(programme: Programme, tx: Transaction, event: Event) -> Iterator[Event]:
+def origins_of(programme: Programme, tx: Facts, event: Event) -> Iterator[Event]:
     """Give the event that this one speaks of, what voids it, and so on to the first."""
     while waits_for_origin(programme, event):
         known = tx.find_event(event.origin or "")

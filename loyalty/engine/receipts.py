@@ -10,6 +10,7 @@ from attrs import frozen
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.lines import Line
+from loyalty.settlement.reading import CapRoom, MetricValue
 from loyalty.settlement.trace import Explanation
 
 
@@ -55,6 +56,58 @@ class Statement:
     expiries: Mapping[str, tuple[tuple[int, int], ...]]
     tier: str
     badges: tuple[str, ...]
+
+
+@frozen
+class Standing:
+    """
+    Where a holder stands at an instant.
+
+    Attributes:
+        holder: Whose.
+        at: UTC microseconds.
+        known_at: By what was recorded at or before it, UTC microseconds; None for all that is known.
+        tier: The name of the tier in force, or None for a person: tiers are the partner's.
+        tier_since: UTC microseconds from which it is; None where it never was another.
+        earned_tier: The tier that stands beneath one set by hand; the tier in force where none is.
+        by_hand_through: The last day of a tier set by hand, or None.
+        grace_ends: The day at whose start a grace is over, and the holder lands if it still misses; or None.
+        next_review: The day at whose start its standing is looked at next, or None.
+        badges: The badges held, each with the instant from which it is.
+        metrics: The value of each metric by its name, with the days of its window.
+        caps: The room under each cap that was declared, in the present period.
+    """
+
+    holder: Holder
+    at: int
+    known_at: int | None
+    tier: str | None
+    tier_since: int | None
+    earned_tier: str | None
+    by_hand_through: date | None
+    grace_ends: date | None
+    next_review: date | None
+    badges: Mapping[str, int]
+    metrics: Mapping[str, MetricValue]
+    caps: tuple[CapRoom, ...]
+
+
+@frozen
+class TierChange:
+    """
+    A change of the tier in force.
+
+    Attributes:
+        at: UTC microseconds from which it counts.
+        tier: The name of the tier that is in force from then on.
+        rule: Why: ``@promotion``, ``@review``, ``@grace``, ``@override``, or the rule of a refund.
+        cause: The identity of the event, or None for the clock.
+    """
+
+    at: int
+    tier: str
+    rule: str
+    cause: str | None
 
 
 @frozen

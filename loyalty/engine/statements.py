@@ -16,7 +16,7 @@ from typing import Any, Final
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Holder
-from loyalty.engine.arguments import day_of, holder_of, instant_of
+from loyalty.engine.arguments import Moment, day_of, end_of, holder_of, instant_of
 from loyalty.engine.histories import Histories
 from loyalty.engine.pages import read_place, write_place
 from loyalty.engine.receipts import Expiry, Page, Statement
@@ -26,9 +26,6 @@ from loyalty.ledger.lines import Lines
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.journal import accounts_of, postings_of
-
-#: An instant as hosts give it for a reading: a day is meant whole.
-Moment = int | str | date
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -179,10 +176,7 @@ class Statements:
         return calendar.day_start_us(day_of(value, calendar))
 
     def _end_of(self, value: Moment) -> int:
-        calendar = self.programme.calendar
-        if isinstance(value, int | datetime):
-            return instant_of(value, calendar)
-        return calendar.day_start_us(day_of(value, calendar) + 1) - 1
+        return end_of(value, self.programme.calendar)
 
 
 def statement_of(

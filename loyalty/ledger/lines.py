@@ -62,6 +62,26 @@ class Line:
         return (self.effective_at, *self.place)
 
 
+@frozen(kw_only=True)
+class StandingLine:
+    """
+    One posting to a holder's standing: a unit of a tier or a badge that came or went.
+
+    Attributes:
+        asset: ``tier.NAME`` or ``badge.NAME``.
+        amount: Above 0 where it came.
+        rule: The rule that caused it, such as ``@promotion``.
+        cause: What it stands for: the identity of an event, or None for the clock.
+        effective_at: UTC microseconds: from when it counts.
+    """
+
+    asset: str
+    amount: int
+    rule: str | None
+    cause: str | None
+    effective_at: int
+
+
 @frozen
 class Lines(Generic[Place]):
     """

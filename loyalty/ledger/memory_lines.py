@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -11,7 +11,16 @@ from attrs import evolve
 from loyalty.core.holders import Holder
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import Account
-from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, effective_page, line_of, posted_page
+from loyalty.ledger.lines import (
+    EffectivePlace,
+    Line,
+    Lines,
+    PostedPlace,
+    StandingLine,
+    effective_page,
+    line_of,
+    posted_page,
+)
 
 if TYPE_CHECKING:
     from loyalty.ledger.store import Lot
@@ -50,6 +59,19 @@ class MemoryLines:
                 balances[line.account] += line.amount
                 kept.append(evolve(line, balance=balances[line.account]))
         return effective_page(kept, opening, limit)
+
+    def standing_lines(self, holder: Holder) -> Sequence[StandingLine]:
+        """Give what came to the holder's standing and what went, in the order of posting."""
+        wallet = self.book.wallets.get(holder)
+        return tuple(
+            StandingLine(
+                asset=posting.asset, amount=posting.amount, rule=posting.rule, cause=posting.cause,
+                effective_at=entry.effective_at,
+            )
+            for entry in (wallet.entries if wallet else ())
+            for posting in entry.postings
+            if posting.account.name == "standing" and posting.account.owner == holder
+        )  # fmt: skip
 
     def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
         """Give the lots with something left, of all holders, that expire on days of a range, with their instants."""

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import Account, Entry
-from loyalty.ledger.lines import EffectivePlace, Lines, PostedPlace
+from loyalty.ledger.lines import EffectivePlace, Lines, PostedPlace, StandingLine
 from loyalty.ledger.outbox import Message
 
 #: What is said to whoever writes where only reading is allowed.
@@ -252,6 +252,9 @@ class Transaction(Protocol):
             recorded_at: What came to be known later is left out.
             limit: How many at most, > 0.
         """
+
+    def standing_lines(self, holder: Holder) -> Sequence[StandingLine]:
+        """Give what came to the holder's standing and what went, in the order of posting."""
 
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""

@@ -12,7 +12,7 @@ from loyalty.settlement.drawing import ANY_LOT, left_of
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
 from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Movement
-from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Names
+from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Names
 from loyalty.settlement.state import Memory, item_fields, record, scalars
 
 
@@ -156,6 +156,10 @@ class HolderRun:
             if amount:
                 sums[self._names.assets[c]] = sums.get(self._names.assets[c], 0) + amount
         return sums
+
+    def slots(self, key: Key) -> dict[tuple[object, ...], int]:
+        """Give the rows of a key table by the values of the key."""
+        return self._slots[key.index]
 
     def left(self, key: str) -> int:
         """Give what is left of what a command took: not carried on and not given back, minor units."""

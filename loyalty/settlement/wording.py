@@ -33,7 +33,14 @@ def amount_words(programme: Programme, currency: str, minor: int) -> str:
 
 def unit_words(programme: Programme, unit: str, minor: int) -> str:
     """Write an amount in a unit of money or in a currency; a plain number has the unit ""."""
-    return f"{grouped(minor, _scale(programme, unit))} {unit}".rstrip()
+    return f"{grouped(minor, unit_scale(programme, unit))} {unit}".rstrip()
+
+
+def unit_scale(programme: Programme, unit: str) -> int:
+    """Give the digits after the point of a unit of money or a currency; a plain number has the unit ""."""
+    if unit in programme.currencies:
+        return programme.currencies[unit].scale
+    return digits_of(unit) if unit else 0
 
 
 def decimal_words(value: Fraction) -> str:
@@ -87,12 +94,6 @@ def award_words(programme: Programme, rule: Rule, award: Award, currency: str, l
     return f"the award by {award.field}" + (f" of {words.measured(measure)}" if measured else "")
 
 
-def _scale(programme: Programme, unit: str) -> int:
-    if unit in programme.currencies:
-        return programme.currencies[unit].scale
-    return digits_of(unit) if unit else 0
-
-
 class _Words:
     """Writes awards of one currency for one measure."""
 
@@ -117,7 +118,9 @@ class _Words:
 
     def rate(self, rate: Rate) -> str:
         declared = self.programme.currencies[self.currency]
-        share = Fraction(rate.amount, 10**declared.scale) / Fraction(rate.per, 10 ** _scale(self.programme, self.unit))
+        share = Fraction(rate.amount, 10**declared.scale) / Fraction(
+            rate.per, 10 ** unit_scale(self.programme, self.unit)
+        )
         if declared.unit is not None and declared.unit == self.unit:
             return f"{decimal_words(share * 100)} %"
         per = self.measured(rate.per)

@@ -80,6 +80,9 @@ def test_commands_and_questions_are_awaited(engine: AsyncEngine, run: Run) -> No
         # A deal of 100 EUR earns 100 points and a badge of 7.
         statement = await engine.statement(ACME, instant("2026-02-06"))
         assert statement.balances["available", "points"] == 107 - 7 - 5
+        standing = await engine.standing(ACME, instant("2026-02-06"))
+        assert standing.badges == {"starter": instant("2026-02-01")}
+        assert await engine.tiers_over_time(ACME) == ()
         assert await engine.advance("2027-02-01")
         await settled(engine, [deal("D-1", "2026-02-01", 100, programme=PROGRAMME)])
 

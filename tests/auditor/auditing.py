@@ -29,10 +29,11 @@ from tests.auditor.wallet import Wallet
 
 @frozen
 class Audit:
-    """What settlement must have posted: every transfer, in the order of settlement."""
+    """What settlement must have posted: every transfer, in the order of settlement; and what it left of each holder."""
 
     programme: Programme
     transfers: list[Transfer]
+    wallets: dict[Holder, Wallet]
 
     @cached_property
     def transfers_by_holder(self) -> dict[Holder, list[Transfer]]:
@@ -90,7 +91,7 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
             settle(programme, [wallet_of(holder) for holder in item.holders], item)
     for wallet in wallets.values():
         advance(programme, wallet, until_day)
-    return Audit(programme, transfers)
+    return Audit(programme, transfers, wallets)
 
 
 def settle(programme: Programme, reached: list[Wallet], happening: Happening) -> None:

@@ -50,10 +50,14 @@ def programme_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def book_file(tmp_path: Path) -> Path:
     """A book with three deals, the last of which was late; its messages wait."""
-    path = tmp_path / "portal.db"
+    return make_book(tmp_path / "portal.db", PROGRAMME)
+
+
+def make_book(path: Path, text: str) -> Path:
+    """Make the book of a programme."""
     engine = sqlite_engine(path)
     create_tables(engine)
-    programme = loads(PROGRAMME)
+    programme = loads(text)
     clock = [programme.calendar.parse_instant_us(f"2026-03-{day}T12:00") for day in ("01", "20")]
     settler = Engine(programme, SqlStore(engine), clock=lambda: clock[0], messages=Messages(topics=["points"]))
     for id, at in (("D-1", "2026-02-01T10:00"), ("D-3", "2026-02-20T10:00"), ("D-2", "2026-02-05T10:00")):
@@ -66,9 +70,42 @@ def book_file(tmp_path: Path) -> Path:
     return path
 
 
+STANDING = """\
+metrics:
+  earned: {earned: points, window: calendar_year}
+  sold: {sum: event.amount, of: deal.won, window: {trailing: 30 days}}
+tiers:
+  base: {multiplier: 1}
+  ladder:
+    - {tier: silver, multiplier: 1, needs: [earned >= 250]}
+  promote: at_once
+  review: {every: calendar_year, grace: 30 days, landing: one_tier_down}
+"""
+
+
 def words(text: str) -> str:
     """Take columns as they come."""
     return " ".join(text.split())
+
+
+def test_a_standing_is_told_on_both_axes(call: Call, tmp_path: Path) -> None:
+    """Tier, metrics with their days and the changes; what was believed before the late deal came can be asked for."""
+    path = tmp_path / "tiers.yaml"
+    path.write_text(PROGRAMME + STANDING, encoding="utf-8")
+    book_file = make_book(tmp_path / "tiers.db", PROGRAMME + STANDING)
+    asked = ("ledger", "standing", path, "partner:acme", "--db", book_file)
+    result = call(*asked, "--at", "2026-03-05")
+    assert result.exit_code == 0, result.output
+    shown = words(result.stdout)
+    assert "tier silver since 2026-02-20 10:00 next review at the start of 2027-01-01" in shown
+    assert "earned 300 points 2026-01-01 2026-12-31" in shown
+    assert "sold 2,000.00 EUR 2026-02-04 2026-03-05" in shown
+    assert "2026-02-20 10:00 silver @promotion /D-3" in shown
+    known = json.loads(call(*asked, "--at", "2026-03-05", "--known-at", "2026-03-01", "--json").stdout)
+    assert (known["tier"], known["tier_since"], known["changes"]) == ("base", None, [])
+    assert known["metrics"]["earned"]["value"] == "200"
+    wrong = call(*asked[:3], "acme", "--db", book_file)
+    assert wrong.exit_code == 2
 
 
 def test_a_statement_says_what_is_there_and_why(call: Call, programme_file: Path, book_file: Path) -> None:

@@ -165,6 +165,23 @@ class LinesContract:
                 place = (-FAR, -1, -1)
                 assert book.lines_as_effective(holder, asset, after=place, until=FAR, recorded_at=FAR, limit=5) == empty
 
+    def test_what_came_to_a_standing_and_went(self, filled: Store) -> None:
+        """Tiers and badges come in the order of posting, those of this holder alone, and no points among them."""
+        theirs, programme = Account(ACME, "standing"), Account(None, "standing")
+        moves = [("badge.b", 1, "@badge.b", 50), ("tier.gold", 1, "@promotion", 40), ("tier.gold", -1, "@grace", 900)]
+        with filled.transaction() as book:
+            for number, (asset, amount, rule, at) in enumerate(moves):
+                cause = None if amount < 0 else f"crm/s{number}"
+                legs = (leg(programme, -amount, None, asset), leg(theirs, amount, None, asset))
+                why = {"rule": rule} | ({"cause": cause} if cause else {})
+                book.post([entry(f"s{number}", *(evolve(one, **why) for one in legs), at=at)])
+        with filled.transaction(read_only=True) as book:
+            found = book.standing_lines(ACME)
+            assert [(one.asset, one.amount, one.rule, one.effective_at) for one in found] == moves
+            assert [one.cause for one in found] == ["crm/s0", "crm/s1", None]
+            assert not book.standing_lines(ZOE)
+            assert not book.standing_lines(Holder.partner("nobody"))
+
     def test_open_lots_of_all_holders_by_day(self, filled: Store) -> None:
         """The lots of a range of days are those of each wallet, with the instants of the entries that made them."""
         with filled.transaction(read_only=True) as book:

@@ -7,7 +7,7 @@ order of effect all postings of the wallet are looked at, since a late one may c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.holders import Holder
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, EntryKind
-from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, effective_page, posted_page
+from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, StandingLine, effective_page, posted_page
 from loyalty.ledger.lots import OpenLot
 from loyalty.ledger.sql.journal import entry_of_lot, summed
 from loyalty.ledger.sql.names import Names
@@ -75,6 +75,18 @@ class WalletLines:
             balances[name] = balances.get(name, 0) + row.amount
             lines.append(_to_line(row, name, balances[name]))
         return effective_page(lines, opening, limit)
+
+    def standing_lines(self, holder: Holder) -> Sequence[StandingLine]:
+        """Give what came to the holder's standing and what went, in the order of posting."""
+        self.write()
+        account = self.names.find_account(self.runner, Account(holder, "standing"))
+        return tuple(
+            StandingLine(
+                asset=self.names.asset_name(self.runner, row.asset_id), amount=row.amount, rule=row.rule,
+                cause=row.cause, effective_at=row.effective_at,
+            )
+            for row in self.runner.rows(_standing_lines, account=account)
+        )  # fmt: skip
 
     def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
         """Give the lots with something left, of all holders, that expire on days of a range, with their instants."""
@@ -187,6 +199,13 @@ def _in_order_of_effect(compiler: Compiler) -> tuple[ColumnElement[Any], ...]:
 
 def _place() -> ColumnElement[Any]:
     return tuple_(*(bindparam(name, type_=BIG) for name in ("at", "entry", "leg")))
+
+
+def _standing_lines(compiler: Compiler) -> Select[Any]:
+    posting = compiler.schema.posting
+    # As for other accounts of holders, the index holds what has a version.
+    of_account = (posting.c.account_id == bindparam("account"), posting.c.version.is_not(None))
+    return _lines(compiler).where(*of_account).order_by(posting.c.entry_id, posting.c.seq)
 
 
 def _sums_through(compiler: Compiler) -> Select[Any]:
