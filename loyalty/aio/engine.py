@@ -35,9 +35,9 @@ from loyalty.core.events import Event
 from loyalty.engine import Engine, Receipt
 from loyalty.engine.messages import Messages
 from loyalty.errors import EventRejected, UsageError
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.sql import SqlStore
 from loyalty.programme.model import Programme
-from loyalty.settlement.trace import Explanation
 
 #: How many calls are under way at once unless a host says otherwise; SQLAlchemy's pools hold as many connections.
 _AT_ONCE: Final = 5

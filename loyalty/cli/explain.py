@@ -14,13 +14,16 @@ from loyalty.cli.running import FILE, FINDINGS, Command, WrongUseError, json_opt
 from loyalty.core.amounts import format_minor_units
 from loyalty.core.calendar import NEVER, format_day
 from loyalty.core.events import VOID, Event
+from loyalty.explaining.steps import LineKind
+from loyalty.explaining.words import amount_words, unit_words
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import join_words
-from loyalty.settlement.wording import amount_words, unit_words
 from loyalty.simulation.explaining import Explained, Fate, explain_event
 from loyalty.sources import load_mapping, read_events
+
+_STYLES = {LineKind.RULE: "bold cyan", LineKind.REFUSED: "dim"}
 
 
 @click.command("explain", cls=Command, short_help="Say why an event was settled as it was.")
@@ -91,10 +94,11 @@ def _print(programme: Programme, asked: Event, explained: Explained) -> None:
     for holder, tier in explained.tiers.items():
         print_line(out)
         print_line(out, f"{holder}, at tier {tier}" if holder.startswith("partner:") else f"{holder}", style="bold")
-        told = explained.explanation.told(holder)
-        for line in told or ["nothing moves: no rule speaks of it here"]:
-            is_refusal = line.startswith("rule ") and " does not " in line
-            print_line(out, f"  {line}", style="dim" if is_refusal else "bold cyan" if line.startswith("rule ") else "")
+        lines = list(explained.explanation.lines(holder))
+        if not lines:
+            print_line(out, "  nothing moves: no rule speaks of it here")
+        for told in lines:
+            print_line(out, f"  {told}", style=_STYLES.get(told.kind, ""))
     print_line(out)
     if explained.entry is None:
         print_line(out, "It posts nothing.")
@@ -165,17 +169,7 @@ def _document(programme: Programme, asked: Event, explained: Explained) -> dict[
         "fate": explained.fate.value,
         "revision": programme.revision,
         "tiers": dict(explained.tiers),
-        "steps": [
-            {
-                "name": step.name,
-                "holder": step.holder,
-                "rule": step.rule,
-                "currency": step.currency,
-                "numbers": list(step.numbers),
-                "text": step.text,
-            }
-            for step in explained.explanation.steps
-        ],
+        "steps": [step.to_json() for step in explained.explanation.steps],
         "postings": [
             {
                 "account": posting.account.path,

@@ -2,7 +2,7 @@
 
 from loyalty.engine.engine import Engine
 from loyalty.engine.receipts import Receipt, Statement
+from loyalty.explaining.steps import Explanation
 from loyalty.settlement.settle import Settlement, settle
-from loyalty.settlement.trace import Explanation
 
 __all__ = ["Engine", "Explanation", "Receipt", "Settlement", "Statement", "settle"]

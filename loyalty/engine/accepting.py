@@ -80,7 +80,7 @@ def _settle_in_place(histories: Histories, tx: Transaction, placed: Placed, reco
     tier = 0
     for run in runs:
         tier = apply_item(histories.steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
-        traces[str(run.holder)] = stored_trace(run.trace, tier)
+        traces[str(run.holder)] = stored_trace(histories.programme, run.trace, tier)
         tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
         run.sequence = recorded.sequence
         histories.keep(tx, run)

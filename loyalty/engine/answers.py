@@ -6,15 +6,18 @@ from collections.abc import Mapping
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
-from loyalty.engine.command_answers import why_command
 from loyalty.engine.histories import Histories
+from loyalty.explaining.moves import explain_entries
+from loyalty.explaining.reading import explain
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import EntryKind
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
+from loyalty.settlement.commands import command_of
 from loyalty.settlement.history import Placed, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import apply_item
-from loyalty.settlement.trace import Explanation, explain, stored_trace
+from loyalty.settlement.trace import STEP_CODE, Part, stored, stored_trace
 
 
 def why(histories: Histories, tx: Transaction, identity: str) -> Explanation:
@@ -37,20 +40,37 @@ def why(histories: Histories, tx: Transaction, identity: str) -> Explanation:
     entry = tx.find_entry(f"event:{identity}")
     ours = entry is not None and entry.explanation and entry.revision == programme.revision
     if entry is None or not ours or _is_corrected(tx, identity):
-        stored = _trace_again(histories, tx, identity) or _why_nothing(programme, known.event)
-        return explain(programme, identity, programme.revision, stored)
+        parts = _trace_again(histories, tx, identity) or _why_nothing(programme, known.event)
+        return explain(programme, identity, programme.revision, stored(parts))
     return explain(programme, identity, entry.revision, entry.explanation)
 
 
-def _why_nothing(programme: Programme, event: Event) -> Mapping[str, dict[str, object]]:
+def why_command(programme: Programme, tx: Transaction, key: str) -> Explanation | None:
+    """Say why a command moved what is posted for it now, late events considered; None where there is none."""
+    grant = tx.find_grant(key)
+    if grant is None:
+        return None
+    command = command_of(grant)
+    first = tx.find_grant(command) or grant
+    grants = [first, *(part for part in tx.grants_of(command) if command_of(part) == command)]
+    entries = {
+        entry.key: entry
+        for one in grants
+        for entry in tx.entries(holder=one.holder)
+        if entry.kind in (EntryKind.COMMAND, EntryKind.CORRECTION)
+    }
+    return explain_entries(programme, grants, entries.values())
+
+
+def _why_nothing(programme: Programme, event: Event) -> Mapping[str, Part]:
     """Give the trace of an event that is in nobody's settled history."""
     if event.kind == VOID:
-        steps: list[object] = [["voids", event.origin]]
+        records: list[object] = [[STEP_CODE["voids"], event.origin]]
     elif waits_for_origin(programme, event):
-        steps = [["waits", event.origin]]
+        records = [[STEP_CODE["waits"], event.origin]]
     else:
-        steps = [["voided"]]
-    return {str(Holder.partner(event.partner)): {"tier": 0, "steps": steps}}
+        records = [[STEP_CODE["voided"]]]
+    return {str(Holder.partner(event.partner)): [programme.ladder.tiers[0].name, records]}
 
 
 def _is_corrected(tx: Transaction, identity: str) -> bool:
@@ -64,14 +84,14 @@ def _is_corrected(tx: Transaction, identity: str) -> bool:
     )
 
 
-def _trace_again(histories: Histories, tx: Transaction, identity: str) -> Mapping[str, dict[str, object]]:
-    traces: dict[str, dict[str, object]] = {}
+def _trace_again(histories: Histories, tx: Transaction, identity: str) -> Mapping[str, Part]:
+    parts: dict[str, Part] = {}
     for holder in tx.recipients(identity):
         run = HolderRun(histories.steps, holder)
         for item in histories.items(tx, holder):
             own = isinstance(item.what, Placed) and item.what.event.identity == identity
             tier = apply_item(histories.steps, run, item, [], traced=own)
             if own:
-                traces[str(holder)] = stored_trace(run.trace, tier)
+                parts[str(holder)] = stored_trace(histories.programme, run.trace, tier)
                 break
-    return traces
+    return parts

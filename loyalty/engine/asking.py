@@ -11,11 +11,11 @@ from loyalty.core.calendar import NEVER, format_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.arguments import day_of, instant_of, text_of
-from loyalty.engine.command_answers import explain_entries
 from loyalty.engine.deciding import Decision
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt
 from loyalty.errors import LedgerError
+from loyalty.explaining.moves import explain_entries
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.commands import command_of, entry_key_of

@@ -19,7 +19,7 @@ from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Transfer, transfer_postings, transfers_in
 from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes, entries_of
-from loyalty.settlement.trace import stored_trace
+from loyalty.settlement.trace import Part, stored, stored_trace
 
 
 def replay(
@@ -38,7 +38,7 @@ def replay(
     """
     steps = histories.steps
     new = {event.identity for event in joining}
-    traces: dict[str, dict[str, object]] = {identity: {} for identity in new}
+    traces: dict[str, dict[str, Part]] = {identity: {} for identity in new}
     difference: Counter[Transfer] = Counter()
     told: dict[Holder, dict[str, Mapping[str, int]]] = {}
     news: list[tuple[str, Holder, int]] = []
@@ -57,7 +57,7 @@ def replay(
                 identity = item.what.event.identity if isinstance(item.what, Placed) else ""
                 tier = apply_item(steps, run, item, outcomes, traced=identity in new)
                 if identity in new:
-                    traces[identity][str(holder)] = stored_trace(run.trace, tier)
+                    traces[identity][str(holder)] = stored_trace(steps.programme, run.trace, tier)
                 if layer is Layer.PARTNER and isinstance(item.what, Placed):
                     news += _news(tx, item.what, tier, told)
             outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))
@@ -88,7 +88,7 @@ def _entries(
     revision: str,
     difference: Counter[Transfer],
     late: str,
-    traces: Mapping[str, Mapping[str, object]],
+    traces: Mapping[str, Mapping[str, Part]],
     recorded_at: int,
 ) -> list[Entry]:
     """Make the entries of the events that are new, and corrections that name the late one of all else."""
@@ -106,7 +106,7 @@ def _entries(
             recorded_at=recorded_at,
             revision=revision,
             postings=tuple(legs),
-            explanation=traces.get(cause, {}),
+            explanation=stored(traces.get(cause, {})),
         )
         for (effective_at, cause), legs in sorted(postings.items(), key=lambda pair: pair[0])
     ]

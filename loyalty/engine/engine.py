@@ -40,13 +40,14 @@ from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventConflict, EventRejected, RetryableConflict, StoreError, UsageError
+from loyalty.explaining.reading import explain
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.settle import Outcome, clock_outcomes, entries_of
-from loyalty.settlement.trace import Explanation, explain
 
 #: How often a transaction of our own is tried where other writers are in the way, how long it waits at most before the
 #: next attempt, and after how long none is begun any more: each may itself have waited for a lock.

@@ -8,10 +8,10 @@ from datetime import date
 from attrs import frozen
 
 from loyalty.core.holders import Holder
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.lines import Line
 from loyalty.settlement.reading import CapRoom, MetricValue
-from loyalty.settlement.trace import Explanation
 
 
 @frozen

@@ -18,20 +18,20 @@ from loyalty.settlement.texts import Texts
 from loyalty.settlement.writer import Writer
 
 
-def write_award(w: Writer, layout: Layout, rule: Rule, currency: str, name: str, rule_code: int) -> None:
+def write_award(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) -> None:
     """Write the lines that leave the award of *currency*, before caps, in the variable *name*; ``of`` is computed."""
     award = rule.give[layout.layer][currency]
-    c = layout.currency[currency]
+    number, currency_number = layout.rule_number(rule), layout.currency_number(currency)
     kind = layout.programme.events[rule.on]
     _write_base(w, layout, award, rule, kind, name)
-    w.trace("base", rule_code, c, "of" if award_uses_measure(rule, layout) else 0, name)
+    w.trace("base", number, currency_number, "of" if award_uses_measure(rule, layout) else 0, name)
     factors = rule.multiply.get(currency, ())
     if factors:
         numerator, denominator = _factors(w, layout, factors, rule, kind, name)
         if w.traced:
             w.line(f"before = {name}")
         w.line(f"{name} = {_division(f'{name} * {numerator}', denominator, rule.round.multiply)}")
-        w.trace("multiply", rule_code, c, numerator, denominator, "before", name)
+        w.trace("multiply", number, currency_number, numerator, denominator, "before", name)
 
 
 def write_measure(w: Writer, layout: Layout, rule: Rule, texts: Texts, rename: Mapping[str, str] | None = None) -> None:

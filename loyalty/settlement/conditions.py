@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from loyalty.rules.declaration import Rule
 from loyalty.settlement.layout import Key, Layout
 from loyalty.settlement.texts import Texts
+from loyalty.settlement.trace import REASON_CODE
 from loyalty.settlement.windows import period_source
 from loyalty.settlement.writer import Writer
 
@@ -22,12 +23,12 @@ def applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[No
     if w.traced:
         w.line(f"tried_{code} = False")
 
-    def require(condition: str, *reason: str) -> None:
-        reasons.append(reason)
+    def require(condition: str, reason: str, *numbers: str) -> None:
+        reasons.append((REASON_CODE[reason], *numbers))
         w.open(f"if {condition}")
 
     campaign = layout.programme.campaigns[rule.campaign] if rule.campaign else None
-    for what, valid in (("'validity'", rule.valid), ("'campaign'", campaign and campaign.valid)):
+    for what, valid in (("validity", rule.valid), ("campaign", campaign and campaign.valid)):
         if valid and valid.first_day is not None:
             bound = layout.parameter(f"{rule.name}: from", valid.first_day)
             require(f"day >= {bound}", what, bound)
@@ -35,17 +36,17 @@ def applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[No
             bound = layout.parameter(f"{rule.name}: through", valid.last_day)
             require(f"day <= {bound}", what, bound)
     if rule.when is not None:
-        require(texts.source(rule.when, rule.on), "'when'")
+        require(texts.source(rule.when, rule.on), "when")
     if rule.once_per is not None:
         once = layout.key(("once", rule.name), [rule.on], rule.once_per)
-        require(f"{once.at('a')} == 0", "'once_per'")
+        require(f"{once.at('a')} == 0", "once_per")
     if rule.cooldown is not None:
         rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
         over = rest.at("a")
-        require(f"{'e.instant' if rule.cooldown.length.hours else 'day'} >= {over}", "'cooldown'", over)
+        require(f"{'e.instant' if rule.cooldown.length.hours else 'day'} >= {over}", "cooldown", over)
     if rule.streak is not None:
         _write_streak(w, layout, rule)
-        require(f"complete_{code}", "'streak'", _streak_key(layout, rule).at("b"))
+        require(f"complete_{code}", "streak", _streak_key(layout, rule).at("b"))
     if w.traced:
         w.line(f"tried_{code} = True")
     yield
@@ -53,7 +54,7 @@ def applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[No
         w.close()
         if w.traced:
             with w.block("else"):
-                w.trace("skip", code, *reason)
+                w.trace("skip", layout.rule_number(rule), *reason)
 
 
 def _streak_key(layout: Layout, rule: Rule) -> Key:

@@ -18,6 +18,7 @@ from loyalty.settlement.paying import (
     write_payment,
 )
 from loyalty.settlement.texts import Texts
+from loyalty.settlement.trace import REASON_CODE
 from loyalty.settlement.tracking import write_row
 from loyalty.settlement.windows import count_now, metric_names, read_into_locals
 from loyalty.settlement.writer import Writer
@@ -146,10 +147,11 @@ def _write_unit(
                 with w.block(f"if {value} > most"):
                     w.line(f"most = {value}")
                     w.line(f"winner = {place}")
-            w.trace("candidate", layout.code(rule), *award_names(layout, rule))
+            w.trace("candidate", layout.rule_number(rule), *award_names(layout, rule))
     for place, rule in enumerate(rules):
         with w.block(f"if winner == {place}"):
             write_payment(w, layout, rule)
         if w.traced:
             with w.block(f"elif winner >= 0 and tried_{layout.code(rule)}"):
-                w.trace("skip", layout.code(rule), "'outbid'", "winner")
+                winner = f"({''.join(f'{layout.rule_number(other)}, ' for other in rules)})[winner]"
+                w.trace("skip", layout.rule_number(rule), REASON_CODE["outbid"], winner)

@@ -15,6 +15,7 @@ from loyalty.core.calendar import NEVER, Period
 from loyalty.core.holders import Layer
 from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.rules.declaration import ByField, Cap, KeyPart, OnEnd, Pending, Rule, Subject
+from loyalty.settlement.trace import currency_names, rule_names
 from loyalty.tiers.declaration import Measure, Metric, WindowKind
 
 #: The clock's and the commands' reasons, which stand beside the rules' names in postings.
@@ -116,8 +117,16 @@ class Layout:
         return self.names.label_code[name]
 
     def code(self, rule: Rule) -> int:
-        """Give the number under which postings and traces name the rule."""
+        """Give the number under which postings name the rule."""
         return self.label(rule.name)
+
+    def rule_number(self, rule: Rule) -> int:
+        """Give the number under which records of why name the rule."""
+        return rule_names(self.programme).index(rule.name)
+
+    def currency_number(self, currency: str) -> int:
+        """Give the number under which records of why name the currency."""
+        return currency_names(self.programme).index(currency)
 
     def parameter(self, name: str, value: int) -> str:
         """Add a number of the declaration to the parameter vector, and give the source that reads it."""

@@ -25,13 +25,11 @@ def award_names(layout: Layout, rule: Rule) -> list[str]:
 
 def write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts, *, measured: bool) -> None:
     """Write the rule's awards, each lowered to the headroom of its caps, into their local variables."""
-    code = layout.code(rule)
     if not measured:
         write_measure(w, layout, rule, texts)
     for currency in rule.give[layout.layer]:
         name = award_name(layout, rule, currency)
-        c = layout.currency[currency]
-        write_award(w, layout, rule, currency, name, code)
+        write_award(w, layout, rule, currency, name)
         for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
             limit = layout.parameter(f"{rule.name}: cap", cap.amount)
             if key is None:
@@ -45,7 +43,8 @@ def write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts, *, measure
             with w.block(f"if {name} > {head}"):
                 # Headroom can be below zero only after a cap was lowered; such a cap gives nothing.
                 w.line(f"{name} = {head} if {head} > 0 else 0")
-            w.trace("cap", code, c, place, limit, f"{limit} - {head}", "before", name)
+            number, currency_number = layout.rule_number(rule), layout.currency_number(currency)
+            w.trace("cap", number, currency_number, place, limit, f"{limit} - {head}", "before", name)
 
 
 def _write_new_period(w: Writer, layout: Layout, cap: Cap, key: Key) -> None:
@@ -59,14 +58,13 @@ def _write_new_period(w: Writer, layout: Layout, cap: Cap, key: Key) -> None:
 
 def write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
     """Write the payment of the rule's awards, and the marks of ``once_per`` and cooldown where anything was paid."""
-    code = layout.code(rule)
     names = award_names(layout, rule)
     for currency, name in zip(rule.give[layout.layer], names, strict=True):
         with w.block(f"if {name} > 0"):
             _write_leg(w, layout, rule, currency, name)
         if w.traced:
             with w.block("else"):
-                w.trace("nothing", code, layout.currency[currency])
+                w.trace("nothing", layout.rule_number(rule), layout.currency_number(currency))
     marks: list[str] = []
     if rule.once_per is not None:
         once = layout.key(("once", rule.name), [rule.on], rule.once_per)
@@ -110,7 +108,8 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
         matures = f"matures_{index}" if pending.duration else "NEVER"
         w.line(f"put(o, ({code}, {c}, ISSUED, PENDING, {name}, lot_{c}, -1))")
         w.line(f"wait_{index} += {name}")
-    w.trace("paid", code, c, name, "ISSUED", bucket, f"lot_{c}", matures)
+    number, currency_number = layout.rule_number(rule), layout.currency_number(currency)
+    w.trace("paid", number, currency_number, name, bucket, f"lot_{c}", matures)
     if layout.tracked(rule.on):
         leg = next(leg for leg in layout.legs if leg.rule is rule and leg.currency == currency)
         w.line("room(m.legs, s.leg_count)")

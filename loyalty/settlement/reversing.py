@@ -15,6 +15,7 @@ from loyalty.rules.declaration import OnEnd, Rule
 from loyalty.settlement.awards import write_award, write_measure
 from loyalty.settlement.layout import Layout, Leg
 from loyalty.settlement.texts import Texts
+from loyalty.settlement.trace import POLICIES
 from loyalty.settlement.tracking import chain_key, force_key, row_attributes, value_key
 from loyalty.settlement.windows import correct_at, period_source
 from loyalty.settlement.writer import Writer
@@ -155,7 +156,9 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
                         with w.block("if kept > 0"):
                             code = layout.code(leg.rule)
                             w.line(f"earn_available(m, o, {code}, {c}, kept, g.lot, -1, PENDING)")
-                            w.trace("matured", code, c, "kept")
+                            w.trace(
+                                "matured", layout.rule_number(leg.rule), layout.currency_number(leg.currency), "kept"
+                            )
     w.line("")
 
 
@@ -174,7 +177,7 @@ def _write_leg_cases(w: Writer, layout: Layout, legs: list[Leg], texts: Texts, r
         for leg in legs:
             with w.block(f"{head} g.code == {leg.code}"):
                 write_measure(w, layout, leg.rule, texts, rename)
-                write_award(w, layout, leg.rule, leg.currency, "award", layout.code(leg.rule))
+                write_award(w, layout, leg.rule, leg.currency, "award")
             head = "elif"
 
 
@@ -187,7 +190,8 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
         code = layout.code(leg.rule)
         policy = policies[leg.currency]
         with w.block(f"{head} g.code == {leg.code}"):
-            w.trace("reverse", code, c, "undo", "g.granted", "g.reversed", repr(policy.value))
+            numbers = layout.rule_number(leg.rule), layout.currency_number(leg.currency)
+            w.trace("reverse", *numbers, "undo", "g.granted", "g.reversed", POLICIES.index(policy))
             if policy is not Clawback.KEEP:
                 w.line("g.waiting = max(0, g.waiting - undo)")
                 expired = layout.expired.get(leg.currency, -1)
@@ -199,7 +203,7 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
                     w.line(f"forgiven = take_back(m, o, {code}, {c}, undo, {lot})")
                     if w.traced:
                         with w.block("if forgiven > 0"):
-                            w.trace("written_off", code, c, "forgiven", "limit")
+                            w.trace("written_off", *numbers, "forgiven", "limit")
                 else:
                     w.line(f"take_back(m, o, {code}, {c}, undo, {lot})")
                 _write_headroom(w, layout, leg.rule, leg.currency)

@@ -7,8 +7,7 @@ Everything here is in memory and deterministic; the engine does the same one eve
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import Factory, define, frozen
 
@@ -25,12 +24,12 @@ from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, postings_of, split_by_day
-from loyalty.settlement.trace import stored_trace
+from loyalty.settlement.trace import Part, stored, stored_trace
 
 Progress = Callable[[int], None]
 
 #: Stored traces by the identity of the event, then by holder.
-Traces = dict[str, dict[str, Any]]
+Traces = Mapping[str, Mapping[str, Part]]
 
 
 @frozen
@@ -136,7 +135,7 @@ def settle(
     for number, grant in enumerate(grants):
         items[grant.holder].append(Item.of_grant(grant, number))
     outcomes: list[Outcome] = []
-    traces: Traces = {}
+    traces: dict[str, dict[str, Part]] = {}
     settled = 0
     for layer in Layer:
         for holder in sorted(holder for holder in items if holder.layer is layer):
@@ -144,7 +143,9 @@ def settle(
             for item in sorted(items[holder], key=lambda item: item.key):
                 tier = apply_item(steps, run, item, outcomes, traced=traced)
                 if traced and isinstance(item.what, Placed):
-                    traces.setdefault(item.what.event.identity, {})[str(holder)] = stored_trace(run.trace, tier)
+                    traces.setdefault(item.what.event.identity, {})[str(holder)] = stored_trace(
+                        steps.programme, run.trace, tier
+                    )
                 if isinstance(item.what, Placed) and layer is Layer.PARTNER:
                     for person in item.what.holders[1:]:
                         items[person].append(Item(item.key, item.what, tier))
@@ -249,7 +250,7 @@ def entries_of(
                 revision=steps.programme.revision,
                 postings=tuple(postings),
                 corrects=next((part.corrects for part in parts if part.corrects), None),
-                explanation=(traces or {}).get(first.cause or "", {}),
+                explanation=stored((traces or {}).get(first.cause or "", {})),
             )
         )
     if len(entries) < 2:

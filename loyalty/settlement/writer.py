@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from attrs import Factory, define
 
+from loyalty.settlement.trace import STEP_CODE
+
 
 @define
 class Writer:
@@ -26,11 +28,10 @@ class Writer:
         """Write one line at the present depth."""
         self.lines.append("    " * self._depth + text)
 
-    def trace(self, *parts: object) -> None:
-        """Record a step of the explanation; parts are Python source, the first a literal name of the step."""
+    def trace(self, name: str, *numbers: object) -> None:
+        """Record a step of the explanation by its name; the numbers are Python source."""
         if self.traced:
-            first, *rest = parts
-            self.line(f"m.trace.append(({first!r}, {''.join(f'{part}, ' for part in rest)}))")
+            self.line(f"m.trace.append(({''.join(f'{part}, ' for part in (STEP_CODE[name], *numbers))}))")
 
     def open(self, head: str) -> None:
         """Write ``head:`` and indent what follows, until :meth:`close`."""

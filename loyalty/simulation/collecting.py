@@ -18,6 +18,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
+from loyalty.settlement.trace import STEPS, currency_names, parts_of, rule_names
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.months import month_of
 from loyalty.simulation.results import (
@@ -153,15 +154,15 @@ class Collector:
 
     def _read_cuts(self, explanation: Mapping[str, Any]) -> None:
         """Add up what caps took, where the engine recorded it (the steps are those of the settlement's trace)."""
-        currencies = sorted(self._programme.currencies)
-        for holder, part in explanation.items():
+        rules, currencies = rule_names(self._programme), currency_names(self._programme)
+        for holder, (_, records) in parts_of(explanation).items():
             cut: Counter[tuple[int, int]] = Counter()
-            for name, *numbers in part["steps"]:
-                if name == "cap":
-                    code, currency, _, _, _, before, after = numbers
-                    cut[code, currency] += before - after
-                elif name in ("paid", "nothing"):
-                    key = (self._programme.rules[numbers[0]].name, Holder.parse(holder).layer, currencies[numbers[1]])
+            for code, *numbers in records:
+                if STEPS[code] == "cap":
+                    rule, currency, _, _, _, before, after = numbers
+                    cut[rule, currency] += before - after
+                elif STEPS[code] in ("paid", "nothing"):
+                    key = (rules[numbers[0]], Holder.parse(holder).layer, currencies[numbers[1]])
                     # What did not win its group was not paid, and so not cut.
                     self._cut[key] += cut.pop((numbers[0], numbers[1]), 0)
 

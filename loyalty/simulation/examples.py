@@ -18,12 +18,12 @@ from loyalty.core.calendar import format_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.errors import Finding, LoyaltyError, Place
+from loyalty.explaining.words import amount_words
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import read_event
 from loyalty.programme.model import Example, Expected, Given, Programme
 from loyalty.programme.notes import Notes, join_words
 from loyalty.settlement.settle import Settlement, settle
-from loyalty.settlement.wording import amount_words
 
 
 def check_examples(programme: Programme) -> list[Finding]:

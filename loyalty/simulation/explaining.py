@@ -16,6 +16,8 @@ from attrs import frozen
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
+from loyalty.explaining.reading import explain
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Clawback, Programme
@@ -23,7 +25,7 @@ from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of
-from loyalty.settlement.trace import Explanation, explain, stored_trace
+from loyalty.settlement.trace import Part, stored, stored_trace
 
 _Key: TypeAlias = tuple[str, str, str]
 
@@ -107,23 +109,20 @@ def explain_event(programme: Programme, events: Iterable[Event], identity: str) 
         return Explained(event, Fate.WAITING, voids, nothing, None, {})
     traces, outcomes = _settle_up_to(programme, placed, target)
     entries = entries_of(steps_of(programme), outcomes)
-    tiers = programme.ladder.tiers
     return Explained(
         event,
         Fate.VOIDED if voids else Fate.COUNTS,
         voids,
-        explain(programme, event.identity, programme.revision, traces),
+        explain(programme, event.identity, programme.revision, stored(traces)),
         entries[0] if entries else None,
-        {holder: tiers[int(str(trace["tier"]))].name for holder, trace in traces.items()},
+        {holder: part[0] for holder, part in traces.items()},
     )
 
 
-def _settle_up_to(
-    programme: Programme, placed: list[Placed], target: Placed
-) -> tuple[dict[str, dict[str, object]], list[Outcome]]:
+def _settle_up_to(programme: Programme, placed: list[Placed], target: Placed) -> tuple[dict[str, Part], list[Outcome]]:
     """Settle the target's holders up to it, and give its traces and what it alone moved."""
     steps = steps_of(programme)
-    traces: dict[str, dict[str, object]] = {}
+    traces: dict[str, Part] = {}
     outcomes: list[Outcome] = []
     persons = [holder for holder in target.holders if holder.layer is Layer.PERSON]
     partners = {place.holders[0] for place in placed if any(person in place.holders for person in persons)}
@@ -138,7 +137,7 @@ def _settle_up_to(
             moved: list[Outcome] = []
             tier = apply_item(steps, run, item, moved, traced=is_target)
             if is_target:
-                traces[str(holder)] = stored_trace(run.trace, tier)
+                traces[str(holder)] = stored_trace(programme, run.trace, tier)
                 outcomes += [outcome for outcome in moved if outcome.cause == target.event.identity]
             if holder.layer is Layer.PARTNER and isinstance(item.what, Placed):
                 for person in item.what.holders[1:]:

@@ -24,7 +24,7 @@ def test_the_chain_of_a_deal_whose_fund_is_capped_in_part(call: Call) -> None:
     for line in (
         "deal.won crm/D-0040, 2025-06-14 13:20 Europe/Berlin",
         "partner:halden, at tier platinum",
-        "1 points per 100.00 EUR of 32,191.52 EUR = 321 points, rounded down",
+        "1 point per 100.00 EUR of 32,191.52 EUR = 321 points, rounded down",
         "multiplier 1.5 (tier platinum): 321 points x 1.5 = 481 points, rounded down",
         "at tier platinum 4 % of 32,191.52 EUR = 1,287.66 EUR, rounded down",
         "headroom 1,056.29 EUR before, 0.00 EUR after; cuts 1,287.66 EUR to 1,056.29 EUR",

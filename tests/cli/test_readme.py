@@ -26,7 +26,7 @@ def test_the_first_programme_and_the_engine(
     assert call("check", "programme.yaml").exit_code == 0
     exec(compile(block("python"), "README.md", "exec"), {})
     printed = capsys.readouterr().out
-    assert "1 points per 100.00 EUR of 2,500.00 EUR = 25 points" in printed
+    assert "1 point per 100.00 EUR of 2,500.00 EUR = 25 points" in printed
     assert printed.endswith("\n25\n")
 
 

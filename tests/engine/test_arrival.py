@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty import Engine, Event, Holder, MemoryStore, Programme, load, settle
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.store import Store
-from loyalty.settlement.trace import Explanation
 from loyalty.sources import read_events
 from loyalty.testing import histories
 

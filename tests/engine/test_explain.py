@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from loyalty import Engine, Event, MemoryStore, loads
 from loyalty.core.holders import Holder
+from loyalty.explaining.steps import Explanation
 from loyalty.ledger.store import Store
-from loyalty.settlement.trace import Explanation
 from loyalty.simulation.defaults import default_scenario
 from loyalty.simulation.population import population
 from loyalty.testing import histories

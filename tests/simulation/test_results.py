@@ -16,6 +16,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
+from loyalty.settlement.trace import REASON_CODE, STEP_CODE, currency_names, rule_names, stored
 from loyalty.simulation.collecting import Collector, collect
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.results import PERSONS, Flows
@@ -105,13 +106,17 @@ def test_rules_have_awards_points_and_what_was_reversed(programme: Programme) ->
 def test_what_caps_took_is_counted_where_the_engine_recorded_it(programme: Programme) -> None:
     """Cuts of awards that were paid, or cut to nothing, count; those of a group's losers do not."""
     entry = _life(programme)[0]
-    c = sorted(programme.currencies).index("points")
-    steps = [["cap", 0, c, 0, 500, 460, 70, 40], ["cap", 0, c, 1, 500, 480, 40, 20], ["paid", 0, c, 20, 0, 0, 0, 0],
-             ["cap", 1, c, 0, 9, 9, 5, 0], ["skip", 1, "outbid"]]  # fmt: skip
+    c = currency_names(programme).index("points")
+    paid = rule_names(programme).index("deal-base")
+    other = paid + 1
+    cap, skip = STEP_CODE["cap"], STEP_CODE["skip"]
+    records = [[cap, paid, c, 0, 500, 460, 70, 40], [cap, paid, c, 1, 500, 480, 40, 20],
+               [STEP_CODE["paid"], paid, c, 20, -1, 0, 0],
+               [cap, other, c, 0, 9, 9, 5, 0], [skip, other, REASON_CODE["outbid"], paid]]  # fmt: skip
     explained = Entry(key="k", kind=entry.kind, cause=entry.cause, effective_at=entry.effective_at, recorded_at=0,
                       revision="r", postings=(Posting(Account(None, "issued"), "points", -20, rule="deal-base"),
                                               Posting(Account(ACME, "available"), "points", 20, 30_000, "deal-base")),
-                      explanation={"partner:acme": {"tier": 0, "steps": steps}})  # fmt: skip
+                      explanation=stored({"partner:acme": ["base", records]}))  # fmt: skip
     (row,) = collect([explained], programme).rules
     assert (row.rule, row.layer, row.cut) == ("deal-base", Layer.PARTNER, 50)
 

@@ -1,0 +1,207 @@
+"""
+What an entry keeps of why, read back as steps.
+
+The traced step records codes and whole numbers (:mod:`loyalty.settlement.trace`); the declaration that the entry was
+settled under says what they stand for, and nothing else is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+from attrs import frozen
+
+from loyalty.core.calendar import NEVER
+from loyalty.core.holders import Holder, Layer
+from loyalty.explaining.said import Amount, Day, Listed, Noun, Number, Said, Value, said
+from loyalty.explaining.steps import Explanation, Step
+from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, multiplier_said, unit_amount
+from loyalty.programme.model import Clawback, Programme
+from loyalty.rules.declaration import Rule, Take
+from loyalty.settlement.trace import (
+    POLICIES,
+    REASONS,
+    RULE_STEPS,
+    STEP_CODE,
+    STEPS,
+    Part,
+    currency_names,
+    parts_of,
+    rule_names,
+)
+
+#: What stands in a text where nothing is to be added.
+NOTHING: Final = ""
+
+_RULE_STEPS: Final = frozenset(STEP_CODE[name] for name in RULE_STEPS)
+
+
+def explain(programme: Programme, identity: str, revision: str, explanation: Mapping[str, Any]) -> Explanation:
+    """
+    Read back what an entry of an event keeps.
+
+    Args:
+        programme: The revision that the entry was settled under.
+        explanation: What :func:`loyalty.settlement.trace.stored` gave.
+    """
+    steps = [step for holder, part in parts_of(explanation).items() for step in steps_of_part(programme, holder, part)]
+    return Explanation(identity, revision, tuple(steps))
+
+
+def steps_of_part(programme: Programme, holder: str, part: Part) -> list[Step]:
+    """Read back the records of one holder."""
+    tier, records = part
+    is_refund = any(record[0] == STEP_CODE["refund"] for record in records)
+    about = _Settled(programme, Holder.parse(holder), tier, is_refund)
+    return [about.step(record) for record in records]
+
+
+@frozen
+class _Settled:
+    """What the steps of one holder are said with."""
+
+    programme: Programme
+    holder: Holder
+    tier: str
+    is_refund: bool
+
+    @property
+    def layer(self) -> Layer:
+        return self.holder.layer
+
+    def step(self, record: Sequence[Any]) -> Step:
+        code, *numbers = record
+        name, holder = STEPS[code], str(self.holder)
+        if code not in _RULE_STEPS:
+            return Step(name, holder, None, None, tuple(numbers), self.plain(name, numbers))
+        names = rule_names(self.programme)
+        rule = next(rule for rule in self.programme.rules if rule.name == names[numbers[0]])
+        if name == "skip":
+            reason, details = REASONS[numbers[1]], numbers[2:]
+            if reason == "outbid":
+                details = [names[details[0]]]
+            return Step(name, holder, rule.name, None, (reason, *details), self.skip(rule, reason, details))
+        if name == "candidate":
+            return Step(name, holder, rule.name, None, tuple(numbers[1:]), self.candidate(rule, numbers[1:]))
+        currency = currency_names(self.programme)[numbers[1]]
+        values = numbers[2:]
+        if name == "reverse":
+            values[3] = POLICIES[values[3]].value
+        return Step(name, holder, rule.name, currency, tuple(values), self.award(rule, currency, name, values))
+
+    def skip(self, rule: Rule, reason: str, details: Sequence[Any]) -> Said:
+        if reason == "outbid":
+            group = self.programme.groups[str(rule.group)]
+            best = group.take is Take.BEST
+            return said("skip.outbid.best" if best else "skip.outbid.first", winner=details[0], group=group.name)
+        if reason == "when" and rule.when is not None:
+            return said("skip.when", condition=" ".join(rule.when.source.split()))
+        if reason in ("validity", "campaign"):
+            valid = self.programme.campaigns[str(rule.campaign)].valid if reason == "campaign" else rule.valid
+            bound = "begins" if details[0] == valid.first_day else "ended"
+            return said(f"skip.{reason}.{bound}", day=Day(details[0]))
+        if reason == "once_per":
+            return said("skip.once_per", key=key_said(rule.once_per)) if rule.once_per else said("skip.once")
+        if reason == "cooldown" and rule.cooldown is not None and not rule.cooldown.length.hours:
+            return said("skip.cooldown.until", day=Day(details[0]))
+        if reason == "streak" and rule.streak is not None:
+            run, length, period = details[0], rule.streak.length, rule.streak.every.value
+            if run < length:
+                return said("skip.streak", run=run, length=length, periods=Noun(f"{period}.of", length))
+            key = "skip.streak.repeats" if rule.streak.repeat else "skip.streak.paid"
+            return said(key, length=length, periods=Noun(period, length), period=Noun(period, 1), run=run)
+        return said(f"skip.{reason}")
+
+    def candidate(self, rule: Rule, awards: Sequence[int]) -> Said:
+        offers: list[Value] = [
+            self.amount(name, minor) for name, minor in zip(rule.give[self.layer], awards, strict=True)
+        ]
+        return said("candidate", offers=Listed(tuple(offers), "join.and"), group=str(rule.group))
+
+    def award(self, rule: Rule, currency: str, name: str, values: Sequence[Any]) -> Said:
+        def amount(minor: int) -> Amount:
+            return self.amount(currency, minor)
+
+        if name == "base":
+            measure, base = values
+            tier = None if self.is_refund else self.tier
+            award = award_said(self.programme, rule, rule.give[self.layer][currency], currency, tier, measure)
+            key = "base.left" if self.is_refund else "base"
+            return said(key, award=award, amount=amount(base), rounding=_rounding(rule.round.rate))
+        if name == "multiply":
+            numerator, denominator, before, after = values
+            # A refund uses the tier that its original met, whatever the partner has now.
+            tier_said = said("multiplier.original_tier") if self.is_refund else said("multiplier.tier", tier=self.tier)
+            return said(
+                "multiply",
+                factor=Number(Fraction(numerator, denominator)),
+                source=multiplier_said(rule.multiply[currency], tier_said),
+                before=amount(before),
+                after=amount(after),
+                rounding=_rounding(rule.round.multiply),
+            )
+        if name == "cap":
+            place, limit, used, before, after = values
+            head = max(0, limit - used)
+            return said(
+                "cap.cuts" if after < before else "cap.leaves",
+                cap=cap_said(self.programme, rule, currency, place, limit),
+                head=amount(head),
+                rest=amount(max(0, head - after)),
+                before=amount(before),
+                after=amount(after),
+            )
+        if name == "paid":
+            paid, bucket, lot_day, matures = values
+            where = said("paid.at_once")
+            if bucket >= 0:
+                where = said("paid.until", day=Day(matures)) if matures < NEVER else said("paid.waits")
+            return said("paid", amount=amount(paid), where=where, usable=usable_said(lot_day))
+        if name == "nothing":
+            return said("nothing", currency=currency)
+        if name == "reverse":
+            undo, granted, reversed_, policy = values
+            if policy == Clawback.KEEP.value:
+                return said("reverse.keep", amount=amount(undo))
+            limits = {Clawback.PENDING_ONLY.value: "reverse.pending_only",
+                      Clawback.WITHIN_BALANCE.value: "reverse.within_balance"}  # fmt: skip
+            key = limits.get(policy, "reverse")
+            return said(key, amount=amount(undo), reversed=amount(reversed_), granted=amount(granted))
+        if name == "written_off":
+            return said("written_off", amount=amount(values[0]), limit=amount(values[1]))
+        return said("matured", amount=amount(values[0]))
+
+    def amount(self, currency: str, minor: int) -> Amount:
+        return amount_of(self.programme, currency, minor)
+
+    def plain(self, name: str, numbers: Sequence[Any]) -> Said:
+        if name in ("waits", "voids"):
+            return said(name, of=numbers[0])
+        if name == "too_late":
+            return said(name, day=Day(numbers[0]))
+        if name == "refund":
+            return said(name, taken=self.refunded(numbers[0]), left=self.refunded(numbers[1]))
+        if name in ("promoted", "demoted"):
+            return said(name, before=numbers[0], after=numbers[1])
+        if name == "badge":
+            return said(name, badge=numbers[0])
+        return said(name)
+
+    def refunded(self, minor: int) -> Value:
+        """Say what a refund speaks of, where all refunds of the programme count in one unit of money."""
+        specs = [kind.fields[kind.part] for kind in self.programme.events.values() if kind.part is not None]
+        units = {spec.unit for spec in specs}
+        if len(units) == 1 and None not in units:
+            return unit_amount(self.programme, str(units.pop()), minor)
+        return said("refund.whole") if minor == 1 and not specs else Amount(minor)
+
+
+def usable_said(lot_day: int) -> Value:
+    """Say the last usable day of what expires at the start of a day; nothing where it never does."""
+    return said("usable", day=Day(lot_day - 1)) if lot_day < NEVER else NOTHING
+
+
+def _rounding(rounding: Any) -> Said:
+    return said(f"rounded.{rounding.value}")
