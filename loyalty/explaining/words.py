@@ -41,7 +41,14 @@ def amount_of(programme: Programme, currency: str, minor: int) -> Amount:
 
 def unit_amount(programme: Programme, unit: str, minor: int) -> Amount:
     """Give an amount in a unit of money or in a currency; a plain number has the unit ""."""
-    return Amount(minor, _scale(programme, unit), unit)
+    return Amount(minor, unit_scale(programme, unit), unit)
+
+
+def unit_scale(programme: Programme, unit: str) -> int:
+    """Give the digits after the point of a unit of money or a currency; a plain number has the unit ""."""
+    if unit in programme.currencies:
+        return programme.currencies[unit].scale
+    return digits_of(unit) if unit else 0
 
 
 def amount_words(programme: Programme, currency: str, minor: int, tongue: Language = ENGLISH) -> str:
@@ -119,12 +126,6 @@ def _cap_said(cap: Cap, limit: Amount) -> Said:
     return said("cap.key", limit=limit, key=key_said(cap.per)) if cap.per else said("cap.ever", limit=limit)
 
 
-def _scale(programme: Programme, unit: str) -> int:
-    if unit in programme.currencies:
-        return programme.currencies[unit].scale
-    return digits_of(unit) if unit else 0
-
-
 class _Words:
     """Says awards of one currency for one measure."""
 
@@ -152,7 +153,9 @@ class _Words:
 
     def rate(self, rate: Rate) -> Said:
         declared = self.programme.currencies[self.currency]
-        share = Fraction(rate.amount, 10**declared.scale) / Fraction(rate.per, 10 ** _scale(self.programme, self.unit))
+        share = Fraction(rate.amount, 10**declared.scale) / Fraction(
+            rate.per, 10 ** unit_scale(self.programme, self.unit)
+        )
         if declared.unit is not None and declared.unit == self.unit:
             return said("rate.percent", share=Number(share * 100))
         return said("rate.per", amount=self.amount(rate.amount), per=self.measured(rate.per))

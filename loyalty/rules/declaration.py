@@ -138,6 +138,11 @@ class Subject(Enum):
 KeyPart = Subject | str | Period
 
 
+def part_name(part: KeyPart) -> str:
+    """Write a part of a key as files do, in one word."""
+    return str(part.value).replace("_", "-") if isinstance(part, Enum) else part
+
+
 @frozen(kw_only=True)
 class Cap:
     """

@@ -12,11 +12,10 @@ from datetime import date
 from attrs import field, frozen
 
 from loyalty.core.calendar import FIRST_DAY, NEVER, date_of, period_bounds
-from loyalty.rules.declaration import Cap
+from loyalty.rules.declaration import Cap, part_name
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.layout import Key, Layout
 from loyalty.settlement.runtime import add_months, anniversary
-from loyalty.settlement.wording import part_words
 from loyalty.tiers.declaration import Measure, Metric, Window, WindowKind
 
 
@@ -124,7 +123,7 @@ def cap_rooms(layout: Layout, run: HolderRun, day: int) -> Iterator[CapRoom]:
                     number, first, last = period_bounds(cap.period, day, layout.programme.year_starts_month)
                 is_own = any(cap is own for own in rule.caps)
                 for values, used in _used(run, key, number):
-                    by = dict(zip(map(part_words, key.parts), values, strict=True))
+                    by = dict(zip(map(part_name, key.parts), values, strict=True))
                     name, campaign = (rule.name, None) if is_own else (None, rule.campaign)
                     yield CapRoom(name, campaign, cap, by, used, _date(first), _date(last))
 

@@ -16,10 +16,10 @@ from loyalty.core.calendar import format_day
 from loyalty.core.holders import Holder
 from loyalty.engine.engine import Engine
 from loyalty.engine.receipts import Standing, TierChange
+from loyalty.explaining.words import amount_words, unit_scale, unit_words
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.settlement.reading import CapRoom, MetricValue, metric_unit
-from loyalty.settlement.wording import amount_words, unit_scale, unit_words
 
 
 @click.command("standing", cls=Command, short_help="A holder's tier, badges, metrics and room under caps.")
