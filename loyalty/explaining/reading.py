@@ -21,6 +21,7 @@ from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, 
 from loyalty.programme.model import Clawback, Programme
 from loyalty.rules.declaration import Rule, Take
 from loyalty.settlement.trace import (
+    GIFT_STEPS,
     POLICIES,
     REASONS,
     RULE_STEPS,
@@ -74,6 +75,15 @@ class _Settled:
     def step(self, record: Sequence[Any]) -> Step:
         code, *numbers = record
         name, holder = STEPS[code], str(self.holder)
+        if name in GIFT_STEPS:
+            of, number, *values = numbers
+            currency = currency_names(self.programme)[number]
+            return Step(name, holder, None, currency, (of, *values), self.gift(name, of, currency, values))
+        if name == "gift_written_off":
+            currency, values = currency_names(self.programme)[numbers[0]], numbers[1:]
+            written_off, limit = (self.amount(currency, minor) for minor in values)
+            words = said("written_off", amount=written_off, limit=limit)
+            return Step(name, holder, None, currency, tuple(values), words)
         if code not in _RULE_STEPS:
             return Step(name, holder, None, None, tuple(numbers), self.plain(name, numbers))
         names = rule_names(self.programme)
@@ -169,9 +179,18 @@ class _Settled:
                       Clawback.WITHIN_BALANCE.value: "reverse.within_balance"}  # fmt: skip
             key = limits.get(policy, "reverse")
             return said(key, amount=amount(undo), reversed=amount(reversed_), granted=amount(granted))
+        if name == "headroom_kept":
+            return said(name, amount=amount(values[0]))
         if name == "written_off":
             return said("written_off", amount=amount(values[0]), limit=amount(values[1]))
         return said("matured", amount=amount(values[0]))
+
+    def gift(self, name: str, of: str, currency: str, values: Sequence[int]) -> Said:
+        amount = self.amount(currency, values[0])
+        if name == "allotment_back":
+            return said(name, amount=amount, allotment=of, left=self.amount(currency, values[1]))
+        usable: dict[str, Value] = {} if name.endswith("back") else {"usable": usable_said(values[1])}
+        return said(name, amount=amount, of=of, **usable)
 
     def amount(self, currency: str, minor: int) -> Amount:
         return amount_of(self.programme, currency, minor)
@@ -185,7 +204,7 @@ class _Settled:
             return said(name, taken=self.refunded(numbers[0]), left=self.refunded(numbers[1]))
         if name in ("promoted", "demoted"):
             return said(name, before=numbers[0], after=numbers[1])
-        if name == "badge":
+        if name in ("badge", "badge_revoked"):
             return said(name, badge=numbers[0])
         return said(name)
 

@@ -12,7 +12,15 @@ from typing import Final
 from loyalty.programme.language_of_examples import EXAMPLE
 from loyalty.programme.language_of_rules import CAMPAIGN, GROUP, RULE
 from loyalty.programme.language_of_standing import ALLOTMENT, BADGE, TIERS
-from loyalty.programme.model import Clawback, FieldType, Returns, TierOnRefund, TransferGroup
+from loyalty.programme.model import (
+    BadgesOnRefund,
+    CapsOnRefund,
+    Clawback,
+    FieldType,
+    Returns,
+    TierOnRefund,
+    TransferGroup,
+)
 from loyalty.programme.scalars import (
     DAY,
     FLAG,
@@ -195,6 +203,8 @@ REFUND: Final = Fields(
     "a refund policy",
     {
         "tier": Key(choice_of("what a refund does to the tier", TierOnRefund), "keep_to_period_end unless written."),
+        "badges": Key(choice_of("what a refund does to badges", BadgesOnRefund), "keep unless written."),
+        "caps": Key(choice_of("what a refund does to caps", CapsOnRefund), "reverse unless written: headroom returns."),
         "within": Key(LENGTH, "Refunds later than this do nothing."),
     },
     others=Choice("a clawback policy", _CLAWBACKS),
@@ -220,7 +230,10 @@ FILE: Final = Fields(
         "tiers": Key(TIERS, "The ladder and how standing is reviewed."),
         "badges": Key(ListOf("badges", BADGE, at_least=0), "Recognitions that are kept."),
         "allotments": Key(ListOf("allotments", ALLOTMENT, at_least=0), "Fixed amounts at the start of periods."),
-        "refunds": Key(MapOf("refunds", KIND, REFUND), "What each refunding kind takes back."),
+        "refunds": Key(
+            MapOf("refunds", KIND, REFUND),
+            "What each refunding kind takes back, and what an ending kind does to tier and badges.",
+        ),
         "fairness": Key(
             MapOf(
                 "fairness",

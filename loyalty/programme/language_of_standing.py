@@ -55,6 +55,10 @@ TIERS: Final = Fields(
                         "tier": Key(NEW_TIER, "Its name.", required=True),
                         "multiplier": Key(FACTOR, "What tier.multiplier stands for; 1 unless written."),
                         "needs": Key(NEEDS, "Conditions over the partner's metrics.", required=True),
+                        "gift": Key(
+                            MapOf("what comes with a tier", CURRENCY, AMOUNT),
+                            "Fixed amounts that come with it when it is first reached.",
+                        ),
                     },
                 ),
             ),

@@ -111,7 +111,7 @@ def _build(draft: Draft) -> Programme:
     rules = finish_rules(drafts, bounds, draft)
     ladder = build_ladder(draft, bounds)
     badges = build_badges(draft, bounds)
-    refunds = build_refunds(draft, {rule.on for rule in rules} if all_known else None)
+    refunds = build_refunds(draft, rules if all_known else None, campaigns)
     groups = lint(draft, drafts, rules, campaigns, groups)
     head: Section | None = draft.root.get("programme")
     programme = Programme(

@@ -158,15 +158,37 @@ class TierOnRefund(Enum):
 
     KEEP_TO_PERIOD_END = "keep_to_period_end"
     RE_EVALUATE = "re_evaluate"
+    RE_EVALUATE_AND_TAKE_BACK = "re_evaluate_and_take_back"
+
+
+class BadgesOnRefund(Enum):
+    """What a refund does to badges whose needs are no longer met, and to what came with them."""
+
+    KEEP = "keep"
+    RE_EVALUATE = "re_evaluate"
+    RE_EVALUATE_AND_TAKE_BACK = "re_evaluate_and_take_back"
+
+
+class CapsOnRefund(Enum):
+    """Whether what a refund reverses no longer counts as used of the caps."""
+
+    REVERSE = "reverse"
+    KEEP = "keep"
 
 
 @frozen(kw_only=True)
 class RefundPolicy:
-    """The declared effects of one refunding kind; currencies not named are clawed back into arrears."""
+    """
+    The declared effects of one refunding kind; currencies not named are clawed back into arrears.
+
+    Of an ending kind ``tier`` and ``badges`` alone mean something: what becomes of awards is each rule's ``on_end``.
+    """
 
     kind: str
     clawback: Mapping[str, Clawback]
     tier: TierOnRefund = TierOnRefund.KEEP_TO_PERIOD_END
+    badges: BadgesOnRefund = field(default=BadgesOnRefund.KEEP, metadata=_SILENT)
+    caps: CapsOnRefund = field(default=CapsOnRefund.REVERSE, metadata=_SILENT)
     within: Duration | None = None
     place: Place = field(eq=False, factory=Place)
 

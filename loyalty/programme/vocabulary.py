@@ -28,7 +28,7 @@ AMOUNT_PATTERN: Final = rf"{DECIMAL}(\s*[A-Z]{{3}})?"
 CURRENCY: Final = Name(
     "the name of a currency",
     IDENTIFIER,
-    WORDS | {"at", "partner", "person", "tier", "badges", "within", "event", "per", "by_tier"},
+    WORDS | {"at", "partner", "person", "tier", "badges", "caps", "within", "event", "per", "by_tier"},
 )
 KIND: Final = Name(
     "a kind of event such as deal.won",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from loyalty.core.calendar import NEVER, Duration
 from loyalty.core.holders import Layer
+from loyalty.settlement.gifts import write_allotment_of_tier, write_allotted
 from loyalty.settlement.layout import ACTIVATION, EXPIRY, RELEASE, Layout
 from loyalty.settlement.paying import maturity_source
 from loyalty.settlement.standing import next_review_source, write_override_end, write_review, write_standing
@@ -55,7 +56,7 @@ def _write_enrol(w: Writer, layout: Layout) -> None:
 
 
 def _write_close(w: Writer, layout: Layout) -> None:
-    """Write ``close``: what is pending matures or is forfeited, by day of earning, and allotments end."""
+    """Write ``close``: what is pending matures or is forfeited, by day of earning; allotments and gifts end."""
     with w.block("def close(e, s, m, o)"):
         w.line("p = m.p")
         for name, c in layout.currency.items():
@@ -80,6 +81,8 @@ def _write_close(w: Writer, layout: Layout) -> None:
         if layout.layer is Layer.PARTNER:
             for index in range(len(layout.programme.allotments)):
                 w.line(f"s.n{index} = NEVER")
+            if layout.tier_gifts:
+                w.line("s.closed = 1")
     w.line("")
 
 
@@ -146,7 +149,6 @@ def _write_activation(w: Writer, layout: Layout, c: int, bucket: int, length: Du
 
 
 def _write_allotments(w: Writer, layout: Layout) -> None:
-    names = [tier.name for tier in layout.programme.ladder.tiers]
     for index, allotment in enumerate(layout.programme.allotments):
         cell = f"s.n{index}"
         c = layout.currency[allotment.currency]
@@ -157,13 +159,8 @@ def _write_allotments(w: Writer, layout: Layout) -> None:
             first = layout.parameter("programme starts", layout.programme.first_day)
             w.line("amount = 0")
             with w.block(f"if day >= {first} and day <= {layout.parameter('programme ends', last)}"):
-                amount = 0
-                head = "if"
-                for level, name in enumerate(names):
-                    amount = allotment.amounts.get(name, amount)
-                    with w.block(f"{head} s.effective == {level}"):
-                        w.line(f"amount = {layout.parameter(f'{allotment.name}: {name}', amount)}")
-                    head = "elif"
+                write_allotment_of_tier(w, layout, index)
+            write_allotted(w, layout, index, allotment.currency)
             with w.block("if amount > 0"):
                 label = layout.label(f"@allotment.{allotment.name}")
                 w.line(f"earn_available(m, o, {label}, {c}, amount, lot_day(m, {c}, day), day, ISSUED)")

@@ -20,6 +20,7 @@ from loyalty.settlement import drawing, runtime
 from loyalty.settlement.boundary import write_boundary
 from loyalty.settlement.earning import write_earning
 from loyalty.settlement.encode import Encoder
+from loyalty.settlement.gifts import write_taking_back, write_tier_gifts
 from loyalty.settlement.layout import (
     CARRY_ITEM,
     CLOSE_ITEM,
@@ -32,7 +33,7 @@ from loyalty.settlement.layout import (
     layout_of,
 )
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
-from loyalty.settlement.standing import write_after_event
+from loyalty.settlement.standing import write_after_event, write_revoking
 from loyalty.settlement.texts import Texts
 from loyalty.settlement.windows import month_of_day
 from loyalty.settlement.writer import Writer
@@ -118,6 +119,9 @@ def step_source(layout: Layout, texts: Texts, *, traced: bool) -> str:
     """Give the Python source of one layer's step."""
     w = Writer(traced)
     write_boundary(w, layout, texts)
+    write_tier_gifts(w, layout)
+    write_taking_back(w, layout)
+    write_revoking(w, layout, texts)
     kinds = list(layout.programme.events.values())
     for kind in kinds:
         if kind.role is Role.REFUNDS:

@@ -13,7 +13,7 @@ from attrs import Factory, define, field, frozen
 
 from loyalty.core.calendar import NEVER, Period
 from loyalty.core.holders import Layer
-from loyalty.programme.model import EventKind, Programme, Role
+from loyalty.programme.model import BadgesOnRefund, EventKind, Programme, Role, TierOnRefund
 from loyalty.rules.declaration import ByField, Cap, KeyPart, OnEnd, Pending, Rule, Subject
 from loyalty.settlement.trace import currency_names, rule_names
 from loyalty.tiers.declaration import Measure, Metric, WindowKind
@@ -52,6 +52,7 @@ class Names:
             *_OWN_LABELS,
             *(f"@badge.{badge.name}" for badge in programme.badges),
             *(f"@allotment.{allotment.name}" for allotment in programme.allotments),
+            *(f"@tier.{tier.name}" for tier in programme.ladder.tiers if tier.gift),
         )  # fmt: skip
         tiers = [f"tier.{tier.name}" for tier in programme.ladder.tiers]
         badges = [f"badge.{badge.name}" for badge in programme.badges]
@@ -86,6 +87,25 @@ class Leg:
     currency: str
 
 
+@frozen
+class Gift:
+    """
+    What comes with a tier or a badge, and can be taken back.
+
+    Args:
+        of: ``tier`` or ``badge``.
+        number: The level of the tier, or the badge's number.
+        label: Under which it is paid.
+        amounts: Minor units by currency.
+    """
+
+    index: int
+    of: str
+    number: int
+    label: str
+    amounts: dict[str, int]
+
+
 @define
 class Layout:
     """Indexes of one layer; made by :func:`layout_of`."""
@@ -106,6 +126,10 @@ class Layout:
     parameters: list[int] = Factory(list)
     legend: list[str] = Factory(list)
     row_fields: dict[str, set[str]] = Factory(dict)
+    #: Those of tiers always, those of badges where a refund can revoke a badge.
+    gifts: list[Gift] = Factory(list)
+    revokes_badges: bool = False
+    takes_back_gifts: bool = False
     _named_keys: dict[object, Key] = Factory(dict)
 
     def kind_code(self, kind: str) -> int:
@@ -197,7 +221,29 @@ class Layout:
             **{f"b{i}": 0 for i in range(len(self.programme.badges))},
             **{f"n{i}": NEVER for i in range(len(self.programme.allotments))},
             **{f"c{key.index}_{column}": 0 for key in self.keys if not key.parts for column in "ab"},
+            **self._gift_scalars(),
         }
+
+    def _gift_scalars(self) -> dict[str, int]:
+        """Give what is remembered of gifts and allotments: the day of each or -1, and amounts with their lots."""
+        found: dict[str, int] = {"closed": 0} if self.tier_gifts else {}
+        for gift in self.gifts:
+            found[f"gift{gift.index}"] = -1
+            for currency in gift.amounts:
+                c = self.currency[currency]
+                found |= {f"gift{gift.index}_{c}": 0, f"gift{gift.index}_{c}_lot": 0}
+        for i in range(len(self.programme.allotments) if self.takes_back_gifts else 0):
+            found |= {f"allotted{i}": 0, f"allotted{i}_day": 0, f"allotted{i}_lot": 0}
+        return found
+
+    @property
+    def tier_gifts(self) -> list[Gift]:
+        """Give the gifts of tiers, the lowest first."""
+        return sorted((gift for gift in self.gifts if gift.of == "tier"), key=lambda gift: gift.number)
+
+    def badge_gift(self, number: int) -> Gift | None:
+        """Give what comes with a badge, where a refund can revoke badges."""
+        return next((gift for gift in self.gifts if (gift.of, gift.number) == ("badge", number)), None)
 
     def lot_source(self, currency: str, day: str) -> str:
         """Give the source of the expiry day of what is earned on *day*."""
@@ -262,14 +308,48 @@ def layout_of(programme: Programme, layer: Layer, names: Names) -> Layout:
         if metric.window.kind is WindowKind.TRAILING:
             layout.trailing[metric.name] = layout.bucket_count
             layout.bucket_count += 1
+    _lay_out_gifts(layout)
+    taken_back = {leg.currency for leg in layout.legs if layout.tracked(leg.rule.on)} | _gifts_taken_back(layout)
     for name, declared in programme.currencies.items():
         # What expired is remembered only where a refund or an end can still ask for it.
-        if declared.expires and any(leg.currency == name and layout.tracked(leg.rule.on) for leg in layout.legs):
+        if declared.expires and name in taken_back:
             layout.expired[name] = layout.bucket_count
             layout.bucket_count += 1
     for kind in programme.events:
         layout.row_fields[kind] = _fields_read_again(layout, kind, rules.get(kind, []))
     return layout
+
+
+def _lay_out_gifts(layout: Layout) -> None:
+    """Find the gifts that are remembered, and what refunds and ends can do to them."""
+    programme, partner = layout.programme, layout.layer is Layer.PARTNER
+    policies = programme.refunds.values()
+    badges = [badge for badge in programme.badges if badge.layer is layout.layer]
+    layout.revokes_badges = bool(badges) and any(policy.badges is not BadgesOnRefund.KEEP for policy in policies)
+    layout.takes_back_gifts = partner and any(
+        policy.tier is TierOnRefund.RE_EVALUATE_AND_TAKE_BACK for policy in policies
+    )
+    tiers = enumerate(programme.ladder.tiers) if partner else ()
+    given = [("tier", number, tier.name, tier.gift) for number, tier in tiers]
+    if layout.revokes_badges:
+        given += [("badge", programme.badges.index(badge), badge.name, badge.give) for badge in badges]
+    for of, number, name, gift in given:
+        amounts = {currency: gift[currency] for currency in layout.currency if gift.get(currency)}
+        if amounts:
+            layout.gifts.append(Gift(len(layout.gifts), of, number, f"@{of}.{name}", amounts))
+
+
+def _gifts_taken_back(layout: Layout) -> set[str]:
+    """Give the currencies of gifts and allotments that a refund or an end can take back."""
+    policies = layout.programme.refunds.values()
+    badges = any(policy.badges is BadgesOnRefund.RE_EVALUATE_AND_TAKE_BACK for policy in policies)
+    found: set[str] = set()
+    for gift in layout.gifts:
+        if badges if gift.of == "badge" else layout.takes_back_gifts:
+            found |= gift.amounts.keys()
+    if layout.takes_back_gifts:
+        found |= {allotment.currency for allotment in layout.programme.allotments}
+    return found
 
 
 def _fields_read_again(layout: Layout, kind: str, rules: list[Rule]) -> set[str]:

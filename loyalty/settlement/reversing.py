@@ -7,12 +7,18 @@ before is taken off, so that several partial refunds never drift.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from loyalty.core.holders import Layer
-from loyalty.programme.model import Clawback, EventKind, RefundPolicy, TierOnRefund
+from loyalty.programme.model import (
+    BadgesOnRefund,
+    CapsOnRefund,
+    Clawback,
+    EventKind,
+    RefundPolicy,
+    TierOnRefund,
+)
 from loyalty.rules.declaration import OnEnd, Rule
 from loyalty.settlement.awards import write_award, write_measure
+from loyalty.settlement.clawback import write_take_back
 from loyalty.settlement.layout import Layout, Leg
 from loyalty.settlement.texts import Texts
 from loyalty.settlement.trace import POLICIES
@@ -20,13 +26,6 @@ from loyalty.settlement.tracking import chain_key, force_key, row_attributes, va
 from loyalty.settlement.windows import correct_at, period_source
 from loyalty.settlement.writer import Writer
 from loyalty.tiers.declaration import Measure
-
-_POLICY_NAMES = {
-    Clawback.KEEP: "KEEP",
-    Clawback.PENDING_ONLY: "PENDING_ONLY",
-    Clawback.WITHIN_BALANCE: "WITHIN_BALANCE",
-    Clawback.ARREARS: "INTO_ARREARS",
-}
 
 
 def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> None:
@@ -72,10 +71,9 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
                 with w.block("if undo > 0"):
                     w.line("g.reversed += undo")
                     policies = {leg.currency: policy.clawback.get(leg.currency, Clawback.ARREARS) for leg in legs}
-                    _write_undo(w, layout, legs, policies)
+                    _write_undo(w, layout, legs, policies, policy.caps)
         _write_metrics(w, layout, origin, texts, rename, kind.part)
-        if policy.tier is TierOnRefund.RE_EVALUATE and layout.layer is Layer.PARTNER:
-            w.line("re_evaluate(s, m, o, today)")
+        _write_standing(w, layout, policy)
         w.line("return True")
     w.line("")
 
@@ -124,6 +122,9 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
                         w.line("g.reversed += undo")
                         _write_undo(w, layout, legs, {leg.currency: Clawback.ARREARS for leg in legs})
                 w.line("newer = e.previous")
+        policy = layout.programme.refunds.get(kind.name)
+        if policy is not None:
+            _write_standing(w, layout, policy)
     w.line("")
 
 
@@ -181,12 +182,32 @@ def _write_leg_cases(w: Writer, layout: Layout, legs: list[Leg], texts: Texts, r
             head = "elif"
 
 
-def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, Clawback]) -> None:
+def _write_standing(w: Writer, layout: Layout, policy: RefundPolicy) -> None:
+    """Write what becomes of the tier, and then of badges."""
+    if layout.layer is Layer.PARTNER and policy.tier is not TierOnRefund.KEEP_TO_PERIOD_END:
+        takes_back = policy.tier is TierOnRefund.RE_EVALUATE_AND_TAKE_BACK
+        if takes_back:
+            w.line("stood = s.tier")
+        w.line("re_evaluate(s, m, o, today)")
+        if takes_back:
+            with w.block("if s.tier < stood"):
+                w.line("take_back_gifts(s, m, o, today)")
+    if layout.revokes_badges and policy.badges is not BadgesOnRefund.KEEP:
+        takes_back = policy.badges is BadgesOnRefund.RE_EVALUATE_AND_TAKE_BACK
+        w.line(f"revoke_badges(x, s, m, o, today, {int(takes_back)})")
+
+
+def _write_undo(
+    w: Writer,
+    layout: Layout,
+    legs: list[Leg],
+    policies: dict[str, Clawback],
+    on_caps: CapsOnRefund = CapsOnRefund.REVERSE,
+) -> None:
     """Write the reversal of ``undo`` from leg ``g`` of row ``e``: points, cap headroom and metrics."""
     w.line("bucket = g.bucket if g.matures > today else -1")
     head = "if"
     for leg in legs:
-        c = layout.currency[leg.currency]
         code = layout.code(leg.rule)
         policy = policies[leg.currency]
         with w.block(f"{head} g.code == {leg.code}"):
@@ -194,36 +215,16 @@ def _write_undo(w: Writer, layout: Layout, legs: list[Leg], policies: dict[str, 
             w.trace("reverse", *numbers, "undo", "g.granted", "g.reversed", POLICIES.index(policy))
             if policy is not Clawback.KEEP:
                 w.line("g.waiting = max(0, g.waiting - undo)")
-                expired = layout.expired.get(leg.currency, -1)
-                limits = layout.programme.currencies[leg.currency].arrears_limits
-                limit = "limit" if limits else "-1"
-                lot = f"g.lot, bucket, e.day, today, {_POLICY_NAMES[policy]}, {expired}, {limit}"
-                if limits:
-                    _write_limit(w, layout, leg.currency, limits)
-                    w.line(f"forgiven = take_back(m, o, {code}, {c}, undo, {lot})")
-                    if w.traced:
-                        with w.block("if forgiven > 0"):
-                            w.trace("written_off", *numbers, "forgiven", "limit")
-                else:
-                    w.line(f"take_back(m, o, {code}, {c}, undo, {lot})")
-                _write_headroom(w, layout, leg.rule, leg.currency)
+                write_take_back(
+                    w, layout, leg.currency, code, "g.lot, bucket, e.day", policy, ("written_off", *numbers)
+                )
+                if on_caps is CapsOnRefund.REVERSE:
+                    _write_headroom(w, layout, leg.rule, leg.currency)
+                elif any(key is not None for _, key in layout.caps_of(leg.rule, leg.currency)):
+                    w.trace("headroom_kept", *numbers, "undo")
                 for index, metric in layout.earned_metrics(leg.currency):
                     correct_at(w, layout, index, metric, "e.day", "-undo")
         head = "elif"
-
-
-def _write_limit(w: Writer, layout: Layout, currency: str, limits: Mapping[str, int]) -> None:
-    """Write how much may be owed at the tier before this event's instant into ``limit``."""
-    tier = "s.before" if layout.layer is Layer.PARTNER else "x.tier"
-    amount = limits["base"]
-    head = "if"
-    for level, declared in enumerate(layout.programme.ladder.tiers):
-        amount = limits.get(declared.name, amount)
-        with w.block(f"{head} {tier} == {level}"):
-            w.line(f"limit = {layout.parameter(f'{currency}: arrears at most, {declared.name}', amount)}")
-        head = "elif"
-    with w.block("else"):
-        w.line("limit = -1")
 
 
 def _write_headroom(w: Writer, layout: Layout, rule: Rule, currency: str) -> None:

@@ -7,10 +7,14 @@ after an event.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from loyalty.core.holders import Layer
 from loyalty.gamification.declaration import Badge
 from loyalty.programme.model import Role
 from loyalty.rules.expressions import Expression
+from loyalty.settlement.gifts import write_gift, write_gift_back
 from loyalty.settlement.layout import GRACE, OVERRIDE, PROMOTION, REVIEW, Layout
 from loyalty.settlement.texts import Texts
 from loyalty.settlement.windows import (
@@ -36,10 +40,11 @@ def write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
             _write_qualified(w, layout, texts, "day")
             with w.block("if level > s.tier"):
                 w.trace("promoted", "s.tier", "level")
-                w.line("s.tier = level")
-                w.line("s.grace_end = NEVER")
-                w.line(f"restand(s, o, {layout.label(PROMOTION)}, -1)")
-    badges = [(i, badge) for i, badge in enumerate(layout.programme.badges) if badge.layer is layout.layer]
+                with _giving(w, layout, "-1"):
+                    w.line("s.tier = level")
+                    w.line("s.grace_end = NEVER")
+                    w.line(f"restand(s, o, {layout.label(PROMOTION)}, -1)")
+    badges = _badges(layout)
     if badges:
         with w.block(f"if {_kind_is_one_of(layout, looked_at)}"):
             _write_badges(w, layout, badges, texts)
@@ -91,6 +96,29 @@ def write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
     w.line("")
 
 
+def write_revoking(w: Writer, layout: Layout, texts: Texts) -> None:
+    """Write ``revoke_badges``: those whose needs are not met go, and with ``back`` what came with them."""
+    if not layout.revokes_badges:
+        return
+    badges = _badges(layout)
+    with w.block("def revoke_badges(x, s, m, o, today, back)"):
+        w.line("p = m.p")
+        values = read_into_locals(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "today")
+        for index, badge in badges:
+            w.line(f"lost_{index} = s.b{index} != 0 and not ({_needs_source(badge.needs, values, texts)})")
+        for index, badge in badges:
+            label, gift = layout.label(f"@badge.{badge.name}"), layout.badge_gift(index)
+            unit = f"{layout.names.badge_asset + index}, STANDING, PROGRAMME_STANDING, 1, NEVER, -1"
+            with w.block(f"if lost_{index}"):
+                w.line(f"s.b{index} = 0")
+                w.line(f"put(o, ({label}, {unit}))")
+                w.trace("badge_revoked", index)
+                if gift is not None:
+                    with w.block("if back != 0"):
+                        write_gift_back(w, layout, gift)
+    w.line("")
+
+
 def write_override_end(w: Writer, layout: Layout) -> None:
     """Write how a manual tier ends at the boundary of ``day``."""
     with w.block("if s.manual_end <= day"):
@@ -113,7 +141,7 @@ def write_review(w: Writer, layout: Layout) -> None:
     with w.block("if s.next_review <= day"):
         w.line(f"s.next_review = {next_review_source(layout, review, 'day')}")
         w.line("level = qualified(s, m, day - 1)")
-        with w.block("if level >= s.tier"):
+        with w.block("if level >= s.tier"), _giving(w, layout, "day"):
             w.line("s.tier = level")
             w.line("s.grace_end = NEVER")
             w.line(f"restand(s, o, {layout.label(REVIEW)}, day)")
@@ -133,6 +161,17 @@ def next_review_source(layout: Layout, review: Review, day: str) -> str:
     return period_start_source(layout, review.every, f"{period_source(layout, review.every, day)} + 1")
 
 
+@contextmanager
+def _giving(w: Writer, layout: Layout, at: str) -> Iterator[None]:
+    """Let the gifts of the tiers passed follow what is written inside, which may raise the standing on ``day``."""
+    if not layout.tier_gifts:
+        yield
+        return
+    w.line("stood = s.tier")
+    yield
+    w.line(f"give_gifts(s, m, o, stood, day, {at})")
+
+
 def _promotes_at_once(layout: Layout) -> bool:
     return layout.programme.ladder.promote is Promote.AT_ONCE and len(layout.programme.ladder.tiers) > 1
 
@@ -141,6 +180,11 @@ def _kind_is_one_of(layout: Layout, codes: list[int]) -> str:
     if len(codes) == len(layout.programme.events):
         return "kind >= 0"
     return "(" + (" or ".join(f"kind == {code}" for code in sorted(codes)) or "False") + ")"
+
+
+def _badges(layout: Layout) -> list[tuple[int, Badge]]:
+    """Give the badges of the layer, with their numbers."""
+    return [(i, badge) for i, badge in enumerate(layout.programme.badges) if badge.layer is layout.layer]
 
 
 def _needs_source(needs: Needs, values: dict[str, str], texts: Texts) -> str:
@@ -181,7 +225,9 @@ def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> None:
 
 def _write_badges(w: Writer, layout: Layout, badges: list[tuple[int, Badge]], texts: Texts) -> None:
     values = read_into_locals(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "day")
+    # Gifts that can be taken back are counted one by one as they are paid.
     gifts = [c for c in layout.programme.currencies if any(c in badge.give for _, badge in badges)]
+    gifts = [] if layout.revokes_badges else gifts
     for name in gifts:
         w.line(f"gift_{layout.currency[name]} = 0")
     for index, badge in badges:
@@ -200,6 +246,11 @@ def _write_badge(w: Writer, layout: Layout, index: int, badge: Badge) -> None:
     w.line(f"s.b{index} = 1")
     w.line(f"put(o, ({label}, {layout.names.badge_asset + index}, PROGRAMME_STANDING, STANDING, 1, NEVER, -1))")
     w.trace("badge", index)
+    if layout.revokes_badges:
+        remembered = layout.badge_gift(index)
+        if remembered is not None:
+            write_gift(w, layout, remembered, "-1")
+        return
     for currency, amount in badge.give.items():
         c = layout.currency[currency]
         w.line(f"gift = {layout.parameter(f'{badge.name}: gift', amount)}")

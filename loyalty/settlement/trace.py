@@ -21,6 +21,8 @@ STEPS: Final = (
     "skip", "base", "multiply", "cap", "paid", "nothing", "candidate", "reverse", "matured", "written_off",
     "outside", "no_origin", "too_late", "nothing_left", "refund", "promoted", "demoted", "badge",
     "waits", "voids", "voided",
+    "headroom_kept", "tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back",
+    "gift_written_off", "badge_revoked",
 )  # fmt: skip
 STEP_CODE: Final[Mapping[str, int]] = {name: code for code, name in enumerate(STEPS)}
 
@@ -33,14 +35,26 @@ POLICIES: Final = (Clawback.KEEP, Clawback.PENDING_ONLY, Clawback.WITHIN_BALANCE
 
 #: Records whose first number is a rule's.
 RULE_STEPS: Final = frozenset(
-    {"skip", "base", "multiply", "cap", "paid", "nothing", "candidate", "reverse", "matured", "written_off"}
+    {
+        *("skip", "base", "multiply", "cap", "paid", "nothing", "candidate", "reverse", "matured", "written_off"),
+        "headroom_kept",
+    }
 )
+
+#: Records of what came with a tier or a badge, or at the start of a period: a name, a currency, amounts.
+GIFT_STEPS: Final = frozenset({"tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back"})
 
 #: What the numbers of other records stand for, where it is a name.
 _NAMED: Final = {
     STEP_CODE["promoted"]: ("tier", "tier"),
     STEP_CODE["demoted"]: ("tier", "tier"),
     STEP_CODE["badge"]: ("badge",),
+    STEP_CODE["badge_revoked"]: ("badge",),
+    STEP_CODE["tier_gift"]: ("tier",),
+    STEP_CODE["tier_gift_back"]: ("tier",),
+    STEP_CODE["badge_gift"]: ("badge",),
+    STEP_CODE["badge_gift_back"]: ("badge",),
+    STEP_CODE["allotment_back"]: ("allotment",),
 }
 
 #: A holder's records as an entry keeps them: the partner's tier before the event, then each record as a list.
@@ -83,6 +97,6 @@ def currency_names(programme: Programme) -> list[str]:
 def _plain(programme: Programme, record: Sequence[Any]) -> list[Any]:
     plain = list(record)
     for place, what in enumerate(_NAMED.get(record[0], ()), start=1):
-        named = programme.ladder.tiers if what == "tier" else programme.badges
+        named = {"tier": programme.ladder.tiers, "badge": programme.badges, "allotment": programme.allotments}[what]
         plain[place] = named[record[place]].name
     return plain

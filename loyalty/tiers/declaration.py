@@ -6,6 +6,7 @@ A review, or the end of a grace, on day d reads metrics as of the end of day d -
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from fractions import Fraction
 
@@ -85,11 +86,19 @@ class Needs:
 
 @frozen(kw_only=True)
 class Tier:
-    """One step of the ladder; ``multiplier`` is what ``tier.multiplier`` stands for."""
+    """
+    One step of the ladder.
+
+    Args:
+        multiplier: What ``tier.multiplier`` stands for.
+        gift: Fixed amounts by currency, minor units, that come with reaching it, once; available at once.
+    """
 
     name: str
     multiplier: Fraction
     needs: Needs | None
+    # An option that came later: a programme that does not use it keeps its revision.
+    gift: Mapping[str, int] = field(factory=dict, hash=False, metadata={"silent": True})
     place: Place = field(eq=False, factory=Place)
 
 

@@ -311,6 +311,11 @@ FAULTS = [
     ("[year_status >= 100]", "[»yaer_status >= 100]", "unknown-name"),
     ("[year_status >= 100]", "[»tier.level > 0]", "unknown-name"),
     ("[year_status >= 100]", "»[]", "wrong-type"),
+    ("multiplier: 1.5", "gift: {»pionts: 5}", "unknown-currency"),
+    ("multiplier: 1.5", "gift: {points: »0.5}", "bad-amount"),
+    ("multiplier: 1.5", "gift: {points: »-5}", "out-of-range"),
+    ("multiplier: 1.5", "gift: »5", "wrong-type"),
+    ("multiplier: 1.5", "»gfit: {points: 5}", "unknown-key"),
     ("[year_status >= 100]", "{al: [deals > 1]}", "unknown-key"),
     ("every: calendar_year", "every: »yearly", "unknown-word"),
     ("grace: 90 days", "grace: »365 days", "grace-too-long"),
@@ -330,6 +335,17 @@ FAULTS = [
     ("{points: arrears}", "{points: »arears}", "unknown-word"),
     ("{points: arrears}", "{»pionts: arrears}", "unknown-currency"),
     ("{points: arrears}", "{points: keep, tier: »keep}", "unknown-word"),
+    ("{points: arrears}", "{points: keep, badges: »revoke}", "unknown-word"),
+    ("{points: arrears}", "{points: keep, caps: »re_evaluate}", "unknown-word"),
+    ("{points: arrears}", "{points: keep, badges: »re_evaluate_and_take_back}", "no-effect"),
+    ("deal.refunded: {points: arrears}", "exam.expired: {»points: arrears}", "not-a-refund"),
+    ("deal.refunded: {points: arrears}", "exam.expired: {tier: re_evaluate, »within: 30 days}", "not-a-refund"),
+    ("deal.refunded: {points: arrears}", "exam.expired: {tier: re_evaluate, »caps: keep}", "not-a-refund"),
+    (
+        "allotments:\n  - {allot: yearly, every: year, give: {mdf: 10.00 EUR}}\nrefunds:\n  deal.refunded: {",
+        "refunds:\n  deal.refunded: {tier: »re_evaluate_and_take_back, ",
+        "no-effect",
+    ),
     ("{no_cliff: {except", "{»no_clif: {except", "unknown-word"),
     ("{except: because}", "»{}", "missing-key"),
     ("{except: because}", "{except: »' '}", "missing-value"),
@@ -396,6 +412,40 @@ def test_whatever_cannot_be_read_is_reported_once(value: Scalar) -> None:
     lines[value.place.line - 1] = f"{line[: value.place.column - 1]}zq zq{line[value.end_column - 1 :]}"
     (finding,) = findings_of("\n".join(lines))
     assert finding.got
+
+
+REFUNDED = """\
+language: 1
+programme: {id: refunded, starts: 2026-01-01, timezone: UTC}
+limits: {events_per_holder: 1000}
+currencies: {points: {}}
+events:
+  deal.won: {}
+  deal.refunded: {refunds: deal.won}
+metrics: {earned: {earned: points, window: lifetime}}
+earn: [{rule: r, on: deal.won, give: {partner: {points: 1}}}]
+tiers: {ladder: [{tier: gold, needs: earned >= 10, gift: {points: 9_000_000_000_000}}]}
+badges: [{badge: first, needs: earned >= 1, give: {points: 9_000_000_000_000}}]
+refunds: {deal.refunded: {POLICY}}
+"""
+
+
+@pytest.mark.parametrize("policy", ["tier: re_evaluate_and_take_back", "badges: re_evaluate_and_take_back"])
+def test_a_gift_that_can_come_again_is_bounded_by_the_events(policy: str) -> None:
+    """What comes once fits; a thousand times as much could leave what is counted in."""
+    assert loads(REFUNDED.replace("POLICY", policy.removesuffix("_and_take_back")))
+    (finding,) = findings_of(REFUNDED.replace("POLICY", policy))
+    assert finding.code == "possible-overflow"
+
+
+def test_a_policy_of_what_is_not_there() -> None:
+    """Caps without a cap, badges without a badge: the policy is found where it stands, with what to do."""
+    text = REFUNDED.replace("POLICY", "caps: keep, badges: re_evaluate")
+    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("badges"))
+    assert [(f.code, f.got, f.fix) for f in findings_of(text)] == [
+        ("no-effect", "`keep`", "leave `caps` out, or add a cap"),
+        ("no-effect", "`re_evaluate`", "leave `badges` out, or declare a badge"),
+    ]
 
 
 def test_two_names_for_one_thing_are_said_wherever_they_meet() -> None:

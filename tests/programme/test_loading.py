@@ -15,6 +15,8 @@ from loyalty.core.holders import Layer
 from loyalty.errors import ProgrammeError
 from loyalty.programme.loading import load, loads
 from loyalty.programme.model import (
+    BadgesOnRefund,
+    CapsOnRefund,
     Clawback,
     Currency,
     ExchangeRate,
@@ -375,8 +377,13 @@ def test_badges_allotments_and_refunds(full: Programme) -> None:
     assert refund.clawback == {
         "points": Clawback.WITHIN_BALANCE, "status": Clawback.ARREARS, "mdf": Clawback.ARREARS, "stars": Clawback.KEEP,
     }  # fmt: skip
-    assert (refund.tier, refund.within) == (TierOnRefund.RE_EVALUATE, Duration(180, Unit.DAYS))
+    assert (refund.tier, refund.within) == (TierOnRefund.RE_EVALUATE_AND_TAKE_BACK, Duration(180, Unit.DAYS))
+    assert (refund.badges, refund.caps) == (BadgesOnRefund.RE_EVALUATE_AND_TAKE_BACK, CapsOnRefund.REVERSE)
     assert full.refunds["licence.returned"].clawback["points"] is Clawback.PENDING_ONLY
+    assert full.refunds["licence.returned"].caps is CapsOnRefund.KEEP
+    ended = full.refunds["certification.expired"]
+    assert (ended.tier, ended.badges) == (TierOnRefund.RE_EVALUATE, BadgesOnRefund.RE_EVALUATE)
+    assert [tier.gift for tier in full.ladder.tiers] == [{}, {"points": 20}, {"points": 250, "stars": 150}, {}]
 
 
 def test_a_refunding_kind_without_a_policy_has_the_default_one() -> None:
@@ -386,6 +393,7 @@ def test_a_refunding_kind_without_a_policy_has_the_default_one() -> None:
     )
     policy = loads(text).refunds["deal.refunded"]
     assert (policy.clawback, policy.tier, policy.within) == ({}, TierOnRefund.KEEP_TO_PERIOD_END, None)
+    assert (policy.badges, policy.caps) == (BadgesOnRefund.KEEP, CapsOnRefund.REVERSE)
 
 
 def test_redemptions_in_examples_are_in_minor_units(full: Programme) -> None:

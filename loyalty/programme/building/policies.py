@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loyalty.core.holders import Holder
@@ -9,6 +10,8 @@ from loyalty.errors import EventRejected
 from loyalty.programme.admission import read_event
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.model import (
+    BadgesOnRefund,
+    CapsOnRefund,
     EventKind,
     Example,
     Expected,
@@ -22,6 +25,7 @@ from loyalty.programme.model import (
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.notes import did_you_mean
 from loyalty.programme.sections import Item, Section
+from loyalty.rules.declaration import Campaign, Rule
 
 #: Whom an example speaks of where it names nobody.
 DEFAULT_PARTNER = "p1"
@@ -30,12 +34,14 @@ _ACCOUNTS = ("available", "pending", "arrears", "held")
 _BUILT_IN = ("void", "tier.override")
 
 
-def build_refunds(draft: Draft, earning_kinds: set[str] | None) -> dict[str, RefundPolicy]:
+def build_refunds(
+    draft: Draft, rules: Sequence[Rule] | None, campaigns: Mapping[str, Campaign]
+) -> dict[str, RefundPolicy]:
     """
-    Read the policy of each refunding kind; a kind without one has the defaults.
+    Read the policy of each refunding kind, and of ending kinds that have one; a refund without one has the defaults.
 
     Args:
-        earning_kinds: The kinds on which rules earn, or None where not all rules could be read.
+        rules: All rules, or None where not all of them could be read.
     """
     policies = {
         kind.name: RefundPolicy(kind=kind.name, clawback={}, place=kind.place)
@@ -48,7 +54,7 @@ def build_refunds(draft: Draft, earning_kinds: set[str] | None) -> dict[str, Ref
             continue
         if kind.name in draft.unrelated:
             continue
-        if kind.role is not Role.REFUNDS:
+        if kind.role not in (Role.REFUNDS, Role.ENDS):
             refunding = list(policies)
             draft.notes.add(
                 "not-a-refund", key, f"events of {kind.name} refund nothing",
@@ -56,23 +62,87 @@ def build_refunds(draft: Draft, earning_kinds: set[str] | None) -> dict[str, Ref
                 else f"declare a kind with `refunds: {kind.name}`",
             )  # fmt: skip
             continue
-        if earning_kinds is not None and kind.origin_kind not in earning_kinds:
-            draft.notes.add(
-                "nothing-to-refund", key, f"no rule earns on {kind.origin_kind}, so that there is nothing to take back",
-                "remove the policy, or add the rule",
-            )  # fmt: skip
+        if kind.role is Role.ENDS:
+            _note_beyond_standing(section, kind, draft)
+        elif rules is not None:
+            _note_nothing_to_refund(key, section, kind, rules, campaigns, draft)
+        _note_nothing_to_look_at(section, draft)
         clawback = {}
-        for name, item in section.others.items():
+        for name, item in section.others.items() if kind.role is Role.REFUNDS else ():
             if draft.currency(section.names[name]) is not None and item is not None:
                 clawback[name] = item.value
         policies[kind.name] = RefundPolicy(
             kind=kind.name,
             clawback=clawback,
             tier=section.value("tier", TierOnRefund.KEEP_TO_PERIOD_END),
+            badges=section.value("badges", BadgesOnRefund.KEEP),
+            caps=section.value("caps", CapsOnRefund.REVERSE),
             within=section.value("within"),
             place=key.place,
         )
     return policies
+
+
+def _note_beyond_standing(section: Section, kind: EventKind, draft: Draft) -> None:
+    """Note what the block of an ending kind says of awards, which each rule decides for itself."""
+    for name in [*section.others, *(name for name in ("caps", "within") if section.has(name))]:
+        draft.notes.add(
+            "not-a-refund", section.names[name],
+            f"events of {kind.name} end and refund nothing; what becomes of an award is its rule's `on_end`",
+            "leave it out, and write `on_end: reverse` in the rules whose awards are taken back",
+        )  # fmt: skip
+
+
+def _note_nothing_to_refund(
+    key: Scalar,
+    section: Section,
+    kind: EventKind,
+    rules: Sequence[Rule],
+    campaigns: Mapping[str, Campaign],
+    draft: Draft,
+) -> None:
+    """Note a policy of what no rule gives, or of caps that no rule has."""
+    earning = [rule for rule in rules if rule.on == kind.origin_kind]
+    if not earning:
+        draft.notes.add(
+            "nothing-to-refund", key, f"no rule earns on {kind.origin_kind}, so that there is nothing to take back",
+            "remove the policy, or add the rule",
+        )  # fmt: skip
+        return
+    caps = [cap for rule in earning for cap in rule.caps]
+    caps += [cap for rule in earning if rule.campaign in campaigns for cap in campaigns[str(rule.campaign)].caps]
+    whole = not any(rule.campaign and rule.campaign not in campaigns for rule in earning)
+    if section.value("caps") is CapsOnRefund.KEEP and whole and all(cap.per_event for cap in caps):
+        draft.notes.add(
+            "no-effect", section.at("caps"), f"no rule on {kind.origin_kind} has a cap whose headroom could be kept",
+            "leave `caps` out, or add a cap",
+        )  # fmt: skip
+
+
+def _note_nothing_to_look_at(section: Section, draft: Draft) -> None:
+    """Note a policy that has nothing to revoke or to take back."""
+    badges: list[Section] = draft.root.get("badges") or []
+    policy = section.value("badges", BadgesOnRefund.KEEP)
+    if policy is not BadgesOnRefund.KEEP and draft.all_read("badges", naming="badge"):
+        if not badges:
+            draft.notes.add(
+                "no-effect", section.at("badges"), "no badge is declared that could be revoked",
+                "leave `badges` out, or declare a badge",
+            )  # fmt: skip
+        elif policy is BadgesOnRefund.RE_EVALUATE_AND_TAKE_BACK and not any(badge.has("give") for badge in badges):
+            draft.notes.add(
+                "no-effect", section.at("badges"), "nothing comes with the badges that could be taken back",
+                "write `re_evaluate`, or `give` something with a badge",
+            )  # fmt: skip
+    tiers: Section | None = draft.root.get("tiers")
+    ladder: list[Section] = (tiers.get("ladder") if tiers is not None else None) or []
+    takes_back = section.value("tier") is TierOnRefund.RE_EVALUATE_AND_TAKE_BACK
+    all_read = draft.all_read("tiers", "ladder", naming="tier") and draft.all_read("allotments", naming="allot")
+    if takes_back and all_read and not draft.root.get("allotments") and not any(tier.has("gift") for tier in ladder):
+        draft.notes.add(
+            "no-effect", section.at("tier"), "no tier has a gift, and nothing is allotted, that could be taken back",
+            "write `re_evaluate`, or give a tier a `gift`",
+        )  # fmt: skip
 
 
 def build_fairness(draft: Draft) -> dict[str, str]:

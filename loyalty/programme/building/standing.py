@@ -26,7 +26,7 @@ _MONTHS_OF_PERIOD = {Period.MONTH: 1, Period.QUARTER: 3, Period.HALF_YEAR: 6, Pe
 
 
 def build_tiers(draft: Draft) -> None:
-    """Read the names and multipliers of the tiers, which rules need before the ladder's conditions are known."""
+    """Read what rules and totals need of the tiers before the ladder's conditions are known: names, factors, gifts."""
     section: Section | None = draft.root.get("tiers")
     base = section.get("base") if section is not None else None
     draft.tiers["base"] = Tier(
@@ -40,7 +40,13 @@ def build_tiers(draft: Draft) -> None:
         name: Item[str] | None = step.get("tier")
         if name is not None and not draft.duplicate(name, seen, "a tier"):
             multiplier = step.value("multiplier", Fraction(1))
-            draft.tiers[name.value] = Tier(name=name.value, multiplier=multiplier, needs=None, place=step.node.place)
+            draft.tiers[name.value] = Tier(
+                name=name.value,
+                multiplier=multiplier,
+                needs=None,
+                gift=fixed_amounts(step, "gift", draft),
+                place=step.node.place,
+            )
     draft.tier_names = tuple(draft.tiers)
 
 
@@ -90,7 +96,7 @@ def build_badges(draft: Draft, bounds: Bounds | None) -> tuple[Badge, ...]:
         name: Item[str] | None = section.get("badge")
         layer: Layer = section.value("holder", Layer.PARTNER)
         needs = _needs(section.get("needs"), metric_symbols(draft, [layer], bounds), layer, draft)
-        give = badge_gifts(section, draft)
+        give = fixed_amounts(section, "give", draft)
         if name is None or draft.duplicate(name, seen, "a badge") or needs is None:
             continue
         _note_unreachable(needs, f"the badge {name.value}", "unreachable-badge", draft)
@@ -98,10 +104,10 @@ def build_badges(draft: Draft, bounds: Bounds | None) -> tuple[Badge, ...]:
     return tuple(badges)
 
 
-def badge_gifts(section: Section, draft: Draft) -> dict[str, int]:
-    """Read the fixed amounts that come with a badge."""
+def fixed_amounts(section: Section, name: str, draft: Draft) -> dict[str, int]:
+    """Read the fixed amounts that come with a badge or a tier."""
     gifts = {}
-    for key, item in section.get("give") or ():
+    for key, item in section.get(name) or ():
         currency = draft.currency(key)
         amount = draft.amount(item, currency) if currency is not None and item is not None else None
         if amount is not None:

@@ -10,7 +10,8 @@ from loyalty.core.holders import Layer
 from loyalty.mdf.declaration import Allotment
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.building.rules import RuleDraft
-from loyalty.programme.building.standing import badge_gifts
+from loyalty.programme.building.standing import fixed_amounts
+from loyalty.programme.model import BadgesOnRefund, TierOnRefund
 
 #: No history sees more months than the calendar has.
 _MONTHS: Final = 12 * (LAST_YEAR - FIRST_YEAR)
@@ -28,10 +29,15 @@ def bound_balances(
     for rule in rules:
         for key, most in rule.most.items():
             totals[key] = totals.get(key, 0) + most * draft.events_per_holder
+    again = _times(draft, "badges", BadgesOnRefund.RE_EVALUATE_AND_TAKE_BACK)
     for section in draft.root.get("badges") or ():
         layer: Layer = section.value("holder", Layer.PARTNER)
-        for name, amount in badge_gifts(section, draft).items():
-            totals[layer, name] = totals.get((layer, name), 0) + amount
+        for name, amount in fixed_amounts(section, "give", draft).items():
+            totals[layer, name] = totals.get((layer, name), 0) + amount * again
+    again = _times(draft, "tier", TierOnRefund.RE_EVALUATE_AND_TAKE_BACK)
+    for tier in draft.tiers.values():
+        for name, amount in tier.gift.items():
+            totals[Layer.PARTNER, name] = totals.get((Layer.PARTNER, name), 0) + amount * again
     balances = dict(totals)
     for allotment in allotments:
         # Allotments are held, but no metric of what was earned counts them.
@@ -41,6 +47,12 @@ def bound_balances(
         if total >= MAX_AMOUNT and draft.limits_read:
             _note(layer, name, total, rules, draft)
     return totals
+
+
+def _times(draft: Draft, key: str, taken_back: BadgesOnRefund | TierOnRefund) -> int:
+    """Give how often a gift can come: once, or where refunds can take it back, at most once for each event."""
+    blocks = [section for _, section in draft.root.get("refunds") or () if section is not None]
+    return draft.events_per_holder if any(block.value(key) is taken_back for block in blocks) else 1
 
 
 def _note(layer: Layer, name: str, total: int, rules: list[RuleDraft], draft: Draft) -> None:
