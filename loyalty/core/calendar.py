@@ -244,6 +244,23 @@ def period_bounds(period: Period, day: int, year_starts_month: int = 1) -> tuple
     return number, month_first[max(first, 0)], last
 
 
+def later_day(day: int, length: Duration) -> int:
+    """
+    Give the day that lies a length of days or longer after another; after the tables it never comes.
+
+    >>> format_day(later_day(parse_day("2026-01-31"), Duration.parse("1 month")))
+    '2026-02-28'
+    """
+    if not length.months:
+        return day + length.days
+    month_of, month_first = month_tables()
+    place = month_of[day - FIRST_DAY] - FIRST_YEAR * 12
+    target = place + length.months
+    if target + 1 >= len(month_first):
+        return NEVER
+    return min(month_first[target] + day - month_first[place], month_first[target + 1] - 1)
+
+
 def format_day(day: int) -> str:
     """Write a day number as an ISO date; the day that never comes is ``never``."""
     return "never" if day >= NEVER else (_EPOCH + timedelta(days=day)).isoformat()

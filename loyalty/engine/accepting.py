@@ -10,10 +10,13 @@ from contextlib import AbstractContextManager
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.corrections import replay
-from loyalty.engine.histories import Histories, origins_of
+from loyalty.engine.histories import Histories, moved_instants, origins_of
+from loyalty.engine.judging import instant_if_too_late, refuse_too_early
 from loyalty.errors import EventRejected
 from loyalty.ledger.store import Transaction
+from loyalty.programme.model import Programme
 from loyalty.settlement.history import Placed, place_events, waits_for_origin
+from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of, require_room
 from loyalty.settlement.trace import stored_trace
 
@@ -21,13 +24,21 @@ from loyalty.settlement.trace import stored_trace
 Nest = Callable[[], AbstractContextManager[object]]
 
 
-def accept(histories: Histories, tx: Transaction, event: Event, recorded_at: int, nest: Nest) -> None:
+def accept(
+    programme: Programme, histories: Histories, tx: Transaction, event: Event, recorded_at: int, nest: Nest
+) -> None:
     """
     Record the event, find whom it reaches, and settle it in place or by replay.
 
+    Args:
+        programme: Says how late and early events may come, which the steps of a revision do not know.
+        recorded_at: UTC microseconds: when it comes.
+
     Raises:
-        EventRejected: one of its holders has as many events as the programme takes; nothing was changed.
+        EventRejected: it comes too early or too late, or one of its holders has as many events as the programme takes;
+            nothing was changed.
     """
+    refuse_too_early(programme, event, recorded_at)
     about = [recorded.event for recorded in tx.events_about(event.identity)]
     placed = None
     if event.of is not None and (event.kind == VOID or waits_for_origin(histories.programme, event)):
@@ -40,13 +51,22 @@ def accept(histories: Histories, tx: Transaction, event: Event, recorded_at: int
     if not holders:
         tx.add_event(event, recorded_at=recorded_at)
         return
-    if placed is not None and not about and _settle_in_place(histories, tx, placed, recorded_at):
+    runs = [histories.run(tx, holder) for holder in holders]
+    counts_from = None
+    is_next = placed is not None and _is_next(histories, placed, runs)
+    if not is_next:
+        counts_from = _judge(programme, histories, tx, event, runs, recorded_at)
+        if counts_from is not None and placed is not None:
+            placed = Placed(event, (counts_from, 0, event.source, event.id), counts_from, placed.holders)
+            is_next = True
+    if placed is not None and is_next and not about:
+        _settle_in_place(histories, tx, placed, runs, recorded_at, counts_from)
         return
     # What waited for this event, or voids it, becomes part of the same histories with it.
     joining = [event, *_waiting(tx, about)]
     try:
         with nest():
-            tx.add_event(event, recorded_at=recorded_at)
+            tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
             for holder in holders:
                 for item in joining:
                     tx.deliver(item.identity, holder, {})
@@ -65,16 +85,43 @@ def _waiting(tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
         left.extend(recorded.event for recorded in tx.events_about(event.identity))
 
 
-def _settle_in_place(histories: Histories, tx: Transaction, placed: Placed, recorded_at: int) -> bool:
-    """Settle an event that comes after everything settled for its holders; give False where one does not."""
-    event = placed.event
+def _is_next(histories: Histories, placed: Placed, runs: Sequence[HolderRun]) -> bool:
+    """Tell whether an event comes after everything settled for its holders."""
     day = histories.programme.calendar.day_of(placed.instant)
-    runs = [histories.run(tx, holder) for holder in placed.holders]
-    if any(placed.key <= run.last_key or day < run.through_day for run in runs):
-        return False
+    return all(placed.key > run.last_key and day >= run.through_day for run in runs)
+
+
+def _judge(
+    programme: Programme,
+    histories: Histories,
+    tx: Transaction,
+    event: Event,
+    runs: Sequence[HolderRun],
+    recorded_at: int,
+) -> int | None:
+    """Give the instant at which an event counts that comes too late for its own, or refuse it."""
+    voided = tx.find_event(event.origin or "") if event.kind == VOID else None
+    try:
+        return instant_if_too_late(programme, event, voided, runs, recorded_at)
+    except EventRejected:
+        for run in runs:
+            histories.keep(tx, run)
+        raise
+
+
+def _settle_in_place(
+    histories: Histories,
+    tx: Transaction,
+    placed: Placed,
+    runs: Sequence[HolderRun],
+    recorded_at: int,
+    counts_from: int | None,
+) -> None:
+    """Settle an event that comes after everything settled for its holders, whose states are given."""
+    event = placed.event
     for run in runs:
         require_room(histories.programme, run, event)
-    recorded = tx.add_event(event, recorded_at=recorded_at)
+    recorded = tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
     outcomes: list[Outcome] = []
     traces = {}
     tier = 0
@@ -87,13 +134,14 @@ def _settle_in_place(histories: Histories, tx: Transaction, placed: Placed, reco
     histories.telling.post(
         tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces})
     )
-    return True
 
 
 def _place(histories: Histories, tx: Transaction, event: Event, holders: Sequence[Holder]) -> Placed | None:
     """Put an event behind the one that it speaks of, where both can be settled."""
-    family = [event, *origins_of(histories.programme, tx, event)]
-    placed = next((p for p in place_events(histories.programme, family) if p.event is event), None)
-    if placed is None or len(placed.key) > 4:
+    origins = list(origins_of(histories.programme, tx, event))
+    family = [event, *(origin.event for origin in origins)]
+    places = place_events(histories.programme, family, moved_instants(origins))
+    placed = next((place for place in places if place.event is event), None)
+    if placed is None or placed.waited:
         return None
     return Placed(event, placed.key, placed.instant, tuple(holders))

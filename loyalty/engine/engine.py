@@ -235,8 +235,9 @@ class Engine(Commands, Statements, Standings):
         known = tx.find_event(event.identity)
         if known is None:
             at = self._clock() if recorded_at is None else recorded_at
-            accept(self._histories, tx, event, at, self.store.transaction)
+            accept(self.programme, self._histories, tx, event, at, self.store.transaction)
             move_on(self._histories, tx, event.identity, at)
+            known = tx.find_event(event.identity)
         elif known.event != event:
             raise EventConflict(
                 event.identity,
@@ -245,7 +246,7 @@ class Engine(Commands, Statements, Standings):
                     "send a correction as an event with an id of its own",
                 ],
             )
-        return self._receipt(tx, event)
+        return self._receipt(tx, event, known.counts_from if known is not None else None)
 
     def _submit_chunk(
         self,
@@ -301,16 +302,22 @@ class Engine(Commands, Statements, Standings):
             )
         self._book_is_ours = first is not None
 
-    def _receipt(self, tx: Transaction, event: Event) -> Receipt:
+    def _receipt(self, tx: Transaction, event: Event, counts_from: int | None) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))
         waiting = event.of is not None and not tx.recipients(event.identity)
         own = next((entry for entry in entries if entry.key == f"event:{event.identity}" and entry.explanation), None)
         if own is None:
-            return Receipt(event.identity, entries, waiting, lambda: self.explain(event.identity))
+            return Receipt(
+                event.identity, entries, waiting, lambda: self.explain(event.identity), counts_from=counts_from
+            )
         # The receipt answers by what its entry recorded, long after the host's session is closed.
         stored = own.explanation
         return Receipt(
-            event.identity, entries, waiting, lambda: explain(self.programme, event.identity, own.revision, stored)
+            event.identity,
+            entries,
+            waiting,
+            lambda: explain(self.programme, event.identity, own.revision, stored),
+            counts_from=counts_from,
         )
 
 

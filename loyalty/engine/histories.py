@@ -8,14 +8,14 @@ from, so that neither another process nor a rollback of the host can leave a sta
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.events import VOID, Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.engine.telling import Telling
-from loyalty.ledger.store import Checkpoint, Grant, Received, RecordedEvent, Transaction, version_step
+from loyalty.ledger.store import Checkpoint, Grant, Received, RecordedEvent, Transaction, delivery_step, version_step
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import place_events, waits_for_origin
@@ -177,9 +177,7 @@ class Histories:
         received = tx.received(holder, after=run.sequence)
         grants = tx.grants(holder, after=run.commands)
         version = kept.holder_version
-        version += sum(
-            version_step(item.recorded.event.identity, canonical_json(dict(item.inputs))) for item in received
-        )
+        version += sum(step_of(item) for item in received)
         version += sum(version_step(grant.key) for grant in grants)
         items = in_order(self.programme, tx, received, grants, first_command=run.commands)
         # What came late, or voids something, changed what was settled before.
@@ -211,14 +209,29 @@ def in_order(
     """
     tiers = {item.recorded.event.identity: item.inputs.get("tier", 0) for item in received}
     events = {item.recorded.event.identity: item.recorded.event for item in received}
+    counts_from = moved_instants(item.recorded for item in received)
     for event in list(events.values()):
         if event.origin is not None and event.origin not in events:
             # What it speaks of was received before these, and says where it stands.
-            events.update((known.identity, known) for known in origins_of(programme, tx, event))
-    placed = [place for place in place_events(programme, events.values()) if place.event.identity in tiers]
+            origins = list(origins_of(programme, tx, event))
+            events.update((known.event.identity, known.event) for known in origins)
+            counts_from |= moved_instants(origins)
+    places = place_events(programme, events.values(), counts_from)
+    placed = [place for place in places if place.event.identity in tiers]
     items = [Item(place.key, place, tiers[place.event.identity]) for place in placed]
     items.extend(Item.of_grant(grant, number) for number, grant in enumerate(grants, start=first_command))
     return sorted(items, key=lambda item: item.key)
+
+
+def moved_instants(recorded: Iterable[RecordedEvent]) -> dict[str, int]:
+    """Give the instants at which events count that came too late for their own, by identity."""
+    return {one.event.identity: one.counts_from for one in recorded if one.counts_from is not None}
+
+
+def step_of(item: Received) -> int:
+    """Give what an item of a history adds to the version of its holder."""
+    recorded = item.recorded
+    return delivery_step(recorded.event.identity, canonical_json(dict(item.inputs)), recorded.counts_from)
 
 
 def last_sequence(received: Sequence[Received]) -> int:
@@ -226,14 +239,14 @@ def last_sequence(received: Sequence[Received]) -> int:
     return received[-1].recorded.sequence if received else 0
 
 
-def origins_of(programme: Programme, tx: Facts, event: Event) -> Iterator[Event]:
+def origins_of(programme: Programme, tx: Facts, event: Event) -> Iterator[RecordedEvent]:
     """Give the event that this one speaks of, what voids it, and so on to the first."""
     while waits_for_origin(programme, event):
         known = tx.find_event(event.origin or "")
         if known is None:
             return
-        yield known.event
-        yield from (about.event for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
+        yield known
+        yield from (about for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
         if known.event.kind != programme.events[event.kind].origin_kind:
             # What speaks of an event of another kind has no origin, however long the chain behind it is.
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from attrs import frozen
+from attrs import field, frozen
 
 from loyalty.core.holders import Holder
 from loyalty.explaining.steps import Explanation
@@ -23,12 +23,14 @@ class Receipt:
         identity: The event's identity, or the command's key.
         entries: The entries that it caused, those that correct earlier ones included.
         waiting: True while the event does nothing because the one that it speaks of is not known.
+        counts_from: UTC microseconds: the instant at which an event counts that came too late for its own, else None.
     """
 
     identity: str
     entries: tuple[Entry, ...]
     waiting: bool
     _explain: Callable[[], Explanation]
+    counts_from: int | None = field(default=None, kw_only=True)
 
     def explain(self) -> Explanation:
         """Say why: rule, inputs, multiplier, cap, rounding, posting, and the rules that did not apply."""

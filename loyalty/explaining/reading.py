@@ -200,6 +200,8 @@ class _Settled:
             return said(name, of=numbers[0])
         if name == "too_late":
             return said(name, day=Day(numbers[0]))
+        if name == "from_now":
+            return said(name, occurred=Day(numbers[0]), counts=Day(numbers[1]))
         if name == "refund":
             return said(name, taken=self.refunded(numbers[0]), left=self.refunded(numbers[1]))
         if name in ("promoted", "demoted"):

@@ -100,6 +100,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "nothing_left": "all of the original was refunded before",
     "waits": "waits for {of}, which is not known, is voided, or is of another kind: nothing happens",
     "voids": "takes {of} out of history; what changed stands in the entries that name this event",
+    "from_now": "happened on {occurred} and came too late to count from then; it counts from {counts}",
     "voided": "was taken out of history by a void: nothing happens",
     # Standing
     "promoted": "promoted from {before} to {after}",

@@ -36,6 +36,7 @@ from loyalty.ledger.store import (
     Lot,
     Received,
     RecordedEvent,
+    delivery_step,
     replacing_step,
     version_step,
 )
@@ -142,9 +143,12 @@ class MemoryTransaction(MemoryLines):
         """Give the accepted event of this identity, or None."""
         return self._events.get(identity)
 
-    def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
+    def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
         """
         Record an accepted event.
+
+        Args:
+            counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
 
         Raises:
             LedgerError: its identity is known.
@@ -153,7 +157,7 @@ class MemoryTransaction(MemoryLines):
         identity, origin = event.identity, event.origin
         if identity in self._events:
             raise LedgerError(f"event {identity} is recorded already; an identity is used once in a book")
-        recorded = RecordedEvent(event, len(self._events) + 1, recorded_at)
+        recorded = RecordedEvent(event, len(self._events) + 1, recorded_at, counts_from)
         self._events[identity] = recorded
         self.undo.append((self._events.pop, (identity,)))
         if origin is not None:
@@ -185,14 +189,14 @@ class MemoryTransaction(MemoryLines):
             self.undo.append((received.__setitem__, (place, received[place])))
             before = canonical_json(received[place].inputs)
             received[place] = item
-            step = replacing_step(identity, canonical_json(item.inputs), before)
+            step = replacing_step(identity, canonical_json(item.inputs), before, recorded.counts_from)
         else:
             received.insert(place, item)
             self.undo.append((received.pop, (place,)))
             recipients = self._recipients.setdefault(identity, set())
             recipients.add(holder)
             self.undo.append((recipients.discard, (holder,)))
-            step = version_step(identity, canonical_json(item.inputs))
+            step = delivery_step(identity, canonical_json(item.inputs), recorded.counts_from)
         self._changed(history, step)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:

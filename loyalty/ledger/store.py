@@ -25,11 +25,21 @@ READ_ONLY: Final = "this transaction only reads; write in one that was opened wi
 
 @frozen
 class RecordedEvent:
-    """An accepted event, and when it was accepted (UTC microseconds; ``sequence`` grows with each acceptance)."""
+    """
+    An accepted event.
+
+    Attributes:
+        event: What happened.
+        sequence: Grows with each acceptance.
+        recorded_at: UTC microseconds: when it was accepted.
+        counts_from: UTC microseconds: the instant at which it counts as having occurred, where it came too late for
+            its own; replay does not decide that again. None for its own.
+    """
 
     event: Event
     sequence: int
     recorded_at: int
+    counts_from: int | None = None
 
 
 @frozen
@@ -130,8 +140,14 @@ class Transaction(Protocol):
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
 
-    def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
-        """Record an accepted event; its identity must be new."""
+    def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
+        """
+        Record an accepted event; its identity must be new.
+
+        Args:
+            recorded_at: UTC microseconds: when it is accepted.
+            counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
+        """
 
     def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
         """Make the event part of the holder's history, or replace the inputs that it brings there."""
@@ -319,12 +335,32 @@ def version_step(*changed: str) -> int:
 VERSION_CYCLE: Final = 1 << 41
 
 
-def replacing_step(identity: str, inputs: str, before: str) -> int:
+def delivery_step(identity: str, inputs: str, counts_from: int | None = None) -> int:
+    """
+    Give what it adds to a holder's version that an event becomes part of its history.
+
+    Args:
+        inputs: What it brings there, as JSON.
+        counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
+    """
+    return version_step(identity, inputs) if counts_from is None else version_step(identity, inputs, str(counts_from))
+
+
+def event_digest(body_hash: bytes, counts_from: int | None) -> bytes:
+    """Give the digest of a recorded event: that of its body, with the instant at which it counts where it has one."""
+    return body_hash if counts_from is None else sha256(body_hash + str(counts_from).encode()).digest()
+
+
+def replacing_step(identity: str, inputs: str, before: str, counts_from: int | None = None) -> int:
     """
     Give what it adds to a holder's version that an event brings other inputs than *before*, both as JSON: above 0.
+
+    Args:
+        counts_from: As for :func:`delivery_step`.
 
     >>> step = version_step("/D-1", "{}") + replacing_step("/D-1", '{"tier":1}', "{}")
     >>> step % VERSION_CYCLE == version_step("/D-1", '{"tier":1}')
     True
     """
-    return version_step(identity, inputs) - version_step(identity, before) + VERSION_CYCLE
+    steps = (delivery_step(identity, given, counts_from) for given in (inputs, before))
+    return next(steps) - next(steps) + VERSION_CYCLE

@@ -19,6 +19,7 @@ from loyalty.programme.model import (
     FieldType,
     Returns,
     TierOnRefund,
+    TooLate,
     TransferGroup,
 )
 from loyalty.programme.scalars import (
@@ -211,6 +212,22 @@ REFUND: Final = Fields(
     other_names=CURRENCY,
 )
 
+ACCEPT_LATE: Final = Fields(
+    "accept_late",
+    {
+        "within": Key(LENGTH, "Events at most so late are settled where they belong.", required=True),
+        "else": Key(
+            choice_of("what becomes of a later event", TooLate),
+            "reject refuses later ones, which is meant unless written; from_now has them count from when they came.",
+        ),
+    },
+)
+
+ACCEPT_EARLY: Final = Fields(
+    "accept_early",
+    {"within": Key(LENGTH, "Events dated later than so long from now are refused.", required=True)},
+)
+
 FILE: Final = Fields(
     "the programme file",
     {
@@ -234,6 +251,8 @@ FILE: Final = Fields(
             MapOf("refunds", KIND, REFUND),
             "What each refunding kind takes back, and what an ending kind does to tier and badges.",
         ),
+        "accept_late": Key(ACCEPT_LATE, "How late events may come; at any time unless written."),
+        "accept_early": Key(ACCEPT_EARLY, "How far ahead events may be dated; as far as you like unless written."),
         "fairness": Key(
             MapOf(
                 "fairness",

@@ -23,7 +23,7 @@ from attrs import evolve
 from loyalty.core.calendar import Calendar
 from loyalty.errors import Finding, Place, ProgrammeError
 from loyalty.programme.building.draft import Draft
-from loyalty.programme.building.frame import build_currencies, build_exchange, build_frame
+from loyalty.programme.building.frame import build_arrival, build_currencies, build_exchange, build_frame
 from loyalty.programme.building.kinds import build_kinds
 from loyalty.programme.building.linting import all_rules_known, lint
 from loyalty.programme.building.metrics import build_metrics
@@ -98,6 +98,7 @@ def _build(draft: Draft) -> Programme:
     build_frame(draft)
     build_currencies(draft)
     exchange = build_exchange(draft)
+    accept_late, accept_early = build_arrival(draft)
     build_kinds(draft)
     build_tiers(draft)
     build_wallets(draft)
@@ -135,6 +136,8 @@ def _build(draft: Draft) -> Programme:
         allotments=allotments,
         refunds=refunds,
         exchange=exchange,
+        accept_late=accept_late,
+        accept_early=accept_early,
         fairness=build_fairness(draft),
         source=draft.notes.text,
         file=draft.notes.file,

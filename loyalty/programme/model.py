@@ -193,6 +193,21 @@ class RefundPolicy:
     place: Place = field(eq=False, factory=Place)
 
 
+class TooLate(Enum):
+    """What becomes of an event that comes later than is taken."""
+
+    REJECT = "reject"
+    FROM_NOW = "from_now"
+
+
+@frozen(kw_only=True)
+class AcceptLate:
+    """Events come at most ``within`` late; a later one is refused, or counts from when it came."""
+
+    within: Duration
+    otherwise: TooLate = TooLate.REJECT
+
+
 @frozen(kw_only=True)
 class ExchangeRate:
     """From ``first_day`` on one major unit of ``unit`` is ``rate`` major units of ``into``."""
@@ -254,6 +269,8 @@ class Programme:
         year_starts_month: 1 to 12; quarters, half-years and years are counted from it.
         events_per_holder: More events of one holder are refused; overflow was proven impossible up to it.
         fairness: Laws opted out of, by name, with the reason.
+        accept_late: How late an event may come, or None for any time.
+        accept_early: How long before its day an event may be recorded, or None for any time.
         from_day: The first day on which this revision is in force; of the first revision it is not looked at.
         earlier: The revisions before this one, the earliest first.
         source: The text of the file.
@@ -281,6 +298,8 @@ class Programme:
     exchange: tuple[ExchangeRate, ...] = ()
     fairness: Mapping[str, str] = {}
     examples: tuple[Example, ...] = ()
+    accept_late: AcceptLate | None = None
+    accept_early: Duration | None = None
     from_day: int = field(default=0, metadata=_SILENT)
     earlier: tuple[Programme, ...] = ()
     source: str = field(default="", repr=False, eq=False)

@@ -2,7 +2,8 @@
 The identity of a revision: a digest of what can change a posting.
 
 Places, titles, declared worth, opt-outs, examples and who may transfer are not part of it, and neither is the order in
-which things are written where the order has no meaning.
+which things are written where the order has no meaning. How late or early events may come is none of it either: it is
+asked once, when an event is recorded, and the answer is kept with the event, which settles to the same ever after.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 _IRRELEVANT: Final = frozenset(
     {
         *("place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"),
-        *("earlier", "source"),
+        *("earlier", "source", "accept_late", "accept_early"),
     }
 )
 

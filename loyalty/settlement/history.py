@@ -8,13 +8,17 @@ speaks of nothing known is left out until its origin comes; a void takes an even
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from attrs import frozen
 
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.programme.model import Programme, Role
+
+#: What nothing that came too late is settled by.
+_OWN_INSTANTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 #: Sorts items of a history; tuples of events and commands compare with each other.
 OrderKey = tuple[Any, ...]
@@ -29,6 +33,20 @@ class Placed:
     instant: int
     holders: tuple[Holder, ...]
 
+    @property
+    def waited(self) -> bool:
+        """Whether it stands directly behind the event that it speaks of, and not at an instant of its own."""
+        return len(self.key) > _OWN_KEY
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it came too late for its own instant and counts from a later one."""
+        return not self.waited and self.instant != self.event.occurred_at
+
+
+#: The length of the key of an event that stands at an instant of its own.
+_OWN_KEY: Final = 4
+
 
 def waits_for_origin(programme: Programme, event: Event) -> bool:
     """Tell whether the event means nothing without the event that it names by ``of``."""
@@ -36,19 +54,22 @@ def waits_for_origin(programme: Programme, event: Event) -> bool:
     return kind is not None and kind.role in (Role.REFUNDS, Role.FOLLOWS)
 
 
-def place_events(programme: Programme, events: Iterable[Event]) -> list[Placed]:
+def place_events(
+    programme: Programme, events: Iterable[Event], counts_from: Mapping[str, int] = _OWN_INSTANTS
+) -> list[Placed]:
     """
     Put events in settlement order, without what is voided or still waits.
 
     Args:
         events: Accepted events, each identity once, in any order.
+        counts_from: UTC microseconds by identity: when events count that came too late for their own instant.
     """
     known = {event.identity: event for event in events}
     voided = {event.origin for event in known.values() if event.kind == VOID}
     placed: dict[str, Placed | None] = {}
     for event in known.values():
         if event.kind != VOID:
-            _place(programme, event, known, voided, placed)
+            _place(programme, event, known, voided, placed, counts_from)
     return sorted((item for item in placed.values() if item is not None), key=lambda item: item.key)
 
 
@@ -63,6 +84,7 @@ def _place(
     known: Mapping[str, Event],
     voided: set[str | None],
     placed: dict[str, Placed | None],
+    counts_from: Mapping[str, int],
 ) -> Placed | None:
     if event.identity in placed:
         return placed[event.identity]
@@ -70,25 +92,26 @@ def _place(
     placed[event.identity] = None
     if event.identity in voided:
         return None
-    key: OrderKey = (event.occurred_at, 0, event.source, event.id)
+    at = counts_from.get(event.identity, event.occurred_at)
+    key: OrderKey = (at, 0, event.source, event.id)
     if waits_for_origin(programme, event):
         origin = known.get(event.origin or "")
         if origin is None or origin.kind == VOID or origin.kind != programme.events[event.kind].origin_kind:
             return None
-        before = _place(programme, origin, known, voided, placed)
+        before = _place(programme, origin, known, voided, placed, counts_from)
         if before is None:
             return None
         waited = key < before.key
         item = Placed(
             event,
-            (*before.key, 1, event.occurred_at, event.source, event.id) if waited else key,
-            before.instant if waited else event.occurred_at,
+            (*before.key, 1, at, event.source, event.id) if waited else key,
+            before.instant if waited else at,
             before.holders,
         )
     else:
         holders = [Holder.partner(event.partner)]
         if event.person is not None and event.kind != TIER_OVERRIDE:
             holders.append(Holder.person(event.person))
-        item = Placed(event, key, event.occurred_at, tuple(holders))
+        item = Placed(event, key, at, tuple(holders))
     placed[event.identity] = item
     return item

@@ -14,6 +14,7 @@ from loyalty.settlement.history import OrderKey, Placed, command_key
 from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Movement
 from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Names
 from loyalty.settlement.state import Memory, item_fields, record, scalars
+from loyalty.settlement.trace import STEP_CODE
 
 
 class HolderRun:
@@ -89,6 +90,9 @@ class HolderRun:
         rows = s.row_count
         if traced:
             m.trace.clear()
+            if placed.is_moved:
+                own_day = self._step.encoder.calendar.day_of(event.occurred_at)
+                m.trace.append((STEP_CODE["from_now"], own_day, self.item.day))
             self._step.traced_step(self.item, s, m, movements)
         else:
             self._step.step(self.item, s, m, movements)

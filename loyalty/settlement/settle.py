@@ -101,6 +101,7 @@ def settle(
     events: Iterable[Event],
     grants: Iterable[Grant] = (),
     *,
+    counts_from: Mapping[str, int] | None = None,
     until_day: int | None = None,
     progress: Progress | None = None,
     traced: bool = False,
@@ -112,6 +113,8 @@ def settle(
         programme: A checked programme.
         events: Facts in any order; equal ones count once.
         grants: Decisions that are replayed as they were taken, in the order of recording.
+        counts_from: UTC microseconds by identity: the instants at which events count that came too late for their own,
+            as they were recorded; without them each counts at its own, however late it came.
         until_day: The day through which everything due is to happen after the last item, or None.
         progress: Called now and then with how many items are settled.
         traced: Whether each entry is to keep why, as the engine's do; it takes about twice as long.
@@ -128,7 +131,7 @@ def settle(
     2
     """
     steps = steps_of(programme)
-    placed = place_events(programme, _distinct(programme, events))
+    placed = place_events(programme, _distinct(programme, events), counts_from or {})
     items: dict[Holder, list[Item]] = defaultdict(list)
     for place in placed:
         items[place.holders[0]].append(Item(place.key, place))

@@ -22,7 +22,7 @@ STEPS: Final = (
     "outside", "no_origin", "too_late", "nothing_left", "refund", "promoted", "demoted", "badge",
     "waits", "voids", "voided",
     "headroom_kept", "tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back",
-    "gift_written_off", "badge_revoked",
+    "gift_written_off", "badge_revoked", "from_now",
 )  # fmt: skip
 STEP_CODE: Final[Mapping[str, int]] = {name: code for code, name in enumerate(STEPS)}
 

@@ -9,7 +9,11 @@ from loyalty.ledger.sql.rows import Row, big, blob, text
 
 
 class EventRow(Row):
-    """An accepted fact: the columns that are searched, and the declared fields as canonical JSON."""
+    """
+    An accepted fact: the columns that are searched, and the declared fields as canonical JSON.
+
+    ``counts_from`` is the instant at which it counts where it came too late for its own; the digest covers it.
+    """
 
     NAME = "event"
     UNIQUE = (("book_id", "identity"),)
@@ -29,6 +33,7 @@ class EventRow(Row):
     origin: str | None = text(default=None)
     fields_json: str = text()
     body_hash: bytes = blob()
+    counts_from: int | None = big(default=None)
 
 
 class DeliveryRow(Row):

@@ -22,7 +22,17 @@ from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.locks import lock_clock, lock_events
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Record, Runner
-from loyalty.ledger.store import Checkpoint, Grant, GrantedLot, Received, RecordedEvent, replacing_step, version_step
+from loyalty.ledger.store import (
+    Checkpoint,
+    Grant,
+    GrantedLot,
+    Received,
+    RecordedEvent,
+    delivery_step,
+    event_digest,
+    replacing_step,
+    version_step,
+)
 
 
 @define(eq=False)
@@ -94,9 +104,12 @@ class Facts:
             known[identity] = to_recorded(row) if row is not None else None
         return known[identity]
 
-    def add_event(self, event: Event, *, recorded_at: int) -> RecordedEvent:
+    def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
         """
         Record an accepted event.
+
+        Args:
+            counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
 
         Raises:
             LedgerError: its identity is known.
@@ -109,11 +122,12 @@ class Facts:
             event_id = waiting.event_ids.pop()
         else:
             (event_id,) = self.ids.take(self.runner, self.runner.schema.event, 1)
-        recorded = RecordedEvent(event, event_id, recorded_at)
+        recorded = RecordedEvent(event, event_id, recorded_at, counts_from)
         waiting.event_rows.append(
             (
                 event_id, self.names.book_id, identity, event.source, event.kind, event.partner, event.person,
-                event.occurred_at, recorded_at, origin, canonical_json(dict(event.fields)), event.body_hash(),
+                event.occurred_at, recorded_at, origin, canonical_json(dict(event.fields)),
+                event_digest(event.body_hash(), counts_from), counts_from,
             )
         )  # fmt: skip
         waiting.events[identity] = recorded
@@ -155,7 +169,8 @@ class Facts:
                 return
             else:
                 self.runner.write(ask.set_inputs, [{"holder": key[0], "event": key[1], "brought": brought}])
-        step = version_step(identity, brought) if before is None else replacing_step(identity, brought, before)
+        at = found.counts_from
+        step = delivery_step(identity, brought, at) if before is None else replacing_step(identity, brought, before, at)
         self._changed(holder, step)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
@@ -391,7 +406,7 @@ def to_recorded(row: Record) -> RecordedEvent:
         of=None if row.origin is None else row.origin[behind:],
         fields=orjson.loads(row.fields_json),
     )
-    return RecordedEvent(event, row.id, row.recorded_at)
+    return RecordedEvent(event, row.id, row.recorded_at, row.counts_from)
 
 
 def to_grant(row: Record) -> Grant:

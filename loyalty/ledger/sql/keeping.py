@@ -161,12 +161,13 @@ def _to_recorded(
     recorded_at: int,
     origin: str | None,
     fields: str,
+    counts_from: int | None,
 ) -> RecordedEvent:
     behind = len(source) + 1
     of = None if origin is None else origin[behind:]
     event = Event(id=identity[behind:], source=source, kind=kind, partner=partner, person=person,
                   occurred_at=occurred_at, of=of, fields=orjson.loads(fields))  # fmt: skip
-    return RecordedEvent(event, id, recorded_at)
+    return RecordedEvent(event, id, recorded_at, counts_from)
 
 
 def _in_span(compiler: Compiler, column: Any) -> Any:
@@ -194,7 +195,7 @@ def _received(compiler: Compiler) -> Select[Any]:
         select(
             delivery.c.holder_id, delivery.c.inputs, event.c.id, event.c.identity, event.c.source, event.c.kind,
             event.c.partner, event.c.person, event.c.occurred_at, event.c.recorded_at, event.c.origin,
-            event.c.fields_json,
+            event.c.fields_json, event.c.counts_from,
         )
         .select_from(delivery)
         .join(holder, holder.c.id == delivery.c.holder_id)

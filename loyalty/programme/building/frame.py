@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from loyalty.core.amounts import Rounding
-from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar, format_day
+from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar, Duration, format_day
 from loyalty.programme.building.draft import Draft
 from loyalty.programme.language import LANGUAGE_VERSION
-from loyalty.programme.model import Currency, ExchangeRate, Expiry
+from loyalty.programme.model import AcceptLate, Currency, ExchangeRate, Expiry, TooLate
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.sections import Section
 from loyalty.programme.units import digits_of
@@ -90,6 +90,16 @@ def build_exchange(draft: Draft) -> tuple[ExchangeRate, ...]:
                 )
             )
     return tuple(sorted(rates, key=lambda rate: (rate.unit, rate.first_day)))
+
+
+def build_arrival(draft: Draft) -> tuple[AcceptLate | None, Duration | None]:
+    """Read how late and how early events may come; None for any time."""
+    late: Section | None = draft.root.get("accept_late")
+    early: Section | None = draft.root.get("accept_early")
+    within = late.value("within") if late is not None else None
+    otherwise = late.value("else", TooLate.REJECT) if late is not None else TooLate.REJECT
+    accept_late = None if within is None else AcceptLate(within=within, otherwise=otherwise)
+    return accept_late, early.value("within") if early is not None else None
 
 
 def build_validity(section: Section | None, draft: Draft) -> Validity:

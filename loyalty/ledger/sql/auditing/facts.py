@@ -18,7 +18,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader, between
 from loyalty.ledger.sql.facts import to_grant
 from loyalty.ledger.sql.statements import Compiler
-from loyalty.ledger.store import VERSION_CYCLE, version_step
+from loyalty.ledger.store import VERSION_CYCLE, delivery_step, event_digest, version_step
 
 
 def audit_events(reader: Reader, after: int, until: int) -> Findings:
@@ -29,7 +29,7 @@ def audit_events(reader: Reader, after: int, until: int) -> Findings:
             if row[1] != reader.book_id:
                 continue
             try:
-                is_whole = sha256(_body(row)).digest() == row[11]
+                is_whole = event_digest(sha256(_body(row)).digest(), row[12]) == row[11]
             except (ValueError, TypeError) as error:
                 findings.add(f"event {row[2]} cannot be read: {error}")
                 continue
@@ -55,13 +55,13 @@ def _audit_page(reader: Reader, findings: Findings, holders: Sequence[Any], afte
     sums = {row[0]: 0 for row in holders}
     ours = {row[0]: Holder(Layer(row[3]), row[4]) for row in holders if row[1] == reader.book_id}
     for rows in runner.stream(_deliveries, PAGE, after=after, until=until):
-        for holder_id, event_id, inputs, identity, book_id in rows:
+        for holder_id, event_id, inputs, identity, book_id, counts_from in rows:
             if holder_id in ours:
                 if book_id != reader.book_id:
                     place = _between_events(reader, event_id)
                     findings.add(f"{ours[holder_id]} received an event that is missing {place}")
                 else:
-                    sums[holder_id] += version_step(identity, inputs)
+                    sums[holder_id] += delivery_step(identity, inputs, counts_from)
             elif holder_id not in sums:
                 findings.add(f"event {identity or event_id} is delivered to a holder {holder_id} that there is not")
             elif book_id == reader.book_id:
@@ -88,7 +88,7 @@ def _audit_page(reader: Reader, findings: Findings, holders: Sequence[Any], afte
 
 def _body(row: Sequence[Any]) -> bytes:
     """Write the body of an event's row, as :meth:`~loyalty.core.events.Event.body_hash` does."""
-    _, _, identity, source, kind, partner, person, occurred_at, _, origin, fields, _ = row
+    _, _, identity, source, kind, partner, person, occurred_at, _, origin, fields, *_ = row
     behind = len(source) + 1
     start = f"{source}/"
     if not identity.startswith(start) or not (origin is None or origin.startswith(start)):
@@ -109,6 +109,7 @@ def _events(compiler: Compiler) -> Select[Any]:
     columns = (
         event.c.id, event.c.book_id, event.c.identity, event.c.source, event.c.kind, event.c.partner, event.c.person,
         event.c.occurred_at, event.c.recorded_at, event.c.origin, event.c.fields_json, event.c.body_hash,
+        event.c.counts_from,
     )  # fmt: skip
     return (
         select(*columns)
@@ -147,7 +148,7 @@ def _holders(compiler: Compiler) -> Select[Any]:
 def _deliveries(compiler: Compiler) -> Select[Any]:
     delivery, event = compiler.schema.delivery, compiler.schema.event
     return (
-        select(delivery.c.holder_id, delivery.c.event_id, delivery.c.inputs, event.c.identity, event.c.book_id)
+        select(*delivery.c, event.c.identity, event.c.book_id, event.c.counts_from)
         .select_from(delivery)
         .outerjoin(event, event.c.id == delivery.c.event_id)
         .where(delivery.c.holder_id > bindparam("after"), delivery.c.holder_id <= bindparam("until"))
