@@ -5,7 +5,7 @@ The audit: a whole history settled from the beginning, one happening after the o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from attrs import frozen
@@ -13,7 +13,7 @@ from attrs import frozen
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.store import Grant
-from loyalty.programme.model import Programme, Role, TierOnRefund
+from loyalty.programme.model import Programme, Role
 from tests.auditor import book
 from tests.auditor.book import Leg, Transfer
 from tests.auditor.clock import advance
@@ -21,9 +21,10 @@ from tests.auditor.commands import carry_out
 from tests.auditor.days import day_of, start_us
 from tests.auditor.earning import as_it_stands, give_badges, mature_followed, pay_rules
 from tests.auditor.history import Happening, timeline
-from tests.auditor.reversing import end, is_too_late, policy_of, refund
-from tests.auditor.standing import demote_at_once, override, promote
-from tests.auditor.state import State
+from tests.auditor.reversing import end, is_too_late, look_again, refund
+from tests.auditor.revisions import tier_order
+from tests.auditor.standing import override, promote
+from tests.auditor.state import BASE, State
 from tests.auditor.wallet import Wallet
 
 
@@ -58,13 +59,20 @@ class Audit:
 
     def tier(self, holder: Holder, at_end_of_day: int) -> str:
         """Give the name of the effective tier when a local day ends."""
-        base, *tiers = (tier.name for tier in self.programme.ladder.tiers)
+        tiers = tier_order(self.programme)
         held = [name for name in tiers if self.balance(holder, "standing", f"tier.{name}", at_end_of_day)]
         assert len(held) <= 1, "one tier at a time"
-        return held[0] if held else base
+        return held[0] if held else BASE
 
 
-def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant] = (), *, until_day: int) -> Audit:
+def audit(
+    programme: Programme,
+    events: Iterable[Event],
+    grants: Iterable[Grant] = (),
+    *,
+    until_day: int,
+    counts_from: Mapping[str, int] | None = None,
+) -> Audit:
     """
     Settle a history anew.
 
@@ -73,6 +81,7 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
         events: Admitted events in any order: money in minor units, defaults filled in.
         grants: What was decided on commands, in the order of recording.
         until_day: Everything due through this day happens, after the last event if that is earlier.
+        counts_from: The instants from which events count that came too late, by identity (54).
     """
     transfers: list[Transfer] = []
     wallets: dict[Holder, Wallet] = {}
@@ -80,7 +89,7 @@ def audit(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]
     def wallet_of(holder: Holder) -> Wallet:
         return wallets.setdefault(holder, Wallet(State(holder), transfers))
 
-    for item in timeline(programme, events, grants):
+    for item in timeline(programme, events, grants, counts_from):
         if isinstance(item, Grant):
             wallet, today = wallet_of(item.holder), day_of(item.at, programme.calendar.timezone)
             if wallet.state.clock_day is None:
@@ -102,43 +111,43 @@ def settle(programme: Programme, reached: list[Wallet], happening: Happening) ->
         if wallet.state.clock_day is None:
             wallet.state.clock_day = happening.day
         advance(programme, wallet, happening.day)
-    tier_level = tier_before_instant(reached[0].state, happening.at)
+    tier = tier_before_instant(reached[0].state, happening.at)
     for wallet in reached:
         if happening.kind is None:
-            override(programme, wallet, happening)
+            override(wallet, happening)
         elif happening.kind.role is not Role.REFUNDS or not is_too_late(programme, happening):
-            settle_for_holder(programme, wallet, happening, happening.kind.role, tier_level)
+            settle_for_holder(programme, wallet, happening, happening.kind.role, tier)
 
 
-def tier_before_instant(partner: State, instant: int) -> int:
+def tier_before_instant(partner: State, instant: int) -> str:
     """Give the partner's tier before the first event of an instant, for all layers of all events of it (11)."""
     if partner.tier_before[0] != instant:
-        partner.tier_before = (instant, partner.tier_level)
+        partner.tier_before = (instant, partner.tier)
     return partner.tier_before[1]
 
 
-def settle_for_holder(programme: Programme, wallet: Wallet, happening: Happening, role: Role, tier_level: int) -> None:
+def settle_for_holder(programme: Programme, wallet: Wallet, happening: Happening, role: Role, tier: str) -> None:
     """
     Settle one event for one holder.
 
-    Its effect on an earlier event comes first; a refund of nothing does nothing (27, 31, 32). Within the programme's
-    dates it earns and counts (6, 21). Then the tier is looked at (22, 30), and badges unless it refunds or ends (32).
+    Its effect on an earlier event comes first, with the look at tier and badges that goes with it; a refund of nothing
+    does nothing (27, 31, 32, 48, 53). Within the programme's dates it earns and counts (6, 21). Then promotion is
+    looked at unless it refunds (22, 30), and badges unless it refunds or ends (32).
     """
     if role is Role.REFUNDS:
-        if not refund(programme, wallet, happening, tier_level):
+        if not refund(programme, wallet, happening, tier):
             return
+        look_again(programme, wallet, happening, tier)
     elif role is Role.ENDS:
-        end(programme, wallet, happening, tier_level)
+        end(programme, wallet, happening, tier)
+        look_again(programme, wallet, happening, tier)
     elif role is Role.FOLLOWS:
         mature_followed(wallet, happening)
-    earning = as_it_stands(programme, wallet, happening, tier_level)
+    earning = as_it_stands(programme, wallet, happening, tier)
     if earning.fact.is_counted:
         pay_rules(earning)
     wallet.state.facts.append(earning.fact)
-    if wallet.state.layer is Layer.PARTNER:
-        if role is not Role.REFUNDS:
-            promote(programme, wallet, happening)
-        elif policy_of(programme, happening).tier is TierOnRefund.RE_EVALUATE:
-            demote_at_once(programme, wallet, happening)
+    if wallet.state.layer is Layer.PARTNER and role is not Role.REFUNDS:
+        promote(programme, wallet, happening)
     if role not in (Role.REFUNDS, Role.ENDS):
         give_badges(earning)

@@ -12,46 +12,53 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TypeVar
 
+from attrs import frozen
+
 from loyalty.core.amounts import Rounding
 from loyalty.core.events import FieldValue
 from loyalty.programme.model import Programme
 from loyalty.rules.declaration import Award, BandMode, Bands, ByField, ByTier, Fixed, Multiplier, Rate, Rule
 from loyalty.rules.expressions import evaluate
-from loyalty.tiers.declaration import Ladder
+from tests.auditor.revisions import at_or_below, level_in, revisions
 from tests.auditor.state import Values
 
 Named = TypeVar("Named")
 
 
-def award_of(
-    programme: Programme,
-    rule: Rule,
-    award: Award,
-    currency: str,
-    values: Values,
-    fields: Mapping[str, FieldValue],
-    tier_level: int,
-) -> int:
+@frozen
+class Reading:
+    """
+    What an award is computed from.
+
+    Args:
+        programme: All revisions, which know the order of tiers (61).
+        place: Of the revision whose rule it is.
+        values: What the names of expressions stand for in that revision.
+        fields: The fields of the event as that revision reads them.
+        tier: The name of the tier.
+    """
+
+    programme: Programme
+    place: int
+    values: Values
+    fields: Mapping[str, FieldValue | None]
+    tier: str
+
+
+def award_of(reading: Reading, rule: Rule, award: Award, currency: str) -> int:
     """Give the uncapped award: the base, rounded, times the product of the multipliers, rounded again (16)."""
-    of = Fraction(0) if rule.of is None else Fraction(int(evaluate(rule.of, values)))
-    amount = base_of(award, of, rule.round.rate, programme.ladder, fields, tier_level)
+    of = Fraction(0) if rule.of is None else Fraction(int(evaluate(rule.of, reading.values)))
+    amount = base_of(reading, award, of, rule.round.rate)
     multipliers = rule.multiply.get(currency, ())
     if multipliers:
         product = Fraction(1)
         for multiplier in multipliers:
-            product *= factor_of(multiplier, programme.ladder, fields, tier_level)
+            product *= factor_of(reading, multiplier)
         amount = whole(amount * product, rule.round.multiply)
     return max(amount, 0)
 
 
-def base_of(
-    award: Award,
-    of: Fraction,
-    rounding: Rounding,
-    ladder: Ladder,
-    fields: Mapping[str, FieldValue],
-    tier_level: int,
-) -> int:
+def base_of(reading: Reading, award: Award, of: Fraction, rounding: Rounding) -> int:
     """Give the rounded award before it is multiplied (16)."""
     if isinstance(award, Fixed):
         return award.amount
@@ -61,11 +68,11 @@ def base_of(
         return bands_of(award, of, rounding)
     chosen: Fixed | Rate | None
     if isinstance(award, ByTier):
-        chosen = at_or_below(award.awards, ladder, tier_level)
+        chosen = at_or_below(reading.programme, award.awards, reading.tier)
     else:
         assert isinstance(award, ByField)
-        chosen = by_value(award.awards, fields.get(award.field), award.otherwise)
-    return 0 if chosen is None else base_of(chosen, of, rounding, ladder, fields, tier_level)
+        chosen = by_value(award.awards, reading.fields.get(award.field), award.otherwise)
+    return 0 if chosen is None else base_of(reading, chosen, of, rounding)
 
 
 def rate_of(rate: Rate, of: Fraction, rounding: Rounding) -> int:
@@ -95,12 +102,13 @@ def bands_of(award: Bands, of: Fraction, rounding: Rounding) -> int:
     return whole(total, rounding)
 
 
-def factor_of(multiplier: Multiplier, ladder: Ladder, fields: Mapping[str, FieldValue], tier_level: int) -> Fraction:
-    """Give one factor: a constant, the tier's, or the one of a field's value (16)."""
+def factor_of(reading: Reading, multiplier: Multiplier) -> Fraction:
+    """Give one factor: a constant, the tier's, or the one of a field's value (16, 57)."""
     if multiplier.by_tier:
-        return ladder.tiers[tier_level].multiplier
+        ladder = revisions(reading.programme)[reading.place].ladder
+        return ladder.tiers[level_in(reading.programme, ladder, reading.tier)].multiplier
     if multiplier.field is not None:
-        return by_value(multiplier.table, fields.get(multiplier.field), multiplier.otherwise)
+        return by_value(multiplier.table, reading.fields.get(multiplier.field), multiplier.otherwise)
     assert multiplier.constant is not None
     return multiplier.constant
 
@@ -108,14 +116,6 @@ def factor_of(multiplier: Multiplier, ladder: Ladder, fields: Mapping[str, Field
 def by_value(table: Mapping[str | bool, Named], value: FieldValue | None, otherwise: Named) -> Named:
     """Give what a table says of a field's value; an absent value is not named (16)."""
     return next((named for key, named in table.items() if type(key) is type(value) and key == value), otherwise)
-
-
-def at_or_below(table: Mapping[str, Named], ladder: Ladder, tier_level: int) -> Named | None:
-    """Give what a table says of a tier, or of the nearest lower one that it names (16)."""
-    for tier in reversed(ladder.tiers[: tier_level + 1]):
-        if tier.name in table:
-            return table[tier.name]
-    return None
 
 
 def whole(exact: Fraction, rounding: Rounding) -> int:

@@ -7,9 +7,12 @@ them, refunds, and certifications that end; a test replaces what it is about.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
+
+from attrs import evolve
 
 from loyalty.core.calendar import NEVER, Calendar, Duration, instant_us
 from loyalty.core.events import Event, FieldValue
@@ -18,6 +21,8 @@ from loyalty.errors import Place
 from loyalty.gamification.declaration import Badge
 from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.programme.model import (
+    BadgesOnRefund,
+    CapsOnRefund,
     Clawback,
     Currency,
     EventKind,
@@ -76,9 +81,9 @@ KINDS = (
 )
 
 
-def expression(text: str) -> Expression:
-    """Compile an expression over the names that these tests use."""
-    return compile_expression(text, SCOPE, expects=None, place=Place(), scales={"EUR": 2})
+def expression(text: str, more: Mapping[str, Symbol] | None = None) -> Expression:
+    """Compile an expression over the names that these tests use, and *more*."""
+    return compile_expression(text, {**SCOPE, **(more or {})}, expects=None, place=Place(), scales={"EUR": 2})
 
 
 def needs(text: str) -> Needs:
@@ -100,11 +105,17 @@ def bands(mode: BandMode, *steps: tuple[int, int]) -> Bands:
     return Bands(mode=mode, bands=tuple(Band(start=s * EUR, award=Rate(amount=n, per=100 * EUR)) for s, n in steps))
 
 
-def ladder(*tiers: tuple[str, str], review: Review | None = None, promote: Promote = Promote.AT_ONCE) -> Ladder:
+def ladder(
+    *tiers: tuple[str, str],
+    review: Review | None = None,
+    promote: Promote = Promote.AT_ONCE,
+    gifts: Mapping[str, Mapping[str, int]] | None = None,
+) -> Ladder:
     """Give a ladder of tiers above the base, each with its need; the multiplier grows by a quarter at each."""
     steps = [Tier(name="base", multiplier=Fraction(1), needs=None)]
     for level, (name, need) in enumerate(tiers, start=1):
-        steps.append(Tier(name=name, multiplier=1 + Fraction(level, 4), needs=needs(need)))
+        gift = (gifts or {}).get(name, {})
+        steps.append(Tier(name=name, multiplier=1 + Fraction(level, 4), needs=needs(need), gift=gift))
     return Ladder(tiers=tuple(steps), review=review, promote=promote)
 
 
@@ -140,10 +151,26 @@ def points(after: str, at_end_of: Any = None) -> dict[str, Currency]:
     return {"points": Currency(name="points", expires=Expiry(after=Duration.parse(after), at_end_of=at_end_of))}
 
 
-def refunds(tier: TierOnRefund = TierOnRefund.KEEP_TO_PERIOD_END, within: str = "", **clawback: Clawback) -> Any:
-    """Declare what refunds of deals do."""
+def revised(first: Programme, **later: Programme) -> Programme:
+    """Put revisions one after the other, each under the date from which it is in force, as in ``_2026_07_01``."""
+    chain = [first]
+    for begins, revision in later.items():
+        from_day = day(begins.strip("_").replace("_", "-"))
+        chain.append(evolve(revision, from_day=from_day, earlier=tuple(chain)))
+    return chain[-1]
+
+
+def refunds(
+    tier: TierOnRefund = TierOnRefund.KEEP_TO_PERIOD_END,
+    within: str = "",
+    badges: BadgesOnRefund = BadgesOnRefund.KEEP,
+    caps: CapsOnRefund = CapsOnRefund.REVERSE,
+    kind: str = "deal.refunded",
+    **clawback: Clawback,
+) -> dict[str, RefundPolicy]:
+    """Declare what refunds of deals do, or another kind."""
     horizon = Duration.parse(within) if within else None
-    return {"deal.refunded": RefundPolicy(kind="deal.refunded", clawback=clawback, tier=tier, within=horizon)}
+    return {kind: RefundPolicy(kind=kind, clawback=clawback, tier=tier, badges=badges, caps=caps, within=horizon)}
 
 
 def event(

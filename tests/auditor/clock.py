@@ -1,16 +1,16 @@
 """
-What falls due at the start of each day, day by day (paragraphs 4, 5, 8, 23 to 25, 41 and 47).
+What falls due at the start of each day, day by day (paragraphs 4, 5, 8, 23 to 25, 41, 47 and 61).
 """
 
 from __future__ import annotations
 
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme
-from tests.auditor.awards import at_or_below
 from tests.auditor.commands import give_back
 from tests.auditor.days import expiry_day, is_within_dates, start_us, starts_period
-from tests.auditor.standing import end_grace, end_override, is_review, review
-from tests.auditor.state import Lot
+from tests.auditor.revisions import at_or_below, currency_on, in_one_order, revision_on, revisions
+from tests.auditor.standing import begin_revision, end_grace, end_override, is_review, review
+from tests.auditor.state import Allotted, Lot
 from tests.auditor.wallet import Cause, Wallet
 
 
@@ -28,8 +28,10 @@ def start_day(programme: Programme, wallet: Wallet, day: int) -> None:
     """Run the boundary of one day in its order; through the anchor's day points alone have a clock (4, 5, 47)."""
     state, at = wallet.state, start_us(day, programme.calendar.timezone)
     has_begun = state.anchor is not None and state.anchor < day
+    if any(revision.from_day == day for revision in revisions(programme)[1:]):
+        begin_revision(programme, wallet, day, at)
     if state.manual is not None and day > state.manual[1]:
-        end_override(programme, wallet, at)
+        end_override(wallet, at)
     if state.grace_ends is not None and day >= state.grace_ends:
         end_grace(programme, wallet, day, at)
     if has_begun and state.layer is Layer.PARTNER and is_review(programme, state, day):
@@ -39,7 +41,7 @@ def start_day(programme: Programme, wallet: Wallet, day: int) -> None:
     end_holds(programme, wallet, day, at)
     activate(wallet, day, at)
     is_allotted = has_begun and state.layer is Layer.PARTNER and not state.is_closed
-    if is_allotted and is_within_dates(programme, day):
+    if is_allotted and is_within_dates(revision_on(programme, day), day):
         allot(programme, wallet, day, at)
 
 
@@ -66,10 +68,12 @@ def activate(wallet: Wallet, day: int, at: int) -> None:
 
 def allot(programme: Programme, wallet: Wallet, day: int, at: int) -> None:
     """Pay what is allotted by tier at the start of a calendar period within the programme's dates (5, 6)."""
-    for allotment in programme.allotments:
+    for allotment in in_one_order(programme, lambda revision: revision.allotments, day):
         if not starts_period(day, allotment.every, programme.year_starts_month):
             continue
-        amount = at_or_below(allotment.amounts, programme.ladder, wallet.state.tier_level) or 0
-        expiry = expiry_day(day, programme.currencies[allotment.currency].expires, programme.year_starts_month)
-        cause = Cause(None, f"@allotment.{allotment.name}", at)
-        wallet.credit(cause, Lot(allotment.currency, "available", amount, expiry))
+        amount = at_or_below(programme, allotment.amounts, wallet.state.tier) or 0
+        expires = currency_on(programme, allotment.currency, day).expires
+        lot = Lot(allotment.currency, "available", amount, expiry_day(day, expires, programme.year_starts_month))
+        if amount:
+            wallet.state.allotted[allotment.name] = Allotted(allotment, day, lot, amount)
+        wallet.credit(Cause(None, f"@allotment.{allotment.name}", at), lot)

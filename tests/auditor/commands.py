@@ -7,6 +7,7 @@ from __future__ import annotations
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme, Returns
 from tests.auditor.days import add, expiry_day
+from tests.auditor.revisions import currency_on
 from tests.auditor.state import Drawn, Lot
 from tests.auditor.wallet import Cause, Wallet
 
@@ -101,7 +102,7 @@ def give_back(programme: Programme, wallet: Wallet, cause: Cause, drawn: Drawn, 
     lacked = min(drawn.lacked, amount)
     drawn.lacked -= lacked
     if drawn.account != "held":
-        earned_today = expiry_day(today, programme.currencies[currency].expires, programme.year_starts_month)
+        earned_today = expiry_day(today, currency_on(programme, currency, today).expires, programme.year_starts_month)
         wallet.credit(cause, Lot(currency, "available", lacked, earned_today), drawn.account)
     for day, part in drawn.cut(amount - lacked, last=True):
         lot = Lot(currency, "available", part, day)
@@ -112,7 +113,7 @@ def give_back(programme: Programme, wallet: Wallet, cause: Cause, drawn: Drawn, 
 
 def come_back_late(programme: Programme, wallet: Wallet, cause: Cause, lot: Lot, today: int) -> None:
     """Let a lot expire that comes back when its day is over, and what then comes of it live on as declared (41)."""
-    currency, amount = programme.currencies[lot.currency], lot.remaining
+    currency, amount = currency_on(programme, lot.currency, today), lot.remaining
     if currency.returns is Returns.EXPIRED:
         wallet.expire(cause, lot)
         return

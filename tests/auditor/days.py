@@ -123,9 +123,9 @@ def is_anniversary(anchor: int, day: int) -> bool:
     return years >= 1 and add_months(anchor, 12 * years) == day
 
 
-def is_within_dates(programme: Programme, day: int) -> bool:
-    """Say whether a day lies in the programme's dates, both ends included (6)."""
-    return programme.first_day <= day and (programme.last_day is None or day <= programme.last_day)
+def is_within_dates(revision: Programme, day: int) -> bool:
+    """Say whether a day lies in the dates of the programme's revision of that day, both ends included (6, 57)."""
+    return revision.first_day <= day and (revision.last_day is None or day <= revision.last_day)
 
 
 def lies_in_window(counted: int, window: Window, today: int, anchor: int, year_starts_month: int) -> bool:

@@ -4,15 +4,16 @@ The order in which things happen, and whom they reach (paragraphs 2, 3 and 4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import EventKind, Programme, Role
 from tests.auditor.days import day_of
+from tests.auditor.revisions import kind_on, revisions
 
 SPEAKS_OF_ANOTHER = (Role.REFUNDS, Role.FOLLOWS)
 
@@ -37,6 +38,11 @@ class Happening:
             reached.append(Holder.person(self.person))
         return reached
 
+    @property
+    def first_of_chain(self) -> Happening:
+        """The origin of its origin and so on, or itself (57)."""
+        return self if self.origin is None else self.origin.first_of_chain
+
 
 def without_voids(events: Iterable[Event]) -> dict[str, Event]:
     """Give the events that happened, by identity; voids and what they name are gone (3)."""
@@ -47,27 +53,37 @@ def without_voids(events: Iterable[Event]) -> dict[str, Event]:
 
 def origin_of(event: Event, programme: Programme, happened: dict[str, Event]) -> Event | None:
     """Give the event that a refund or a follow speaks of, if it is there and of the declared kind (2, 3)."""
-    kind = programme.events.get(event.kind)
-    if kind is None or kind.role not in SPEAKS_OF_ANOTHER or event.origin is None:
+    kinds = [kind for revision in revisions(programme) if (kind := revision.events.get(event.kind)) is not None]
+    if not kinds or kinds[0].role not in SPEAKS_OF_ANOTHER or event.origin is None:
         return None
     origin = happened.get(event.origin)
-    return origin if origin is not None and origin.kind == kind.origin_kind else None
+    return origin if origin is not None and origin.kind == kinds[0].origin_kind else None
 
 
-def happenings(programme: Programme, events: Iterable[Event]) -> list[Happening]:
+def happenings(
+    programme: Programme, events: Iterable[Event], counts_from: Mapping[str, int] | None = None
+) -> list[Happening]:
     """
     Put the events in order (2).
 
     Each event comes at its own key, unless its origin would only come after it: then it waits and comes directly
     after the origin, at the origin's instant. An event whose origin never comes is left out: it does nothing.
+
+    Args:
+        counts_from: The instants from which events count that came too late, by identity: it is as if they had occurred
+            then (54).
     """
-    happened = without_voids(events)
+    instants = counts_from or {}
+    happened = without_voids(
+        evolve(event, occurred_at=instants.get(event.identity, event.occurred_at)) for event in events
+    )
     order: list[Happening] = []
     placed: dict[str, Happening] = {}
     waiting: list[Event] = []
 
     def place(event: Event, instant: int) -> None:
-        kind = None if event.kind == TIER_OVERRIDE else programme.events[event.kind]
+        day = day_of(instant, programme.calendar.timezone)
+        kind = None if event.kind == TIER_OVERRIDE else kind_on(programme, event.kind, day)
         origin = None
         if kind is not None and kind.role in SPEAKS_OF_ANOTHER:
             known = origin_of(event, programme, happened)
@@ -82,7 +98,7 @@ def happenings(programme: Programme, events: Iterable[Event]) -> list[Happening]
             event=event,
             kind=kind,
             at=instant,
-            day=day_of(instant, programme.calendar.timezone),
+            day=day,
             partner=reached.partner,
             person=reached.person,
             origin=origin,
@@ -98,10 +114,12 @@ def happenings(programme: Programme, events: Iterable[Event]) -> list[Happening]
     return order
 
 
-def timeline(programme: Programme, events: Iterable[Event], grants: Iterable[Grant]) -> Iterator[Happening | Grant]:
+def timeline(
+    programme: Programme, events: Iterable[Event], grants: Iterable[Grant], counts_from: Mapping[str, int] | None = None
+) -> Iterator[Happening | Grant]:
     """Give events and decisions in order; a decision stands after the events of its instant, in the order given (4)."""
     decisions = sorted(grants, key=lambda grant: grant.at)
-    for happening in happenings(programme, events):
+    for happening in happenings(programme, events, counts_from):
         while decisions and decisions[0].at < happening.at:
             yield decisions.pop(0)
         yield happening

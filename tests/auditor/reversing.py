@@ -1,25 +1,36 @@
 """
-Refunds and ends, for one holder (paragraphs 27 to 31 and 45).
+Refunds and ends, for one holder: what they take back (paragraphs 27 to 31, 45, 48 to 53 and 58).
 """
 
 from __future__ import annotations
 
-from loyalty.programme.model import Clawback, Programme, RefundPolicy
+from loyalty.core.holders import Layer
+from loyalty.programme.model import (
+    BadgesOnRefund,
+    CapsOnRefund,
+    Clawback,
+    Programme,
+    RefundPolicy,
+    TierOnRefund,
+)
 from loyalty.rules.declaration import OnEnd
-from tests.auditor.awards import at_or_below, award_of
-from tests.auditor.days import add
+from tests.auditor.awards import Reading, award_of
+from tests.auditor.days import add, period_number
 from tests.auditor.history import Happening
-from tests.auditor.state import Fact, Paid
-from tests.auditor.values import fields_left, key_of, values_left
+from tests.auditor.metrics import met, metrics
+from tests.auditor.revisions import at_or_below, currency_on, in_one_order, revision_on, revisions, tier_order
+from tests.auditor.standing import demote_at_once, is_above
+from tests.auditor.state import Fact, Lot, Paid
+from tests.auditor.values import amount_left, event_values, fields_read, key_of, tier_values
 from tests.auditor.wallet import Cause, Wallet
 
 
-def refund(programme: Programme, wallet: Wallet, happening: Happening, tier_level: int) -> bool:
+def refund(programme: Programme, wallet: Wallet, happening: Happening, tier: str) -> bool:
     """
     Take back from this holder what the refunded part of an event earned it (27 to 29).
 
     Args:
-        tier_level: The partner's tier before the refund's instant, which limits what is owed (45).
+        tier: The partner's tier before the refund's instant, which limits what is owed (45).
 
     Returns:
         Whether there was anything to refund.
@@ -32,13 +43,21 @@ def refund(programme: Programme, wallet: Wallet, happening: Happening, tier_leve
     for paid in [paid for paid in wallet.state.paid if paid.fact is fact]:
         amount = max(0, paid.granted - target_of(programme, wallet, paid) - paid.reversed)
         clawback = policy.clawback.get(paid.currency, Clawback.ARREARS)
-        reverse(programme, wallet, happening, paid, amount, clawback, tier_level)
+        reverse(programme, wallet, happening, paid, amount, clawback, policy.caps, tier)
     return True
 
 
 def policy_of(programme: Programme, happening: Happening) -> RefundPolicy:
-    """Give the declared effects of a refund; what is not declared goes into arrears and leaves the tier (28)."""
-    return programme.refunds.get(happening.event.kind, RefundPolicy(kind=happening.event.kind, clawback={}))
+    """
+    Give the declared effects of a refund or an end.
+
+    A refund's are those of the revision of its origin's day, else of its own day; an end's those of its own day (58).
+    What is not declared goes into arrears and leaves the tier (28).
+    """
+    kind = happening.event.kind
+    days = [happening.day] if happening.origin is None else [happening.origin.day, happening.day]
+    blocks = [revision_on(programme, day).refunds.get(kind) for day in days]
+    return next((block for block in blocks if block is not None), RefundPolicy(kind=kind, clawback={}))
 
 
 def is_too_late(programme: Programme, happening: Happening) -> bool:
@@ -62,7 +81,7 @@ def take_part(happening: Happening, fact: Fact) -> bool:
     if part is None:
         fact.nothing_left = True
         return True
-    left = int(fields_left(fact)[part])
+    left = amount_left(fact, part)
     asked = happening.event.fields.get(part)
     taken = left if asked is None else min(int(asked), left)
     if taken == 0 and left > 0:
@@ -73,15 +92,19 @@ def take_part(happening: Happening, fact: Fact) -> bool:
 
 
 def target_of(programme: Programme, wallet: Wallet, paid: Paid) -> int:
-    """Give what the award would be of what is left, and at most what was granted (27)."""
-    fact, rule = paid.fact, paid.rule
+    """Give what the award would be of what is left, by the version that paid it, and at most what was granted (27)."""
+    fact, rule, revision = paid.fact, paid.rule, revisions(programme)[paid.place]
     if fact.nothing_left:
         return 0
-    award = rule.give[wallet.state.layer][paid.currency]
-    of_what_is_left = award_of(
-        programme, rule, award, paid.currency, values_left(fact), fields_left(fact), fact.tier_level
+    as_left = Reading(
+        programme=programme,
+        place=paid.place,
+        values={**fact.values[paid.place], **event_values(revision, fact.happening, fact.left)},
+        fields=fields_read(revision, fact.happening, fact.left),
+        tier=fact.tier,
     )
-    return min(of_what_is_left, paid.granted)
+    award = rule.give[wallet.state.layer][paid.currency]
+    return min(award_of(as_left, rule, award, paid.currency), paid.granted)
 
 
 def reverse(
@@ -91,30 +114,109 @@ def reverse(
     paid: Paid,
     amount: int,
     policy: Clawback,
-    tier_level: int,
+    caps: CapsOnRefund,
+    tier: str,
 ) -> None:
-    """Take an award back in part, and return headroom and metrics at the original's date (28, 29)."""
+    """Take an award back in part, and return headroom and metrics at the original's date (28, 29, 49)."""
     paid.reversed += amount
     if policy is Clawback.KEEP:
         return
-    wallet.state.cap_uses += [(key, -amount) for key in paid.caps]
+    if caps is CapsOnRefund.REVERSE:
+        wallet.state.cap_uses += [(key, -amount) for key in paid.caps]
     wallet.state.earned.append((paid.currency, paid.fact.happening.day, -amount))
-    cause = Cause(happening.event.identity, paid.rule.name, happening.at)
-    arrears_limit = at_or_below(programme.currencies[paid.currency].arrears_limits, programme.ladder, tier_level)
-    wallet.claw_back(cause, paid, amount, policy, happening.day, arrears_limit)
+    take_back(programme, wallet, happening, paid.rule.name, paid.lot, amount, policy, tier)
 
 
-def end(programme: Programme, wallet: Wallet, happening: Happening, tier_level: int) -> None:
+def take_back(
+    programme: Programme,
+    wallet: Wallet,
+    happening: Happening,
+    rule: str,
+    lot: Lot,
+    amount: int,
+    policy: Clawback,
+    tier: str,
+) -> None:
+    """Claw back under a rule, and let go of what is owed above the limit of the tier (28, 45)."""
+    limits = currency_on(programme, lot.currency, happening.day).arrears_limits
+    cause = Cause(happening.event.identity, rule, happening.at)
+    wallet.claw_back(cause, lot, amount, policy, happening.day, at_or_below(programme, limits, tier))
+
+
+def end(programme: Programme, wallet: Wallet, happening: Happening, tier: str) -> None:
     """End what is in force under the key, and take back what rules say ends with it (31)."""
-    kind = happening.kind
+    kind, revision = happening.kind, revision_on(programme, happening.day)
     assert kind is not None
-    key = key_of(programme, happening, kind.by)
+    key = key_of(revision, happening, kind.by)
     for fact in wallet.state.facts:
         ends = fact.in_force and fact.happening.event.kind == kind.origin_kind
-        if not ends or key_of(programme, fact.happening, kind.by) != key:
+        if not ends or key_of(revision, fact.happening, kind.by) != key:
             continue
         fact.in_force = False
         for paid in [paid for paid in wallet.state.paid if paid.fact is fact]:
             if paid.rule.on_end is OnEnd.REVERSE:
                 whole = paid.granted - paid.reversed
-                reverse(programme, wallet, happening, paid, whole, Clawback.ARREARS, tier_level)
+                reverse(programme, wallet, happening, paid, whole, Clawback.ARREARS, CapsOnRefund.REVERSE, tier)
+
+
+def look_again(programme: Programme, wallet: Wallet, happening: Happening, tier: str) -> None:
+    """Look at the tier, then at badges, as the block of the refund or end says (30, 48, 51, 52, 53)."""
+    policy = policy_of(programme, happening)
+    if wallet.state.layer is Layer.PARTNER and policy.tier is not TierOnRefund.KEEP_TO_PERIOD_END:
+        fell = demote_at_once(programme, wallet, happening)
+        if fell and policy.tier is TierOnRefund.RE_EVALUATE_AND_TAKE_BACK:
+            take_gifts_back(programme, wallet, happening, tier)
+            lower_allotments(programme, wallet, happening, tier)
+    if policy.badges is not BadgesOnRefund.KEEP:
+        revoke_badges(programme, wallet, happening, tier, policy.badges is BadgesOnRefund.RE_EVALUATE_AND_TAKE_BACK)
+
+
+def take_gifts_back(programme: Programme, wallet: Wallet, happening: Happening, tier: str) -> None:
+    """Take back the gifts of the tiers above the new standing, highest tier first (51)."""
+    for name in reversed(tier_order(programme)):
+        if is_above(programme, name, wallet.state.standing):
+            take_gift_back(programme, wallet, happening, f"@tier.{name}", tier)
+
+
+def take_gift_back(programme: Programme, wallet: Wallet, happening: Happening, rule: str, tier: str) -> None:
+    """Take back what came with a tier or badge, each currency whole, at the gift's day in metrics (51, 52)."""
+    for gift in [gift for gift in wallet.state.gifts if gift.rule == rule]:
+        wallet.state.gifts.remove(gift)
+        wallet.state.earned.append((gift.lot.currency, gift.day, -gift.amount))
+        take_back(programme, wallet, happening, rule, gift.lot, gift.amount, Clawback.ARREARS, tier)
+
+
+def lower_allotments(programme: Programme, wallet: Wallet, happening: Happening, tier: str) -> None:
+    """Lower what was allotted for a period that still runs to what the tier in force now gets (51)."""
+    names = dict.fromkeys(each.name for revision in revisions(programme) for each in revision.allotments)
+    for name in names:
+        paid = wallet.state.allotted.get(name)
+        if paid is None:
+            continue
+        every, year_starts = paid.allotment.every, programme.year_starts_month
+        if period_number(paid.day, every, year_starts) != period_number(happening.day, every, year_starts):
+            continue
+        target = at_or_below(programme, paid.allotment.amounts, wallet.state.tier) or 0
+        amount = max(0, paid.left - target)
+        paid.left -= amount
+        take_back(programme, wallet, happening, f"@allotment.{name}", paid.lot, amount, Clawback.ARREARS, tier)
+
+
+def revoke_badges(programme: Programme, wallet: Wallet, happening: Happening, tier: str, takes_back: bool) -> None:
+    """Revoke every badge whose needs are not met any more, all read before any effect (52)."""
+    state, revision = wallet.state, revision_on(programme, happening.day)
+    read = state.tier if state.layer is Layer.PARTNER else tier
+    values = {**tier_values(programme, revision, read), **metrics(revision, state, happening.day)}
+    declared = in_one_order(programme, lambda each: each.badges, happening.day)
+    lost = [
+        badge
+        for badge in declared
+        if badge.layer is state.layer and badge.name in state.badges and not met(badge.needs, values)
+    ]
+    for badge in lost:
+        rule = f"@badge.{badge.name}"
+        state.badges.remove(badge.name)
+        cause = Cause(happening.event.identity, rule, happening.at)
+        wallet.move(cause, "standing", "programme/standing", f"badge.{badge.name}", 1)
+        if takes_back:
+            take_gift_back(programme, wallet, happening, rule, tier)

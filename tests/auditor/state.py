@@ -12,11 +12,18 @@ from attrs import define, field
 from loyalty.core.events import FieldValue
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.store import Grant
+from loyalty.mdf.declaration import Allotment
 from loyalty.rules.declaration import Rule
 from tests.auditor.history import Happening
 
-Key: TypeAlias = tuple[Hashable, ...]
+#: A key without its owner: each part with its value.
+Key: TypeAlias = frozenset[tuple[Hashable, Hashable]]
+
+#: A key of a named rule or campaign.
+OwnedKey: TypeAlias = tuple[Hashable, ...]
 Values: TypeAlias = dict[str, FieldValue | None]
+
+BASE = "base"
 
 
 @define(eq=False)
@@ -42,8 +49,8 @@ class Fact:
     An event that was taken in (21).
 
     Args:
-        values: What the names of expressions stood for just before the event.
-        tier_level: The tier that it was settled with.
+        values: For each revision, what the names of its expressions stood for just before the event.
+        tier: The tier that it was settled with.
         is_counted: Its day lies within the programme's dates, so that it earns and counts (6).
         left: For each field that refunds take parts of, what they left (27).
         nothing_left: Refunded as a whole.
@@ -51,8 +58,8 @@ class Fact:
     """
 
     happening: Happening
-    values: Values
-    tier_level: int
+    values: list[Values]
+    tier: str
     is_counted: bool
     left: dict[str, int] = field(factory=dict)
     nothing_left: bool = False
@@ -61,16 +68,43 @@ class Fact:
 
 @define(eq=False)
 class Paid:
-    """One award that was paid: a rule's, in one currency (27, 28); *caps* are the keys of the caps that it used."""
+    """
+    One award that was paid: a rule's, in one currency (27, 28).
+
+    Args:
+        place: Of the revision whose rule it is (57).
+        caps: The keys of the caps that it used.
+    """
 
     fact: Fact
     rule: Rule
+    place: int
     currency: str
     granted: int
     lot: Lot
     until_kind: str | None
-    caps: list[Key]
+    caps: set[OwnedKey]
     reversed: int = 0
+
+
+@define(eq=False)
+class Gift:
+    """What came with a tier or a badge, and was not taken back; *rule* is its name (50, 52)."""
+
+    rule: str
+    day: int
+    lot: Lot
+    amount: int
+
+
+@define(eq=False)
+class Allotted:
+    """The latest payment of an allotment, and what it was lowered to (51)."""
+
+    allotment: Allotment
+    day: int
+    lot: Lot
+    left: int
 
 
 @define(eq=False)
@@ -124,15 +158,17 @@ class State:
     is_closed: bool = False
     paid: list[Paid] = field(factory=list)
     earned: list[tuple[str, int, int]] = field(factory=list)  # Currency, day, amount; reversals are negative.
-    cap_uses: list[tuple[Key, int]] = field(factory=list)  # What was returned is negative.
-    used_once: set[Key] = field(factory=set)
-    last_paid: dict[Key, tuple[int, int]] = field(factory=dict)  # Day and instant.
-    streaks: dict[str, tuple[int, int]] = field(factory=dict)  # Last period and length, by rule.
-    standing: int = 0
+    cap_uses: list[tuple[OwnedKey, int]] = field(factory=list)  # What was returned is negative.
+    used_once: set[OwnedKey] = field(factory=set)
+    last_paid: dict[OwnedKey, tuple[int, int]] = field(factory=dict)  # Day and instant.
+    streaks: dict[OwnedKey, tuple[int, int]] = field(factory=dict)  # Last period and length, by rule and period.
+    standing: str = BASE
     grace_ends: int | None = None
-    manual: tuple[int, int] | None = None  # Level, and the last day of it.
-    tier_before: tuple[int | None, int] = (None, 0)  # The last instant with an event, and the tier before it.
+    manual: tuple[str, int] | None = None  # The tier, and the last day of it.
+    tier_before: tuple[int | None, str] = (None, BASE)  # The last instant with an event, and the tier before it.
     badges: set[str] = field(factory=set)
+    gifts: list[Gift] = field(factory=list)
+    allotted: dict[str, Allotted] = field(factory=dict)  # By the allotment's name.
 
     @property
     def layer(self) -> Layer:
@@ -140,7 +176,7 @@ class State:
         return self.holder.layer
 
     @property
-    def tier_level(self) -> int:
+    def tier(self) -> str:
         """The effective tier: a manual one in force, else the standing (22)."""
         return self.standing if self.manual is None else self.manual[0]
 

@@ -13,7 +13,7 @@ import pytest
 from loyalty.core.amounts import Rounding
 from loyalty.core.calendar import NEVER, Duration, Period
 from loyalty.core.events import Event
-from loyalty.core.holders import Holder, Layer
+from loyalty.core.holders import Layer
 from loyalty.errors import Place
 from loyalty.mdf.declaration import Allotment
 from loyalty.programme.model import Clawback, EventKind, RefundPolicy, Role, TierOnRefund
@@ -38,7 +38,7 @@ from loyalty.rules.declaration import (
 )
 from loyalty.rules.expressions import BOOL, INT, Interval, Symbol, compile_expression
 from loyalty.tiers.declaration import Landing, Measure, Promote, Review, Window, WindowKind
-from tests.auditor import Audit, audit
+from tests.auditor import audit
 from tests.auditor.building import (
     ACME,
     ANNA,
@@ -62,6 +62,7 @@ from tests.auditor.building import (
     rule,
     won,
 )
+from tests.auditor.looking import available, tiers, wallet
 
 CALENDAR_YEAR = Window(kind=WindowKind.CALENDAR, period=Period.YEAR)
 YEAR_STATUS = metric("earned", Measure.EARNED, CALENDAR_YEAR, currency="status")
@@ -74,24 +75,6 @@ CERTIFIED = metric(
     while_not_ended=True,
 )
 STATUS_RULE = rule("status", partner={"status": Rate(amount=1, per=100 * EUR)})
-
-
-def wallet(result: Audit, at: str, asset: str = "points", holder: Holder = ACME) -> tuple[int, int, int]:
-    """Give pending, available and arrears at the end of a day."""
-    pending, available, arrears = (
-        result.balance(holder, account, asset, day(at)) for account in ("pending", "available", "arrears")
-    )
-    return pending, available, arrears
-
-
-def available(result: Audit, *dates: str) -> list[int]:
-    """Give what is available at the end of some days."""
-    return [wallet(result, at)[1] for at in dates]
-
-
-def tiers(result: Audit, *dates: str) -> list[str]:
-    """Give the tier at the end of some days."""
-    return [result.tier(ACME, day(at)) for at in dates]
 
 
 # Lots, expiry and pending

@@ -1,5 +1,5 @@
 """
-What names in expressions stand for, and what keys are made of (paragraphs 11 and 13).
+What names in expressions stand for, and what keys are made of (paragraphs 11, 13, 59 and 60).
 """
 
 from __future__ import annotations
@@ -12,44 +12,54 @@ from loyalty.programme.model import Programme
 from loyalty.rules.declaration import KeyPart, Subject
 from tests.auditor.days import period_number
 from tests.auditor.history import Happening
+from tests.auditor.revisions import level_in
 from tests.auditor.state import Fact, Key, Values
 
 
-def tier_values(programme: Programme, level: int) -> Values:
-    """Give what an expression can read of a tier."""
-    return {"tier.level": level, "tier.name": programme.ladder.tiers[level].name}
+def tier_values(programme: Programme, revision: Programme, tier: str) -> Values:
+    """Give what an expression of a revision can read of a tier, or of the nearest lower one that it has (57)."""
+    level = level_in(programme, revision.ladder, tier)
+    return {"tier.level": level, "tier.name": revision.ladder.tiers[level].name}
 
 
-def event_values(happening: Happening, fields: Mapping[str, FieldValue]) -> Values:
-    """Give what an expression can read of an event: its declared fields, absent ones as None, and whom it is of."""
-    assert happening.kind is not None
-    values: Values = {f"event.{name}": fields.get(name) for name in happening.kind.fields}
+def fields_read(
+    revision: Programme, happening: Happening, left: Mapping[str, FieldValue] | None = None
+) -> dict[str, FieldValue | None]:
+    """
+    Give the fields that a revision declares: what the event says, else the default, else nothing (60).
+
+    Args:
+        left: What refunds left of fields, where that is asked for (27, 29).
+    """
+    kind = revision.events.get(happening.event.kind)
+    said = {**happening.event.fields, **(left or {})}
+    return {name: said.get(name, spec.default) for name, spec in (kind.fields if kind else {}).items()}
+
+
+def event_values(revision: Programme, happening: Happening, left: Mapping[str, FieldValue] | None = None) -> Values:
+    """Give what an expression of a revision can read of an event: its fields, and whom it is of."""
+    values: Values = {f"event.{name}": value for name, value in fields_read(revision, happening, left).items()}
     values["event.partner"] = happening.partner
     values["event.person"] = happening.person
     return values
 
 
-def fields_left(fact: Fact) -> dict[str, FieldValue]:
-    """Give the event's fields with what refunds left of them (27, 29)."""
-    return {**fact.happening.event.fields, **fact.left}
+def amount_left(fact: Fact, part: str) -> int:
+    """Give what refunds left of the field that they take parts of (27)."""
+    return fact.left.get(part, int(fact.happening.event.fields[part]))
 
 
-def values_left(fact: Fact) -> Values:
-    """Give what the names stood for then, but for what refunds have taken since (27, 29)."""
-    return {**fact.values, **event_values(fact.happening, fields_left(fact))}
-
-
-def part_of_key(programme: Programme, happening: Happening, part: KeyPart) -> Hashable:
+def part_of_key(revision: Programme, happening: Happening, part: KeyPart) -> Hashable:
     """Give one part of a key: the partner, the person (or none), the event's period, or a field (13)."""
     if part is Subject.PARTNER:
         return happening.partner
     if part is Subject.PERSON:
         return happening.person
     if isinstance(part, Period):
-        return period_number(happening.day, part, programme.year_starts_month)
-    return happening.event.fields.get(part)
+        return period_number(happening.day, part, revision.year_starts_month)
+    return fields_read(revision, happening).get(part)
 
 
-def key_of(programme: Programme, happening: Happening, parts: Iterable[KeyPart]) -> Key:
-    """Give a whole key (13)."""
-    return tuple(part_of_key(programme, happening, part) for part in parts)
+def key_of(revision: Programme, happening: Happening, parts: Iterable[KeyPart]) -> Key:
+    """Give a whole key; the order of its parts is of no account (13, 59)."""
+    return frozenset((part, part_of_key(revision, happening, part)) for part in parts)

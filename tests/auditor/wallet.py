@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from loyalty.core.calendar import NEVER
 from loyalty.programme.model import Clawback
 from tests.auditor.book import Transfer
-from tests.auditor.state import Lot, Paid, State
+from tests.auditor.state import Lot, State
 
 
 @frozen
@@ -100,12 +100,11 @@ class Wallet:
         self.move(cause, "written_off", "arrears", currency, over)
 
     def claw_back(
-        self, cause: Cause, paid: Paid, amount: int, policy: Clawback, today: int, arrears_limit: int | None
+        self, cause: Cause, lot: Lot, amount: int, policy: Clawback, today: int, arrears_limit: int | None
     ) -> None:
-        """Take back a part of an award as far as the policy reaches, and leave no more owed than the limit (28, 45)."""
+        """Take back what a lot was paid for, as far as the policy reaches; owed is no more than the limit (28, 45)."""
         if policy is Clawback.KEEP:
             return
-        lot = paid.lot
         if lot.account == "pending":
             taken = min(lot.remaining, amount)
             lot.remaining -= taken
