@@ -20,6 +20,12 @@ from loyalty.testing.rule_texts import PERIODS, WINDOWS, Shape, conditions, dura
 
 Section: TypeAlias = dict[str, Any]
 
+#: What comes with a tier or a badge.
+_GIFTS: tuple[Section, ...] = ({"points": 5}, {"points": 100}, {"mdf": "3.00", "points": 7}, {"status": 4})
+
+#: What a refund may do to a tier or badges besides keeping them; the second only where something came with them.
+_LOOKS = ("re_evaluate", "re_evaluate_and_take_back")
+
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.%/-]*( [A-Za-z0-9_.%/-]+)*\Z")
 
 
@@ -102,8 +108,7 @@ def _declarations(draw: st.DrawFn) -> Section:
         ]  # fmt: skip
     if draw(st.booleans()):
         file["allotments"] = [draw(_allotments(shape))]
-    if shape.refunds and any(rule["on"] == "deal.won" for rule in file["earn"]) and draw(st.booleans()):
-        file["refunds"] = {"deal.refunded": draw(_refunds())}
+    file["refunds"] = draw(_blocks(shape, file))
     if draw(st.booleans()):
         file["exchange"] = {"USD": [{"from": "2020-01-01", "rate": "0.9 EUR"}]}
     return {name: section for name, section in file.items() if section or name == "earn"}
@@ -228,13 +233,14 @@ def _ladders(draw: st.DrawFn, shape: Shape) -> Section:
             draw(_thresholds(shape, draw(st.sampled_from(partner_metrics)), place + 1))
             for _ in range(draw(st.integers(1, 2)))
         ]
-        ladder.append(
-            {
-                "tier": tier,
-                "multiplier": ("1.25", "1.5", "3")[place],
-                "needs": parts if draw(st.booleans()) else {draw(st.sampled_from(("any", "all"))): parts},
-            }
-        )
+        step: Section = {
+            "tier": tier,
+            "multiplier": ("1.25", "1.5", "3")[place],
+            "needs": parts if draw(st.booleans()) else {draw(st.sampled_from(("any", "all"))): parts},
+        }
+        if draw(st.booleans()):
+            step["gift"] = draw(st.sampled_from(_GIFTS))
+        ladder.append(step)
     tiers: Section = {"base": {"multiplier": draw(st.sampled_from(("1", "0.5")))}, "ladder": ladder}
     if draw(st.booleans()):
         tiers["promote"] = "at_review"
@@ -271,7 +277,7 @@ def _badges(draw: st.DrawFn, shape: Shape, place: int) -> Section:
     if "holder" in shape.metrics[metric]:
         badge["holder"] = "person"
     if draw(st.booleans()):
-        badge["give"] = {"points": draw(st.sampled_from((5, 100)))}
+        badge["give"] = draw(st.sampled_from(_GIFTS))
     return badge
 
 
@@ -284,14 +290,41 @@ def _allotments(draw: st.DrawFn, shape: Shape) -> Section:
 
 
 @st.composite
+def _blocks(draw: st.DrawFn, shape: Shape, file: Section) -> Section:
+    """Draw what refunds take back, and what the end of a certification does to tier and badges."""
+    blocks: Section = {}
+    if shape.refunds and any(rule["on"] == "deal.won" for rule in file["earn"]) and draw(st.booleans()):
+        caps = any(rule["on"] == "deal.won" and "cap" in rule for rule in file["earn"])
+        blocks["deal.refunded"] = draw(_refunds()) | draw(_looks(file))
+        if caps and draw(st.booleans()):
+            blocks["deal.refunded"]["caps"] = draw(st.sampled_from(("keep", "reverse")))
+    if shape.ends and draw(st.booleans()):
+        blocks["certification.expired"] = draw(_looks(file))
+    return {kind: block for kind, block in blocks.items() if block}
+
+
+@st.composite
+def _looks(draw: st.DrawFn, file: Section) -> Section:
+    """Draw what becomes of tier and badges; where nothing came with them, nothing is taken back."""
+    block: Section = {}
+    tiers, badges = file.get("tiers", {}).get("ladder", []), file.get("badges", [])
+    gifts = file.get("allotments") or any("gift" in tier for tier in tiers)
+    tier = draw(st.sampled_from(("", "keep_to_period_end", *_LOOKS[: 2 if gifts else 1])))
+    if tier:
+        block["tier"] = tier
+    if badges:
+        gifts = any("give" in badge for badge in badges)
+        block["badges"] = draw(st.sampled_from(("keep", *_LOOKS[: 2 if gifts else 1])))
+    return block
+
+
+@st.composite
 def _refunds(draw: st.DrawFn) -> Section:
     policy: Section = {
         currency: draw(st.sampled_from(("arrears", "keep", "pending_only", "within_balance")))
         for currency in ("points", "mdf", "status")
         if draw(st.booleans())
     }
-    if draw(st.booleans()):
-        policy["tier"] = draw(st.sampled_from(("keep_to_period_end", "re_evaluate")))
     if draw(st.integers(0, 3)) == 3:
         policy["within"] = draw(durations())
     return policy

@@ -51,13 +51,14 @@ def policy_of(programme: Programme, happening: Happening) -> RefundPolicy:
     """
     Give the declared effects of a refund or an end.
 
-    A refund's are those of the revision of its origin's day, else of its own day; an end's those of its own day (58).
+    A refund's are those of the revision of its origin's day, or of its own day where that one does not have the kind;
+    an end's are those of its own day (58).
     What is not declared goes into arrears and leaves the tier (28).
     """
     kind = happening.event.kind
-    days = [happening.day] if happening.origin is None else [happening.origin.day, happening.day]
-    blocks = [revision_on(programme, day).refunds.get(kind) for day in days]
-    return next((block for block in blocks if block is not None), RefundPolicy(kind=kind, clawback={}))
+    origins = None if happening.origin is None else revision_on(programme, happening.origin.day)
+    says = origins if origins is not None and kind in origins.events else revision_on(programme, happening.day)
+    return says.refunds.get(kind, RefundPolicy(kind=kind, clawback={}))
 
 
 def is_too_late(programme: Programme, happening: Happening) -> bool:

@@ -96,12 +96,14 @@ def test_a_refund_uses_the_rates_and_the_block_of_the_original():
     assert available(result, "2026-07-31", "2026-08-01", "2026-08-02") == [30, 30, 20]
 
 
-def test_a_refund_whose_original_knew_no_block_follows_that_of_its_own_day():
-    """Only the second revision says that refunds keep points."""
-    chain = in_july(programme(rule()), programme(rule(), refunds=refunds(points=Clawback.KEEP)))
-    events = [won("A", "2026-06-01", 1000), refunded("R", "2026-06-02", "A", 500), refunded("S", "2026-08-01", "A")]
-    result = audit(chain, events, until_day=day("2026-08-01"))
-    assert available(result, "2026-06-01", "2026-06-02", "2026-08-01") == [10, 5, 5]
+def test_a_refund_whose_kind_the_original_did_not_know_follows_the_block_of_its_own_day():
+    """Only the second revision says that refunds keep points: it is asked if the first does not know refunds at all."""
+    without = {kind.name: kind for kind in KINDS if kind.name != "deal.refunded"}
+    keeping = programme(rule(), refunds=refunds(points=Clawback.KEEP))
+    events = [won("A", "2026-06-01", 1000), refunded("S", "2026-08-01", "A")]
+    for first, left in ((programme(rule()), 0), (programme(rule(), events=without), 10)):
+        result = audit(in_july(first, keeping), events, until_day=day("2026-08-01"))
+        assert available(result, "2026-06-01", "2026-08-01") == [10, left]
 
 
 def test_a_refund_in_a_later_revision_multiplies_as_the_original_did():
