@@ -42,6 +42,13 @@ class OnEnd(Enum):
     REVERSE = "reverse"
 
 
+class Grandfather(Enum):
+    """Which earlier day says under which revision a rule pays."""
+
+    ORIGIN = "origin"
+    JOINED = "joined"
+
+
 # `attrs.field` is written out: two classes have an attribute of the name `field`, as the programme file has.
 
 
@@ -243,6 +250,8 @@ class Rule:
         of: The measure that rates and bands are of, or None where none is used.
         give: For each layer, the award of each currency.
         multiply: For each currency, factors whose product multiplies the rounded award.
+        grandfather: The revision of which day pays: of the first event of the chain that the event belongs to, or of
+            the paid holder's first event; None for the event's own.
     """
 
     name: str
@@ -263,4 +272,5 @@ class Rule:
     pending: Mapping[str, Pending] = {}
     streak: Streak | None = None
     on_end: OnEnd = OnEnd.KEEP
+    grandfather: Grandfather | None = attrs.field(default=None, metadata={"silent": True})
     place: Place = attrs.field(eq=False, factory=Place)
