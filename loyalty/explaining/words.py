@@ -94,6 +94,16 @@ def multiplier_said(factors: Iterable[Multiplier], tier: Said) -> Listed:
     return Listed(tuple(sources), "join.factors")
 
 
+def rate_said(programme: Programme, currency: str, unit: str, rate: Rate) -> Said:
+    """Say a rate of a currency as it is declared, without its bounds; *unit* is that of what is measured."""
+    declared = programme.currencies[currency]
+    share = Fraction(rate.amount, 10**declared.scale) / Fraction(rate.per, 10 ** unit_scale(programme, unit))
+    if declared.unit is not None and declared.unit == unit:
+        return said("rate.percent", share=Number(share * 100))
+    per = unit_amount(programme, unit, rate.per)
+    return said("rate.per", amount=amount_of(programme, currency, rate.amount), per=per)
+
+
 def award_said(programme: Programme, rule: Rule, award: Award, currency: str, tier: str | None, measure: int) -> Value:
     """
     Say from what an award is computed: ``1 point per 100.00 EUR of 1,250.00 EUR``.
@@ -152,13 +162,7 @@ class _Words:
         return words
 
     def rate(self, rate: Rate) -> Said:
-        declared = self.programme.currencies[self.currency]
-        share = Fraction(rate.amount, 10**declared.scale) / Fraction(
-            rate.per, 10 ** unit_scale(self.programme, self.unit)
-        )
-        if declared.unit is not None and declared.unit == self.unit:
-            return said("rate.percent", share=Number(share * 100))
-        return said("rate.per", amount=self.amount(rate.amount), per=self.measured(rate.per))
+        return rate_said(self.programme, self.currency, self.unit, rate)
 
     def bands(self, bands: Bands) -> Said:
         if bands.mode is BandMode.WHOLE_SLAB:

@@ -31,7 +31,7 @@ _DIGITS: Final = 16
 _SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 
 #: Names of attributes that change no posting, wherever they stand.
-_IRRELEVANT: Final = frozenset(
+IRRELEVANT: Final = frozenset(
     {
         *("place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"),
         *("earlier", "source", "accept_late", "accept_early"),
@@ -46,6 +46,11 @@ def revision_of(programme: Programme) -> str:
     Two files that differ only in words for people have the same one.
     """
     return hashlib.sha256(canonical_json(_converter().unstructure(programme)).encode()).hexdigest()[:_DIGITS]
+
+
+def form_of(value: Any) -> str:
+    """Give what the digest of a programme takes of a value that is declared in it."""
+    return canonical_json(_converter().unstructure(value))
 
 
 @cache
@@ -63,7 +68,7 @@ def _converter() -> Converter:
 
 def _without_words(cls: type[Any], converter: Converter) -> Callable[[Any], Mapping[str, Any]]:
     """Make what unstructures a class, without the attributes that change no posting."""
-    left_out: dict[str, Any] = {field.name: override(omit=True) for field in fields(cls) if field.name in _IRRELEVANT}
+    left_out: dict[str, Any] = {field.name: override(omit=True) for field in fields(cls) if field.name in IRRELEVANT}
     # An option that came later is left out where it is not used, so that older programmes keep their revision.
     left_out |= {field.name: override(omit_if_default=True) for field in fields(cls) if "silent" in field.metadata}
     return make_dict_unstructure_fn(cls, converter, **left_out)
