@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from attrs import evolve
+
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.corrections import replay
@@ -127,7 +129,7 @@ def _settle_in_place(
     tier = 0
     for run in runs:
         tier = apply_item(histories.steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
-        traces[str(run.holder)] = stored_trace(histories.programme, run.trace, tier)
+        traces[str(run.holder)] = stored_trace(run.programme, run.trace, tier)
         tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
         run.sequence = recorded.sequence
         histories.keep(tx, run)
@@ -144,4 +146,4 @@ def _place(histories: Histories, tx: Transaction, event: Event, holders: Sequenc
     placed = next((place for place in places if place.event is event), None)
     if placed is None or placed.waited:
         return None
-    return Placed(event, placed.key, placed.instant, tuple(holders))
+    return evolve(placed, holders=tuple(holders))

@@ -92,6 +92,6 @@ def _trace_again(histories: Histories, tx: Transaction, identity: str) -> Mappin
             own = isinstance(item.what, Placed) and item.what.event.identity == identity
             tier = apply_item(histories.steps, run, item, [], traced=own)
             if own:
-                parts[str(holder)] = stored_trace(histories.programme, run.trace, tier)
+                parts[str(holder)] = stored_trace(run.programme, run.trace, tier)
                 break
     return parts

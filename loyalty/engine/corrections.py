@@ -15,6 +15,8 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.engine.histories import Histories, last_sequence
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Transaction
+from loyalty.programme.model import Programme
+from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Transfer, transfer_postings, transfers_in
@@ -57,7 +59,7 @@ def replay(
                 identity = item.what.event.identity if isinstance(item.what, Placed) else ""
                 tier = apply_item(steps, run, item, outcomes, traced=identity in new)
                 if identity in new:
-                    traces[identity][str(holder)] = stored_trace(steps.programme, run.trace, tier)
+                    traces[identity][str(holder)] = stored_trace(run.programme, run.trace, tier)
                 if layer is Layer.PARTNER and isinstance(item.what, Placed):
                     news += _news(tx, item.what, tier, told)
             outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))
@@ -68,7 +70,7 @@ def replay(
             for entry in tx.entries(holder=holder):
                 difference.subtract(dict(_summed(transfers_in(entry, holder))))
     late = joining[0].identity
-    return _entries(steps.programme.revision, difference, late, traces, recorded_at)
+    return _entries(steps.programme, difference, late, traces, recorded_at)
 
 
 def _news(
@@ -85,7 +87,7 @@ def _news(
 
 
 def _entries(
-    revision: str,
+    programme: Programme,
     difference: Counter[Transfer],
     late: str,
     traces: Mapping[str, Mapping[str, Part]],
@@ -104,7 +106,7 @@ def _entries(
             cause=cause or late,
             effective_at=effective_at,
             recorded_at=recorded_at,
-            revision=revision,
+            revision=in_force_at(programme, effective_at).revision,
             postings=tuple(legs),
             explanation=stored(traces.get(cause, {})),
         )

@@ -17,8 +17,9 @@ from loyalty.core.holders import Holder
 from loyalty.engine.telling import Telling
 from loyalty.ledger.store import Checkpoint, Grant, Received, RecordedEvent, Transaction, delivery_step, version_step
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import chain_of
 from loyalty.settlement.generate import Steps
-from loyalty.settlement.history import place_events, waits_for_origin
+from loyalty.settlement.history import place_events, speaks_of_kind, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement
 from loyalty.settlement.saving import load, save
@@ -64,6 +65,7 @@ class Histories:
         self.steps = steps
         self.telling = telling
         self.programme = steps.programme
+        self._chain = chain_of(steps.programme)
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
         self._moved: dict[Holder, HolderRun] = {}
         self._closed: set[Holder] = set()
@@ -165,12 +167,12 @@ class Histories:
             after = _SAVE_AFTER_ITEMS if items < _LARGE_ITEMS else _SAVE_LARGE_AFTER_ITEMS
             if items - run.saved_items >= after:
                 run.saved_items = items
-                tx.keep_checkpoint(holder, self.programme.revision, Checkpoint(version, save(run)))
+                tx.keep_checkpoint(holder, self._chain, Checkpoint(version, save(run)))
         self._moved.clear()
 
     def _saved_run(self, tx: Transaction, holder: Holder) -> HolderRun | None:
         """Go on from the state that the store keeps, if nothing but what came after it was added to the history."""
-        kept = tx.checkpoint(holder, self.programme.revision)
+        kept = tx.checkpoint(holder, self._chain)
         run = kept and load(self.steps, holder, kept.state, tx.find_grant)
         if not kept or not run:
             return None
@@ -247,7 +249,7 @@ def origins_of(programme: Programme, tx: Facts, event: Event) -> Iterator[Record
             return
         yield known
         yield from (about for about in tx.events_about(known.event.identity) if about.event.kind == VOID)
-        if known.event.kind != programme.events[event.kind].origin_kind:
+        if not speaks_of_kind(programme, event, known.event.kind):
             # What speaks of an event of another kind has no origin, however long the chain behind it is.
             return
         event = known.event

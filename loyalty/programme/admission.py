@@ -15,6 +15,7 @@ from loyalty.errors import EventRejected, UsageError
 from loyalty.programme.gates import gates_of, rejected, unknown_kind
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import nearest
+from loyalty.programme.revisions import in_force_at
 from loyalty.programme.raw_values import read_instant, read_text, read_value
 
 #: Keys of a raw event that are not fields.
@@ -23,7 +24,7 @@ ENVELOPE: Final = ("on", "at", "id", "source", "partner", "person", "of")
 
 def admit(programme: Programme, event: Event) -> Event:
     """
-    Check an event against the programme's declarations.
+    Check an event against the programme's declarations, as they are in force when it occurred.
 
     Args:
         programme: The programme whose kinds are known.
@@ -35,6 +36,8 @@ def admit(programme: Programme, event: Event) -> Event:
     Raises:
         EventRejected: with every reason.
     """
+    if programme.earlier:
+        programme = _revision_at(programme, event.occurred_at)
     gate = gates_of(programme).get(event.kind)
     if gate is None:
         raise rejected(event.identity, [unknown_kind(programme, event.kind)])
@@ -60,6 +63,8 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
     if not isinstance(raw, Mapping):
         raise UsageError(f"got {raw!r} for an event's values; write a mapping such as {{'on': 'deal.won', 'id': ...}}")
     identity = f"{raw.get('source') or ''}/{raw.get('id') or '?'}"
+    if programme.earlier:
+        programme = _revision_at(programme, read_instant(raw.get("at"), programme, []))
     kind = raw.get("on")
     gate = gates_of(programme).get(kind) if isinstance(kind, str) else None
     if gate is None:
@@ -101,3 +106,10 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
     if reasons:
         raise rejected(identity, reasons)
     return admitted
+
+
+def _revision_at(programme: Programme, occurred_at: object) -> Programme:
+    """Give the revision that checks an event; the last one says what is wrong with an instant that is none."""
+    starts = programme.calendar.starts_us
+    known = type(occurred_at) is int and starts[0] <= occurred_at < starts[-1]
+    return in_force_at(programme, occurred_at) if known else programme

@@ -34,7 +34,7 @@ _SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 IRRELEVANT: Final = frozenset(
     {
         *("place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"),
-        *("earlier", "source", "accept_late", "accept_early"),
+        *("earlier", "source", "most", "accept_late", "accept_early"),
     }
 )
 
@@ -45,7 +45,12 @@ def revision_of(programme: Programme) -> str:
 
     Two files that differ only in words for people have the same one.
     """
-    return hashlib.sha256(canonical_json(_converter().unstructure(programme)).encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(canonical_json(written(programme)).encode()).hexdigest()[:_DIGITS]
+
+
+def written(declaration: object) -> Any:
+    """Give a part of a programme as plain JSON types, without what changes no posting."""
+    return _converter().unstructure(declaration)
 
 
 def form_of(value: Any) -> str:

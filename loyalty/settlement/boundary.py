@@ -12,8 +12,16 @@ from loyalty.core.holders import Layer
 from loyalty.settlement.gifts import write_allotment_of_tier, write_allotted
 from loyalty.settlement.layout import ACTIVATION, EXPIRY, RELEASE, Layout
 from loyalty.settlement.paying import maturity_source
-from loyalty.settlement.standing import next_review_source, write_override_end, write_review, write_standing
+from loyalty.settlement.standing import (
+    is_reviewed,
+    next_review_source,
+    write_fall,
+    write_override_end,
+    write_review,
+    write_standing,
+)
 from loyalty.settlement.texts import Texts
+from loyalty.settlement.versions import by_revision
 from loyalty.settlement.windows import month_of_day, period_source, period_start_source
 from loyalty.settlement.writer import Writer
 
@@ -31,11 +39,12 @@ def write_boundary(w: Writer, layout: Layout, texts: Texts) -> None:
             w.line("day = s.next_due")
             with month_of_day(w):
                 if partner:
+                    _write_new_revision(w, layout)
                     write_override_end(w, layout)
-                    write_review(w, layout)
+                    by_revision(w, layout, "day", lambda view: write_review(w, view))
                 _write_wallets(w, layout)
                 if partner:
-                    _write_allotments(w, layout)
+                    by_revision(w, layout, "day", lambda view: _write_allotments(w, view))
             _write_next_due(w, layout)
     w.line("")
 
@@ -44,15 +53,49 @@ def _write_enrol(w: Writer, layout: Layout) -> None:
     with w.block("def enrol(s, m, day)"), month_of_day(w):
         w.line("s.anchor = day")
         if layout.layer is Layer.PARTNER:
-            review = layout.programme.ladder.review
-            if review and len(layout.programme.ladder.tiers) > 1:
-                w.line(f"s.next_review = {next_review_source(layout, review, 'day')}")
-                w.line("s.next_due = min(s.next_due, s.next_review)")
-            for index, allotment in enumerate(layout.programme.allotments):
-                number = f"{period_source(layout, allotment.every, 'day')} + 1"
-                w.line(f"s.n{index} = {period_start_source(layout, allotment.every, number)}")
-                w.line(f"s.next_due = min(s.next_due, s.n{index})")
+            by_revision(w, layout, "day", lambda view: _write_calendar(w, view, "day"))
     w.line("")
+
+
+def _write_calendar(w: Writer, layout: Layout, day: str) -> None:
+    """Write when the revision reviews standing, allots, and makes place for the next one, after *day*."""
+    if len(layout.views) > 1:
+        w.line(f"s.next_revision = {'NEVER' if layout.ends == NEVER else layout.ends}")
+        w.line("s.next_due = min(s.next_due, s.next_revision)")
+        w.line("s.next_review = NEVER")
+    review = layout.programme.ladder.review
+    if review is not None and is_reviewed(layout):
+        w.line(f"s.next_review = {next_review_source(layout, review, day)}")
+        w.line("s.next_due = min(s.next_due, s.next_review)")
+    own = {allotment.name: allotment for allotment in layout.programme.allotments}
+    for index, name in enumerate(layout.allotments):
+        if name not in own:
+            w.line(f"s.n{index} = NEVER")
+            continue
+        every = own[name].every
+        w.line(f"s.n{index} = {period_start_source(layout, every, f'{period_source(layout, every, day)} + 1')}")
+        w.line(f"s.next_due = min(s.next_due, s.n{index})")
+
+
+def _write_new_revision(w: Writer, layout: Layout) -> None:
+    """
+    Write what becomes of standing on a revision's first day, and the calendar that it brings.
+
+    That day counts where a period starts on it, so the calendar goes on from the day before.
+    """
+    if len(layout.views) == 1:
+        return
+
+    def write(view: Layout) -> None:
+        write_fall(w, view)
+        _write_calendar(w, view, "(day - 1)")
+
+    with w.block("if s.next_revision <= day"):
+        by_revision(w, layout, "day", write)
+        if layout.allotments:
+            with w.block("if s.closed != 0"):
+                for index in range(len(layout.allotments)):
+                    w.line(f"s.n{index} = NEVER")
 
 
 def _write_close(w: Writer, layout: Layout) -> None:
@@ -79,9 +122,9 @@ def _write_close(w: Writer, layout: Layout) -> None:
                     w.line(f"earn_available(m, o, e.label, {c}, amount, lot, -1, PENDING)")
                     w.line("s.next_due = min(s.next_due, lot)")
         if layout.layer is Layer.PARTNER:
-            for index in range(len(layout.programme.allotments)):
+            for index in range(len(layout.allotments)):
                 w.line(f"s.n{index} = NEVER")
-            if layout.tier_gifts:
+            if layout.tier_gifts or len(layout.views) > 1:
                 w.line("s.closed = 1")
     w.line("")
 
@@ -91,9 +134,11 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
     sources = []
     if layout.layer is Layer.PARTNER:
         sources.append("s.manual_end")
-        if layout.programme.ladder.review:
+        if len(layout.views) > 1:
+            sources.append("s.next_revision")
+        if any(view.programme.ladder.review for view in layout.views):
             sources += ["s.grace_end", "s.next_review"]
-        sources += [f"s.n{index}" for index in range(len(layout.programme.allotments))]
+        sources += [f"s.n{index}" for index in range(len(layout.allotments))]
     # A currency whose awards never expire can have lots that do: commands name the expiry of what they pay in.
     sources += [f"m.days[{c}][0]" for c in layout.currency.values()]
     w.line("due = s.hold_end")
@@ -149,7 +194,8 @@ def _write_activation(w: Writer, layout: Layout, c: int, bucket: int, length: Du
 
 
 def _write_allotments(w: Writer, layout: Layout) -> None:
-    for index, allotment in enumerate(layout.programme.allotments):
+    own = {allotment.name: allotment for allotment in layout.programme.allotments}
+    for index, allotment in ((i, own[name]) for i, name in enumerate(layout.allotments) if name in own):
         cell = f"s.n{index}"
         c = layout.currency[allotment.currency]
         with w.block(f"if {cell} <= day"):
@@ -159,7 +205,7 @@ def _write_allotments(w: Writer, layout: Layout) -> None:
             first = layout.parameter("programme starts", layout.programme.first_day)
             w.line("amount = 0")
             with w.block(f"if day >= {first} and day <= {layout.parameter('programme ends', last)}"):
-                write_allotment_of_tier(w, layout, index)
+                write_allotment_of_tier(w, layout, allotment)
             write_allotted(w, layout, index, allotment.currency)
             with w.block("if amount > 0"):
                 label = layout.label(f"@allotment.{allotment.name}")

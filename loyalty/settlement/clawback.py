@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Clawback
 from loyalty.settlement.layout import Layout
+from loyalty.settlement.versions import by_revision
 from loyalty.settlement.writer import Writer
 
 _POLICY_NAMES = {
@@ -31,25 +31,29 @@ def write_take_back(
     """
     c = layout.currency[currency]
     expired = layout.expired.get(currency, -1)
-    limits = layout.programme.currencies[currency].arrears_limits
+    limits = any(view.programme.currencies[currency].arrears_limits for view in layout.views)
     limit = "limit" if limits else "-1"
     call = f"take_back(m, o, {code}, {c}, undo, {lot}, today, {_POLICY_NAMES[policy]}, {expired}, {limit})"
     if not limits:
         w.line(call)
         return
-    _write_limit(w, layout, currency, limits)
+    by_revision(w, layout, "today", lambda view: _write_limit(w, view, currency))
     w.line(f"forgiven = {call}")
     if w.traced:
         with w.block("if forgiven > 0"):
             w.trace(*written_off, "forgiven", "limit")
 
 
-def _write_limit(w: Writer, layout: Layout, currency: str, limits: Mapping[str, int]) -> None:
+def _write_limit(w: Writer, layout: Layout, currency: str) -> None:
     """Write how much may be owed at the tier before this event's instant into ``limit``."""
+    limits = layout.programme.currencies[currency].arrears_limits
+    if not limits:
+        w.line("limit = -1")
+        return
     tier = "s.before" if layout.layer is Layer.PARTNER else "x.tier"
     amount = limits["base"]
     head = "if"
-    for level, declared in enumerate(layout.programme.ladder.tiers):
+    for level, declared in zip(layout.levels, layout.programme.ladder.tiers, strict=True):
         amount = limits.get(declared.name, amount)
         with w.block(f"{head} {tier} == {level}"):
             w.line(f"limit = {layout.parameter(f'{currency}: arrears at most, {declared.name}', amount)}")

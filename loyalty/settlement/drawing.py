@@ -187,13 +187,16 @@ def put_back(
         return
     if lot <= day:
         put(o, (label, c, AVAILABLE, EXPIRED, kept, lot, at))
-        policy = m.returns[c][0]
+        row = c
+        while day >= m.returns[row][4]:
+            row = m.returns[row][5]
+        policy = m.returns[row][0]
         if policy == RETURN_EXPIRED:
-            if m.returns[c][3] >= 0:
-                add_bucket(m, m.returns[c][3], lot, kept)
+            if m.returns[row][3] >= 0:
+                add_bucket(m, m.returns[row][3], lot, kept)
             return
         if policy == RETURN_GRACE:
-            lot = min(maturity(m, day, m.returns[c][1], m.returns[c][2]) + 1, NEVER)
+            lot = min(maturity(m, day, m.returns[row][1], m.returns[row][2]) + 1, NEVER)
         else:
             lot = lot_day(m, c, day)
         put(o, (label, c, EXPIRED, AVAILABLE, kept, lot, at))

@@ -4,7 +4,6 @@ The source of one kind of event that earns: its rules in order, stacking, and wh
 
 from __future__ import annotations
 
-from loyalty.core.holders import Layer
 from loyalty.rules.declaration import Group, Rule, Take
 from loyalty.settlement.awards import award_uses_measure, write_measure
 from loyalty.settlement.conditions import applying
@@ -32,9 +31,9 @@ def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts, *, if_done
         if_done: The source of whether it did anything to the event that it speaks of, without which it earns nothing.
     """
     rules = layout.rules.get(kind, [])
-    counted = layout.metrics_of(kind)
-    with w.hoisting("tier", "s.before" if layout.layer is Layer.PARTNER else "e.tier"):
-        read_into_locals(w, layout, metric_names(layout, *(part for r in rules for part in (r.when, r.of))), "day")
+    counted = layout.metrics_counting(kind)
+    with w.hoisting("tier", layout.tier(layout.tier_before)):
+        _read_metrics(w, layout, rules)
         if layout.tracked(kind):
             write_row(w, layout, kind, rules)
         if not rules and not counted:
@@ -51,6 +50,15 @@ def write_earning(w: Writer, layout: Layout, kind: str, texts: Texts, *, if_done
         if w.traced:
             with w.block(f"elif {if_done}" if if_done else "else"):
                 w.trace("outside", "day")
+
+
+def _read_metrics(w: Writer, layout: Layout, rules: list[Rule]) -> None:
+    """Read the metrics that the rules ask for, as the revision of each declares them."""
+    read: set[str] = set()
+    for home in dict.fromkeys(layout.home(rule) for rule in rules):
+        parts = (part for rule in rules if layout.home(rule) is home for part in (rule.when, rule.of))
+        names = {name for name in metric_names(home, *parts) if home.local(home.own[name]) not in read}
+        read |= set(read_into_locals(w, home, names, "day").values())
 
 
 def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) -> None:
@@ -75,7 +83,8 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
             w.line(f"matures_{index} = {maturity_source(pending.duration, 'day')}")
     shared = _shared_measure(layout, rules)
     if shared is not None:
-        write_measure(w, layout, shared, texts)
+        home = layout.home(shared)
+        write_measure(w, home, shared, texts.under(home))
     for unit in _stacked(layout, rules):
         _write_unit(w, layout, unit, texts, measured=shared is not None)
     for index, _, pending in pendings:
@@ -90,10 +99,10 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
         with w.block(f"if credit_{c} > 0"):
             w.line(f"add_bucket(m, {c}, lot_{c}, credit_{c})")
         metrics = layout.earned_metrics(currency)
-        if not metrics and layout.programme.currencies[currency].expires is None:
+        if not metrics and not layout.expires(currency):
             continue
         with w.block(f"if earned_{c} > 0"):
-            if layout.programme.currencies[currency].expires:
+            if layout.expires(currency):
                 with w.block(f"if lot_{c} < s.next_due"):
                     w.line(f"s.next_due = lot_{c}")
             for index, metric in metrics:
@@ -103,23 +112,32 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
 def _shared_measure(layout: Layout, rules: list[Rule]) -> Rule | None:
     """Give a rule whose measure is that of all rules that need one, so that it is computed once an event."""
     measured = [rule for rule in rules if award_uses_measure(rule, layout)]
-    return measured[0] if measured and len({str(rule.of and rule.of.source) for rule in measured}) == 1 else None
+    # What two revisions write alike they may mean by other metrics and tiers.
+    measures = {(layout.home(rule).suffix, str(rule.of and rule.of.source)) for rule in measured}
+    return measured[0] if len(measures) == 1 else None
 
 
 def _stacked(layout: Layout, rules: list[Rule]) -> list[tuple[Group | None, list[Rule]]]:
     """Put the rules of a group that chooses together, at the place of its first."""
     units: list[tuple[Group | None, list[Rule]]] = []
     for rule in rules:
-        group = layout.programme.groups.get(rule.group) if rule.group else None
+        group = _group(layout, rule)
         if group is None or group.take is Take.ALL:
             units.append((None, [rule]))
             continue
-        known = next((members for other, members in units if other is group), None)
+        known = next((members for other, members in units if other is not None and other.name == group.name), None)
         if known is None:
             units.append((group, [rule]))
         else:
             known.append(rule)
     return units
+
+
+def _group(layout: Layout, rule: Rule) -> Group | None:
+    """Give the rule's group as the revision of the day declares it, or else the rule's own."""
+    if rule.group is None:
+        return None
+    return layout.programme.groups.get(rule.group) or layout.home(rule).programme.groups.get(rule.group)
 
 
 def _write_unit(
@@ -152,6 +170,6 @@ def _write_unit(
         with w.block(f"if winner == {place}"):
             write_payment(w, layout, rule)
         if w.traced:
-            with w.block(f"elif winner >= 0 and tried_{layout.code(rule)}"):
+            with w.block(f"elif winner >= 0 and tried_{layout.tag(rule)}"):
                 winner = f"({''.join(f'{layout.rule_number(other)}, ' for other in rules)})[winner]"
                 w.trace("skip", layout.rule_number(rule), REASON_CODE["outbid"], winner)

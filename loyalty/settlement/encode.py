@@ -16,6 +16,7 @@ from loyalty.programme.model import EventKind, FieldType
 from loyalty.rules.declaration import KeyPart, Subject
 from loyalty.settlement.history import Placed
 from loyalty.settlement.layout import OVERRIDE_ITEM, Key, Layout
+from loyalty.settlement.merging import stand_ins
 from loyalty.settlement.runtime import room
 from loyalty.settlement.texts import Texts
 
@@ -37,6 +38,7 @@ class Encoder:
             for code, (name, kind) in enumerate(layout.programme.events.items())
         }
         self._tier_level = {tier.name: level for level, tier in enumerate(layout.programme.ladder.tiers)}
+        self._reads_origin = layout.reads_origin
 
     def encode(self, item: Any, placed: Placed, slots: Slots, tables: Any, *, row: int, tier: int) -> None:
         """
@@ -56,6 +58,8 @@ class Encoder:
         item.tier = tier
         person = placed.holders[1].id if len(placed.holders) > 1 else None
         item.has_person = person is not None
+        if self._reads_origin:
+            item.origin = self.calendar.day_of(placed.first_instant)
         encode = self._by_kind.get(event.kind)
         if encode is not None:
             encode(item, event, day, slots, tables, placed.holders[0].id, person)
@@ -70,9 +74,13 @@ def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode
     lines = [f"item.kind = {code}", "fields = event.fields", "item.person = codes_of_persons.get(person, -1)"]
     persons = texts.codes(kind.name, "event.person")
     scope: dict[str, Any] = {"month_of": month_tables()[0], "room": room, "codes_of_persons": persons}
+    late = stand_ins(layout.programme, kind.name)
     for spec in kind.fields.values():
         name = spec.name
         lines.append(f"value = fields.get({name!r})")
+        if name in late:
+            since, default = late[name]
+            lines.append(f"value = {default!r} if value is None and day < {since} else value")
         lines.append(f"item.p_{name} = value is not None")
         if spec.type is FieldType.ONE_OF:
             scope[f"codes_{name}"] = {value: index for index, value in enumerate(spec.values)}

@@ -8,13 +8,14 @@ its tables and the parameters, ``o`` the output. It reads nothing else, draws no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme, Role
+from loyalty.programme.revisions import chain_of
 from loyalty.rules.expressions import helpers
 from loyalty.settlement import drawing, runtime
 from loyalty.settlement.boundary import write_boundary
@@ -35,6 +36,7 @@ from loyalty.settlement.layout import (
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
 from loyalty.settlement.standing import write_after_event, write_revoking
 from loyalty.settlement.texts import Texts
+from loyalty.settlement.versions import by_revision
 from loyalty.settlement.windows import month_of_day
 from loyalty.settlement.writer import Writer
 
@@ -66,43 +68,33 @@ class Steps:
 
 
 def steps_of(programme: Programme) -> Steps:
-    """Generate the steps of a programme; the same revision is generated once a process."""
-    return _cached(_ByRevision(programme))
+    """Generate the steps of a programme with all its revisions; the same chain is generated once a process."""
+    return _cached(_ByChain(programme))
 
 
 @frozen(hash=False, eq=False)
-class _ByRevision:
+class _ByChain:
     programme: Programme
 
     def __hash__(self) -> int:
-        return hash((self.programme.id, self.programme.revision))
+        return hash((self.programme.id, chain_of(self.programme)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByRevision) and (
-            (self.programme.id, self.programme.revision) == (other.programme.id, other.programme.revision)
+        return isinstance(other, _ByChain) and (
+            (self.programme.id, chain_of(self.programme)) == (other.programme.id, chain_of(other.programme))
         )
 
 
 @lru_cache(maxsize=64)
-def _cached(key: _ByRevision) -> Steps:
-    programme = _in_order_of_names(key.programme)
+def _cached(key: _ByChain) -> Steps:
+    programme = key.programme
     names = Names.of(programme)
     return Steps(programme, names, {layer: _layer_step(programme, layer, names) for layer in Layer})
 
 
-def _in_order_of_names(programme: Programme) -> Programme:
-    """Give the programme with its mappings sorted: the step numbers them, and two orders are one revision."""
-    return evolve(
-        programme,
-        currencies=dict(sorted(programme.currencies.items())),
-        events=dict(sorted(programme.events.items())),
-        metrics=dict(sorted(programme.metrics.items())),
-    )
-
-
 def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
     layout = layout_of(programme, layer, names)
-    texts = Texts(programme)
+    texts = Texts.of(layout)
     source = step_source(layout, texts, traced=False)
     plain = _compile(source, f"<step of {programme.id}, {layer.name.lower()}>")
     # The traced variant reads the same numbers, so it gets its own copy of the layout's vectors.
@@ -189,7 +181,10 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
                     is_refund = kind.role is Role.REFUNDS
                     if verb:
                         w.line(f"{'done = ' if is_refund else ''}{verb}_{code}(e, s, m, o)")
-                    write_earning(w, layout, kind.name, texts, if_done="done" if is_refund else "")
+                    earn = partial(
+                        _write_earning, w, kind=kind.name, texts=texts, if_done="done" if is_refund else ""
+                    )
+                    by_revision(w, layout, "day", earn)
                 head = "elif"
             for item, does in _COMMANDS.items():
                 with w.block(f"{head} kind == {item}"):
@@ -198,4 +193,8 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
             if partner:
                 with w.block(f"elif kind == {OVERRIDE_ITEM}"):
                     w.line("override(e, s, o)")
-            write_after_event(w, layout, texts)
+            by_revision(w, layout, "day", lambda view: write_after_event(w, view, texts.under(view)))
+
+
+def _write_earning(w: Writer, view: Layout, *, kind: str, texts: Texts, if_done: str) -> None:
+    write_earning(w, view, kind, texts.under(view), if_done=if_done)

@@ -16,6 +16,7 @@ from attrs import frozen
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.programme.model import Programme, Role
+from loyalty.programme.revisions import kind_of
 
 #: What nothing that came too late is settled by.
 _OWN_INSTANTS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -26,12 +27,17 @@ OrderKey = tuple[Any, ...]
 
 @frozen
 class Placed:
-    """An event at its place: the key that sorts it, the instant it counts from, and whom it reaches."""
+    """
+    An event at its place: the key that sorts it, the instant it counts from, and whom it reaches.
+
+    ``first_instant`` is that of the first event of the chain that it belongs to: of its origin's origin, and so on.
+    """
 
     event: Event
     key: OrderKey
     instant: int
     holders: tuple[Holder, ...]
+    first_instant: int
 
     @property
     def waited(self) -> bool:
@@ -50,8 +56,14 @@ _OWN_KEY: Final = 4
 
 def waits_for_origin(programme: Programme, event: Event) -> bool:
     """Tell whether the event means nothing without the event that it names by ``of``."""
-    kind = programme.events.get(event.kind)
+    kind = kind_of(programme, event.kind)
     return kind is not None and kind.role in (Role.REFUNDS, Role.FOLLOWS)
+
+
+def speaks_of_kind(programme: Programme, event: Event, kind: str) -> bool:
+    """Tell whether the event, if it speaks of another, speaks of one of this kind."""
+    declared = kind_of(programme, event.kind)
+    return declared is not None and declared.origin_kind == kind
 
 
 def place_events(
@@ -96,7 +108,7 @@ def _place(
     key: OrderKey = (at, 0, event.source, event.id)
     if waits_for_origin(programme, event):
         origin = known.get(event.origin or "")
-        if origin is None or origin.kind == VOID or origin.kind != programme.events[event.kind].origin_kind:
+        if origin is None or origin.kind == VOID or not speaks_of_kind(programme, event, origin.kind):
             return None
         before = _place(programme, origin, known, voided, placed, counts_from)
         if before is None:
@@ -107,11 +119,12 @@ def _place(
             (*before.key, 1, at, event.source, event.id) if waited else key,
             before.instant if waited else at,
             before.holders,
+            before.first_instant,
         )
     else:
         holders = [Holder.partner(event.partner)]
         if event.person is not None and event.kind != TIER_OVERRIDE:
             holders.append(Holder.person(event.person))
-        item = Placed(event, key, at, tuple(holders))
+        item = Placed(event, key, at, tuple(holders), at)
     placed[event.identity] = item
     return item

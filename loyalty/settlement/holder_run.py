@@ -7,12 +7,14 @@ from typing import Any
 from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.store import Grant
+from loyalty.programme.model import Programme
 from loyalty.settlement.commands import MATURE, PENDING_NOTE, VERBS, Verb
 from loyalty.settlement.drawing import ANY_LOT, left_of
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
 from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Movement
 from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Names
+from loyalty.settlement.recording import recorded, view_on
 from loyalty.settlement.state import Memory, item_fields, record, scalars
 from loyalty.settlement.trace import STEP_CODE
 
@@ -27,12 +29,14 @@ class HolderRun:
     """
 
     __slots__ = (
+        "_has_revisions",
         "_names",
         "_paid_from",
         "_rows",
         "_slots",
         "_step",
         "_taken",
+        "_view",
         "closed_by",
         "commands",
         "events",
@@ -51,6 +55,9 @@ class HolderRun:
         self._names: Names = steps.names
         self._step = steps.layers[holder.layer]
         layout = self._step.layout
+        self._has_revisions = len(layout.views) > 1
+        #: The revision under which the last event was settled.
+        self._view = layout.views[0]
         self.scalars: Any = scalars(layout)
         self.memory = Memory(layout)
         self.events = 0
@@ -76,7 +83,8 @@ class HolderRun:
 
         Args:
             placed: The event at its place; nothing after it was settled yet.
-            tier: The partner's tier before its instant, for the layers after the partner's.
+            tier: The partner's tier before its instant, for the layers after the partner's; a level in the ladder of
+                the revision that is in force.
             traced: Whether :attr:`trace` is to say why.
 
         Returns:
@@ -86,6 +94,9 @@ class HolderRun:
         s, m = self.scalars, self.memory
         row = self._rows.get(event.origin, -1) if event.origin is not None else -1
         self._step.encoder.encode(self.item, placed, self._slots, m.keys, row=row, tier=tier)
+        if self._has_revisions:
+            self._view = view_on(self._step.layout, self.item.day)
+            self.item.tier = self._view.levels[tier]
         movements: list[Movement] = []
         rows = s.row_count
         if traced:
@@ -101,7 +112,9 @@ class HolderRun:
         self.events += 1
         self.through_day = max(self.through_day, self.item.day)
         self.last_key = placed.key
-        return movements, s.before if self.holder.layer is Layer.PARTNER else tier
+        if self.holder.layer is Layer.PARTNER:
+            tier = self._view.places[s.before] if self._has_revisions else s.before
+        return movements, tier
 
     def grant(self, grant: Grant) -> list[Movement]:
         """Settle a decision as it was taken; grants come in order."""
@@ -182,9 +195,16 @@ class HolderRun:
         return level
 
     @property
+    def programme(self) -> Programme:
+        """The revision under which the last event was settled."""
+        return self._view.programme if self._has_revisions else self._step.layout.programme
+
+    @property
     def trace(self) -> list[tuple[Any, ...]]:
-        """Why the last traced event was settled as it was."""
-        return list(self.memory.trace)
+        """Why the last traced event was settled as it was, in the numbering of the revision in force."""
+        if not self._has_revisions:
+            return list(self.memory.trace)
+        return recorded(self._step.layout, self._view, self.memory.trace)
 
     def _account(self, verb: Verb, grant: Grant) -> int:
         """Give the code of the account on the other side of what a grant moves."""

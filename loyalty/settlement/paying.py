@@ -7,6 +7,7 @@ from __future__ import annotations
 from loyalty.core.calendar import Duration
 from loyalty.rules.declaration import Cap, Rule
 from loyalty.settlement.awards import write_award, write_measure
+from loyalty.settlement.conditions import cooldown_end, cooldown_key, keeps_cooldown_end, once_key
 from loyalty.settlement.layout import Key, Layout
 from loyalty.settlement.texts import Texts
 from loyalty.settlement.windows import period_source
@@ -15,7 +16,7 @@ from loyalty.settlement.writer import Writer
 
 def award_name(layout: Layout, rule: Rule, currency: str) -> str:
     """Give the local variable that holds the rule's capped award of a currency."""
-    return f"a{layout.code(rule)}_{layout.currency[currency]}"
+    return f"a{layout.tag(rule)}_{layout.currency[currency]}"
 
 
 def award_names(layout: Layout, rule: Rule) -> list[str]:
@@ -25,11 +26,12 @@ def award_names(layout: Layout, rule: Rule) -> list[str]:
 
 def write_awards(w: Writer, layout: Layout, rule: Rule, texts: Texts, *, measured: bool) -> None:
     """Write the rule's awards, each lowered to the headroom of its caps, into their local variables."""
+    home = layout.home(rule)
     if not measured:
-        write_measure(w, layout, rule, texts)
+        write_measure(w, home, rule, texts.under(home))
     for currency in rule.give[layout.layer]:
         name = award_name(layout, rule, currency)
-        write_award(w, layout, rule, currency, name)
+        write_award(w, home, rule, currency, name)
         for place, (cap, key) in enumerate(layout.caps_of(rule, currency)):
             limit = layout.parameter(f"{rule.name}: cap", cap.amount)
             if key is None:
@@ -67,18 +69,14 @@ def write_payment(w: Writer, layout: Layout, rule: Rule) -> None:
                 w.trace("nothing", layout.rule_number(rule), layout.currency_number(currency))
     marks: list[str] = []
     if rule.once_per is not None:
-        once = layout.key(("once", rule.name), [rule.on], rule.once_per)
-        marks.append(f"{once.at('a')} = 1")
+        marks.append(f"{once_key(layout, rule, rule.once_per).at('a')} = 1")
     if rule.cooldown is not None:
-        rest = layout.key(("cooldown", rule.name), [rule.on], rule.cooldown.per)
-        length = rule.cooldown.length
-        if length.hours:
-            after = f"e.instant + {layout.parameter(f'{rule.name}: cooldown us', length.hours * 3_600_000_000)}"
-        elif length.months:
-            after = f"add_months(m, day, {layout.parameter(f'{rule.name}: cooldown months', length.months)})"
+        key = cooldown_key(layout, rule, rule.cooldown)
+        if keeps_cooldown_end(layout, rule):
+            now = "e.instant" if rule.cooldown.length.hours else "day"
+            marks.append(f"{key.at('a')} = {cooldown_end(layout, rule, rule.cooldown, now)}")
         else:
-            after = f"day + {layout.parameter(f'{rule.name}: cooldown days', length.days)}"
-        marks.append(f"{rest.at('a')} = {after}")
+            marks += [f"{key.at('a')} = day", f"{key.at('b')} = e.instant"]
     if marks:
         with w.block("if " + " or ".join(f"{name} > 0" for name in names)):
             for mark in marks:

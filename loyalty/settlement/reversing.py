@@ -7,6 +7,8 @@ before is taken off, so that several partial refunds never drift.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loyalty.core.holders import Layer
 from loyalty.programme.model import (
     BadgesOnRefund,
@@ -23,6 +25,7 @@ from loyalty.settlement.layout import Layout, Leg
 from loyalty.settlement.texts import Texts
 from loyalty.settlement.trace import POLICIES
 from loyalty.settlement.tracking import chain_key, force_key, row_attributes, value_key
+from loyalty.settlement.versions import by_home, by_revision
 from loyalty.settlement.windows import correct_at, period_source
 from loyalty.settlement.writer import Writer
 from loyalty.tiers.declaration import Measure
@@ -30,11 +33,45 @@ from loyalty.tiers.declaration import Measure
 
 def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> None:
     """Write ``refund_CODE(x, s, m, o)``: what a refunding kind does to the event of ``x.row``, and whether anything."""
-    origin = str(kind.origin_kind)
-    policy = layout.programme.refunds.get(kind.name) or RefundPolicy(kind=kind.name, clawback={})
-    legs = [leg for leg in layout.legs if leg.rule.on == origin]
+    name = f"refund_{layout.kind_code(kind.name)}"
+    policies: list[RefundPolicy] = []
+    for policy in (_policy(kind, original, today) for original in layout.views for today in layout.views):
+        if policy not in policies:
+            policies.append(policy)
     w.line(f"# {kind.name}")
-    with w.block(f"def refund_{layout.kind_code(kind.name)}(x, s, m, o)"):
+    if len(policies) == 1:
+        _write_refund(w, layout, kind, policies[0], name, texts)
+        return
+    for number, policy in enumerate(policies):
+        _write_refund(w, layout, kind, policy, f"{name}_{number}", texts)
+
+    def call(original: Layout, today: Layout) -> None:
+        w.line(f"return {name}_{policies.index(_policy(kind, original, today))}(x, s, m, o)")
+
+    with w.block(f"def {name}(x, s, m, o)"):
+        w.line("day = m.rows[x.row].day if x.row >= 0 else x.day")
+        by_revision(
+            w,
+            layout,
+            "day",
+            lambda original: call(original, original)
+            if kind.name in original.programme.refunds
+            else by_revision(w, layout, "x.day", lambda today: call(original, today)),
+        )
+    w.line("")
+
+
+def _policy(kind: EventKind, original: Layout, today: Layout) -> RefundPolicy:
+    """Give the block of the original's revision; where it has none, that of the refund's own day."""
+    blocks = (view.programme.refunds.get(kind.name) for view in (original, today))
+    return next((block for block in blocks if block is not None), RefundPolicy(kind=kind.name, clawback={}))
+
+
+def _write_refund(w: Writer, layout: Layout, kind: EventKind, policy: RefundPolicy, name: str, texts: Texts) -> None:
+    """Write the function of this name: what a refund under a policy does."""
+    origin = str(kind.origin_kind)
+    legs = [leg for leg in layout.legs if leg.rule.on == origin]
+    with w.block(f"def {name}(x, s, m, o)"):
         with w.block("if x.row < 0"):
             w.trace("no_origin")
             w.line("return False")
@@ -81,7 +118,7 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
 def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
     """Write ``end_CODE(x, s, m, o)``: what an ending kind does to the certifications of its key."""
     origin = str(kind.origin_kind)
-    reversing = [rule for rule in layout.rules.get(origin, []) if rule.on_end is OnEnd.REVERSE]
+    reversing = [id(rule) for rule in layout.rules.get(origin, []) if rule.on_end is OnEnd.REVERSE]
     w.line(f"# {kind.name}")
     with w.block(f"def end_{layout.kind_code(kind.name)}(x, s, m, o)"):
         w.line("p = m.p")
@@ -102,7 +139,7 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
                     w.line(f"s.t{index} -= 1")
         if reversing:
             key = chain_key(layout, origin)
-            legs = [leg for leg in layout.legs if leg.rule in reversing]
+            legs = [leg for leg in layout.legs if id(leg.rule) in reversing]
             w.line(f"row = {key.at('a')} - 1")
             w.line(f"{key.at('a')} = 0")
             # The chain runs from the newest to the oldest; awards are taken back in the order they were paid.
@@ -122,9 +159,9 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
                         w.line("g.reversed += undo")
                         _write_undo(w, layout, legs, {leg.currency: Clawback.ARREARS for leg in legs})
                 w.line("newer = e.previous")
-        policy = layout.programme.refunds.get(kind.name)
-        if policy is not None:
-            _write_standing(w, layout, policy)
+        # An end is not of one original, so that the block of its own day says what becomes of standing.
+        if any(kind.name in view.programme.refunds for view in layout.views):
+            by_revision(w, layout, "today", lambda view: _write_standing(w, view, view.programme.refunds.get(kind.name)))
     w.line("")
 
 
@@ -166,24 +203,34 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
 def _write_row_names(w: Writer, layout: Layout, origin: str) -> None:
     """Bind the local names that award expressions read, from the original's row."""
     w.line("tier = e.tier")
-    for attribute in row_attributes(layout, origin):
-        if attribute.startswith("metric_"):
+    read = {attribute: None for view in layout.views for attribute in row_attributes(view, origin)}
+    for attribute in read:
+        if attribute.startswith("metric"):
             w.line(f"{attribute} = e.{attribute}")
 
 
 def _write_leg_cases(w: Writer, layout: Layout, legs: list[Leg], texts: Texts, rename: dict[str, str]) -> None:
     """Write the award of what is left into ``award``, for each leg that an event of the kind can have paid."""
-    with w.block("if left > 0"):
+    ladders_differ = any(view.tier("e.tier") != "e.tier" for view in layout.views)
+
+    def write(home: Layout, own: Sequence[Leg]) -> None:
+        if ladders_differ:
+            w.line(f"tier = {home.tier('e.tier')}")
         head = "if"
-        for leg in legs:
+        for leg in own:
             with w.block(f"{head} g.code == {leg.code}"):
-                write_measure(w, layout, leg.rule, texts, rename)
-                write_award(w, layout, leg.rule, leg.currency, "award")
+                write_measure(w, home, leg.rule, texts.under(home), rename)
+                write_award(w, home, leg.rule, leg.currency, "award")
             head = "elif"
 
+    with w.block("if left > 0"):
+        by_home(w, layout, legs, write)
 
-def _write_standing(w: Writer, layout: Layout, policy: RefundPolicy) -> None:
+
+def _write_standing(w: Writer, layout: Layout, policy: RefundPolicy | None) -> None:
     """Write what becomes of the tier, and then of badges."""
+    if policy is None:
+        return
     if layout.layer is Layer.PARTNER and policy.tier is not TierOnRefund.KEEP_TO_PERIOD_END:
         takes_back = policy.tier is TierOnRefund.RE_EVALUATE_AND_TAKE_BACK
         if takes_back:
@@ -206,6 +253,12 @@ def _write_undo(
 ) -> None:
     """Write the reversal of ``undo`` from leg ``g`` of row ``e``: points, cap headroom and metrics."""
     w.line("bucket = g.bucket if g.matures > today else -1")
+    by_home(w, layout, legs, lambda _, own: _write_undo_of(w, layout, own, policies, on_caps))
+
+
+def _write_undo_of(
+    w: Writer, layout: Layout, legs: Sequence[Leg], policies: dict[str, Clawback], on_caps: CapsOnRefund
+) -> None:
     head = "if"
     for leg in legs:
         code = layout.code(leg.rule)

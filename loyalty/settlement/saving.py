@@ -21,7 +21,9 @@ from loyalty.settlement.state import Memory
 
 #: What every state shares, or what is empty between two items.
 _SHARED: Final = frozenset({"month_of", "month_first", "p", "expiry", "returns", "trace"})
-_OF_STEPS: Final = frozenset({"holder", "item", "memory", "scalars", "_step", "_names", "_slots"})
+_OF_STEPS: Final = frozenset(
+    {"holder", "item", "memory", "scalars", "_step", "_names", "_slots", "_view", "_has_revisions"}
+)
 
 _TABLES: Final = tuple(name for name in Memory.__slots__ if name not in _SHARED)
 _FIELDS: Final = tuple(name for name in HolderRun.__slots__ if name not in _OF_STEPS)

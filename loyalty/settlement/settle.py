@@ -19,6 +19,7 @@ from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme, Role
+from loyalty.programme.revisions import in_force_at, kind_of
 from loyalty.settlement.commands import command_of, corrected_by, entry_key_of
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
@@ -147,7 +148,7 @@ def settle(
                 tier = apply_item(steps, run, item, outcomes, traced=traced)
                 if traced and isinstance(item.what, Placed):
                     traces.setdefault(item.what.event.identity, {})[str(holder)] = stored_trace(
-                        steps.programme, run.trace, tier
+                        run.programme, run.trace, tier
                     )
                 if isinstance(item.what, Placed) and layer is Layer.PARTNER:
                     for person in item.what.holders[1:]:
@@ -187,7 +188,7 @@ def _refuse_if_closed(programme: Programme, run: HolderRun, event: Event) -> Non
     """Refuse what happens to a holder after its closing; only refunds of what came before still do."""
     if run.closed_by is None:
         return
-    kind = programme.events.get(event.kind)
+    kind = kind_of(programme, event.kind)
     if kind is None or kind.role is not Role.REFUNDS:
         closed_on = format_day(programme.calendar.day_of(run.closed_by.at))
         into = f" into {run.closed_by.peer}" if run.closed_by.peer is not None else ""
@@ -208,7 +209,7 @@ def require_room(programme: Programme, run: HolderRun, event: Event) -> None:
         EventRejected: it has as many as the programme takes, or was closed.
     """
     _refuse_if_closed(programme, run, event)
-    limit = programme.events_per_holder
+    limit = in_force_at(programme, event.occurred_at).events_per_holder
     if run.events >= limit:
         raise EventRejected(
             event.identity, [f"{run.holder} has {limit} events already; raise limits.events_per_holder to take more"]
@@ -250,7 +251,7 @@ def entries_of(
                 cause=first.cause,
                 effective_at=first.effective_at,
                 recorded_at=first.effective_at if recorded_at is None else recorded_at,
-                revision=steps.programme.revision,
+                revision=in_force_at(steps.programme, first.effective_at).revision,
                 postings=tuple(postings),
                 corrects=next((part.corrects for part in parts if part.corrects), None),
                 explanation=stored((traces or {}).get(first.cause or "", {})),

@@ -15,8 +15,9 @@ from loyalty.gamification.declaration import Badge
 from loyalty.programme.model import Role
 from loyalty.rules.expressions import Expression
 from loyalty.settlement.gifts import write_gift, write_gift_back
-from loyalty.settlement.layout import GRACE, OVERRIDE, PROMOTION, REVIEW, Layout
+from loyalty.settlement.layout import GRACE, OVERRIDE, PROMOTION, REVIEW, REVISION, Layout
 from loyalty.settlement.texts import Texts
+from loyalty.settlement.versions import by_revision
 from loyalty.settlement.windows import (
     count_now,
     month_of_day,
@@ -36,7 +37,7 @@ def write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
     looked_at = [*kinds[Role.NONE], *kinds[Role.FOLLOWS]]
     if layout.layer is Layer.PARTNER and _promotes_at_once(layout):
         condition = _kind_is_one_of(layout, [*looked_at, *kinds[Role.ENDS]])
-        with w.block(f"if s.tier < {len(layout.programme.ladder.tiers) - 1} and {condition}"):
+        with w.block(f"if s.tier < {layout.levels[-1]} and {condition}"):
             _write_qualified(w, layout, texts, "day")
             with w.block("if level > s.tier"):
                 w.trace("promoted", "s.tier", "level")
@@ -53,12 +54,13 @@ def write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
 def write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
     """Write how standing moves; a change of the tier in force is one unit of the new tier in, one of the old out."""
     base = layout.names.tier_asset
-    with w.block("def qualified(s, m, day)"):
-        with month_of_day(w):
-            w.line("p = m.p")
-            _write_qualified(w, layout, texts, "day")
-        w.line("return level")
-    w.line("")
+    for view in layout.views:
+        with w.block(f"def qualified{view.suffix}(s, m, day)"):
+            with month_of_day(w):
+                w.line("p = m.p")
+                _write_qualified(w, view, texts.under(view), "day")
+            w.line("return level")
+        w.line("")
     with w.block("def restand(s, o, label, at)"):
         w.line("new = s.manual if s.manual >= 0 else s.tier")
         w.line("old = s.effective")
@@ -70,20 +72,21 @@ def write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
                 w.line(f"put(o, (label, {base} + new, PROGRAMME_STANDING, STANDING, 1, NEVER, at))")
     w.line("")
     with w.block("def re_evaluate(s, m, o, day)"):
-        w.line("level = qualified(s, m, day)")
+        by_revision(w, layout, "day", lambda view: w.line(f"level = qualified{view.suffix}(s, m, day)"))
         with w.block("if level < s.tier"):
             w.trace("demoted", "s.tier", "level")
             w.line("s.tier = level")
             w.line("s.grace_end = NEVER")
             w.line(f"restand(s, o, {layout.label(REVIEW)}, -1)")
     w.line("")
-    with w.block("def land(s, level)"):
-        review = layout.programme.ladder.review or Review(every=None)
-        w.line("down = s.tier - 1" if review.landing is Landing.ONE_TIER_DOWN else "down = level")
-        floor = [tier.name for tier in layout.programme.ladder.tiers].index(review.floor) if review.floor else 0
-        w.line(f"s.tier = min(s.tier, max(down, {floor}))")
-        w.line("s.grace_end = NEVER")
-    w.line("")
+    for view in layout.views:
+        with w.block(f"def land{view.suffix}(s, level)"):
+            review = view.programme.ladder.review or Review(every=None)
+            w.line(f"down = {_tier_below(view)}" if review.landing is Landing.ONE_TIER_DOWN else "down = level")
+            floor = view.names.level(review.floor) if review.floor else 0
+            w.line(f"s.tier = min(s.tier, max(down, {floor}))")
+            w.line("s.grace_end = NEVER")
+        w.line("")
     with w.block("def override(e, s, o)"):
         with w.block("if e.until >= e.day"):
             w.line("s.manual = e.tier_to")
@@ -100,23 +103,27 @@ def write_revoking(w: Writer, layout: Layout, texts: Texts) -> None:
     """Write ``revoke_badges``: those whose needs are not met go, and with ``back`` what came with them."""
     if not layout.revokes_badges:
         return
-    badges = _badges(layout)
     with w.block("def revoke_badges(x, s, m, o, today, back)"):
         w.line("p = m.p")
-        values = read_into_locals(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "today")
-        for index, badge in badges:
-            w.line(f"lost_{index} = s.b{index} != 0 and not ({_needs_source(badge.needs, values, texts)})")
-        for index, badge in badges:
-            label, gift = layout.label(f"@badge.{badge.name}"), layout.badge_gift(index)
-            unit = f"{layout.names.badge_asset + index}, STANDING, PROGRAMME_STANDING, 1, NEVER, -1"
-            with w.block(f"if lost_{index}"):
-                w.line(f"s.b{index} = 0")
-                w.line(f"put(o, ({label}, {unit}))")
-                w.trace("badge_revoked", index)
-                if gift is not None:
-                    with w.block("if back != 0"):
-                        write_gift_back(w, layout, gift)
+        by_revision(w, layout, "today", lambda view: _write_revoking(w, view, texts.under(view)))
     w.line("")
+
+
+def _write_revoking(w: Writer, layout: Layout, texts: Texts) -> None:
+    badges = _badges(layout)
+    values = read_into_locals(w, layout, {n for _, badge in badges for n in _names(badge.needs)}, "today")
+    for index, badge in badges:
+        w.line(f"lost_{index} = s.b{index} != 0 and not ({_needs_source(badge.needs, values, texts)})")
+    for index, badge in badges:
+        label, gift = layout.label(f"@badge.{badge.name}"), layout.badge_gift(index)
+        unit = f"{layout.names.badge_asset + index}, STANDING, PROGRAMME_STANDING, 1, NEVER, -1"
+        with w.block(f"if lost_{index}"):
+            w.line(f"s.b{index} = 0")
+            w.line(f"put(o, ({label}, {unit}))")
+            w.trace("badge_revoked", index)
+            if gift is not None:
+                with w.block("if back != 0"):
+                    write_gift_back(w, layout, gift)
 
 
 def write_override_end(w: Writer, layout: Layout) -> None:
@@ -129,29 +136,53 @@ def write_override_end(w: Writer, layout: Layout) -> None:
 
 def write_review(w: Writer, layout: Layout) -> None:
     """Write how a grace ends, and then how standing is reviewed, at the boundary of ``day``."""
+    if not any(is_reviewed(view) for view in layout.views):
+        return
     review = layout.programme.ladder.review
-    if review is None or len(layout.programme.ladder.tiers) < 2:
+    if review is None or not is_reviewed(layout):
+        # A grace that runs on into a revision without a review ends there, and nothing is lost.
+        with w.block("if s.grace_end <= day"):
+            w.line("s.grace_end = NEVER")
         return
     with w.block("if s.grace_end <= day"):
-        w.line("level = qualified(s, m, day - 1)")
+        w.line(f"level = qualified{layout.suffix}(s, m, day - 1)")
         w.line("s.grace_end = NEVER")
         with w.block("if level < s.tier"):
-            w.line("land(s, level)")
+            w.line(f"land{layout.suffix}(s, level)")
             w.line(f"restand(s, o, {layout.label(GRACE)}, day)")
     with w.block("if s.next_review <= day"):
         w.line(f"s.next_review = {next_review_source(layout, review, 'day')}")
-        w.line("level = qualified(s, m, day - 1)")
+        w.line(f"level = qualified{layout.suffix}(s, m, day - 1)")
         with w.block("if level >= s.tier"), _giving(w, layout, "day"):
             w.line("s.tier = level")
             w.line("s.grace_end = NEVER")
             w.line(f"restand(s, o, {layout.label(REVIEW)}, day)")
         if review.grace is None:
             with w.block("else"):
-                w.line("land(s, level)")
+                w.line(f"land{layout.suffix}(s, level)")
                 w.line(f"restand(s, o, {layout.label(REVIEW)}, day)")
         else:
             with w.block("elif s.grace_end == NEVER"):
                 w.line(f"s.grace_end = maturity(m, day, {review.grace.days}, {review.grace.months})")
+
+
+def write_fall(w: Writer, layout: Layout) -> None:
+    """Write how tiers that the revision which begins on ``day`` does not have fall to the nearest lower one there."""
+    if layout.is_whole_ladder:
+        return
+    kept = tuple(layout.levels[place] for place in layout.places)
+    with w.block(f"if {kept}[s.tier] != s.tier"):
+        w.line(f"s.tier = {kept}[s.tier]")
+        w.line("s.grace_end = NEVER")
+    with w.block(f"if s.manual >= 0 and {kept}[s.manual] != s.manual"):
+        w.line("s.manual = -1")
+        w.line("s.manual_end = NEVER")
+    w.line(f"restand(s, o, {layout.label(REVISION)}, day)")
+
+
+def is_reviewed(layout: Layout) -> bool:
+    """Tell whether the revision reviews standing."""
+    return layout.programme.ladder.review is not None and len(layout.programme.ladder.tiers) > 1
 
 
 def next_review_source(layout: Layout, review: Review, day: str) -> str:
@@ -172,6 +203,13 @@ def _giving(w: Writer, layout: Layout, at: str) -> Iterator[None]:
     w.line(f"give_gifts(s, m, o, stood, day, {at})")
 
 
+def _tier_below(layout: Layout) -> str:
+    """Give the source of the tier one down, which the revision has."""
+    if layout.is_whole_ladder:
+        return "s.tier - 1"
+    return f"{tuple(layout.levels[max(place - 1, 0)] for place in layout.places)}[s.tier]"
+
+
 def _promotes_at_once(layout: Layout) -> bool:
     return layout.programme.ladder.promote is Promote.AT_ONCE and len(layout.programme.ladder.tiers) > 1
 
@@ -183,8 +221,9 @@ def _kind_is_one_of(layout: Layout, codes: list[int]) -> str:
 
 
 def _badges(layout: Layout) -> list[tuple[int, Badge]]:
-    """Give the badges of the layer, with their numbers."""
-    return [(i, badge) for i, badge in enumerate(layout.programme.badges) if badge.layer is layout.layer]
+    """Give the badges of the layer, with their numbers, in the order of all revisions."""
+    own = [badge for badge in layout.programme.badges if badge.layer is layout.layer]
+    return sorted(((layout.names.badge(badge.name), badge) for badge in own), key=lambda pair: pair[0])
 
 
 def _needs_source(needs: Needs, values: dict[str, str], texts: Texts) -> str:
@@ -214,7 +253,7 @@ def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> None:
         needs = tiers[level].needs
         if needs is not None:
             with w.block(f"{head} {_needs_source(needs, values, texts)}"):
-                w.line(f"level = {level}")
+                w.line(f"level = {layout.levels[level]}")
             head = "elif"
     if head == "if":
         w.line("level = 0")
@@ -247,9 +286,10 @@ def _write_badge(w: Writer, layout: Layout, index: int, badge: Badge) -> None:
     w.line(f"put(o, ({label}, {layout.names.badge_asset + index}, PROGRAMME_STANDING, STANDING, 1, NEVER, -1))")
     w.trace("badge", index)
     if layout.revokes_badges:
-        remembered = layout.badge_gift(index)
-        if remembered is not None:
-            write_gift(w, layout, remembered, "-1")
+        gift = layout.badge_gift(index)
+        own = layout.own_gift(gift) if gift is not None else None
+        if own is not None:
+            write_gift(w, layout, own, "-1")
         return
     for currency, amount in badge.give.items():
         c = layout.currency[currency]

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, NEVER, PERIOD_MONTHS, Period, month_tables
 from loyalty.programme.model import Expiry, Programme, Returns
+from loyalty.programme.revisions import currency_in, revisions_of
 from loyalty.settlement import runtime
 from loyalty.settlement.layout import Layout
 from loyalty.settlement.tracking import row_attributes
@@ -44,7 +45,7 @@ ROW: Final = (
 COMMAND: Final = ("first_piece", "end_piece", "lacked", "currency", "account", "until")
 ITEM: Final = (
     "kind", "day", "instant", "tier", "row", "has_person", "person", "currency", "amount", "tier_to", "until",
-    "lot", "account", "label",
+    "lot", "account", "label", "origin",
 )  # fmt: skip
 
 
@@ -61,8 +62,9 @@ def item_fields(layout: Layout) -> tuple[str, ...]:
 
 def row_fields(layout: Layout) -> tuple[str, ...]:
     """Give the fields of the row that a tracked event leaves."""
-    extra = {attribute for kind in layout.programme.events for attribute in row_attributes(layout, kind)}
-    extra |= {f"k{key.index}" for kind in layout.programme.events for key in layout.row_keys(kind)}
+    kinds = [(view, kind) for view in layout.views for kind in layout.programme.events]
+    extra = {attribute for view, kind in kinds for attribute in row_attributes(view, kind)}
+    extra |= {f"k{key.index}" for view, kind in kinds for key in view.row_keys(kind)}
     return (*ROW, *sorted(extra))
 
 
@@ -96,7 +98,7 @@ class Memory:
         self.legs = [record("Leg", LEG)()]
         self.commands = [record("Command", COMMAND)()]
         self.pieces = [0]
-        self.returns = [returns_row(layout, name) for name in programme.currencies]
+        self.returns = returns_rows(layout)
         self.trace: list[tuple[Any, ...]] = []
 
 
@@ -109,8 +111,22 @@ def scalars(layout: Layout) -> Any:
     return s
 
 
-def returns_row(layout: Layout, currency: str) -> tuple[int, int, int, int]:
-    """Give what becomes of points that come back too late: (policy, days, months, table of what expired or -1)."""
+def returns_rows(layout: Layout) -> list[tuple[int, ...]]:
+    """
+    Give what becomes of points that come back too late, a row for each currency of the first revision, then the next.
+
+    A row is (policy, days, months, table of what expired or -1, the day from which the row of the next revision
+    holds, that row).
+    """
+    names = list(layout.programme.currencies)
+    return [
+        (*_returns_row(view, name), view.ends, (place + 1) * len(names) + code)
+        for place, view in enumerate(layout.views)
+        for code, name in enumerate(names)
+    ]
+
+
+def _returns_row(layout: Layout, currency: str) -> tuple[int, int, int, int]:
     declared = layout.programme.currencies[currency]
     policy = {
         Returns.EXPIRED: runtime.RETURN_EXPIRED,
@@ -124,7 +140,13 @@ def returns_row(layout: Layout, currency: str) -> tuple[int, int, int, int]:
 
 def expiry_table(programme: Programme, currency: str) -> list[int]:
     """Give the expiry day of what is earned on each day from :data:`FIRST_DAY`; NEVER for what does not expire."""
-    return _expiry_table(programme.currencies[currency].expires, programme.year_starts_month)
+    revisions = revisions_of(programme)
+    table = _expiry_table(currency_in(programme, 0, currency).expires, programme.year_starts_month)
+    for place, one in enumerate(revisions[1:], start=1):
+        since = one.from_day - FIRST_DAY
+        later = _expiry_table(currency_in(programme, place, currency).expires, programme.year_starts_month)
+        table = table[:since] + later[since:]
+    return table
 
 
 @cache

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from loyalty.programme.model import Programme
+from attrs import Factory, define
+
 from loyalty.rules.expressions import Expression, emit
+from loyalty.settlement.layout import Layout
+
+#: For each kind of event and name, the codes of texts.
+Codes = dict[str, dict[str, dict[str, int]]]
 
 
+@define
 class Texts:
     """
     Whole numbers for the texts that expressions compare with, for each kind of event.
 
     A one_of value has its place in the declared list, a tier's name its level; a text that no expression names has
-    none.
+    none. All revisions share the codes of what events say; each has its own tiers and metrics.
     """
 
-    def __init__(self, programme: Programme) -> None:
-        tiers = {tier.name: level for level, tier in enumerate(programme.ladder.tiers)}
-        self._codes: dict[str, dict[str, dict[str, int]]] = {
-            kind.name: {
-                "tier.name": tiers,
-                **{
-                    f"event.{spec.name}": {value: place for place, value in enumerate(spec.values)}
-                    for spec in kind.fields.values()
-                },
-            }
-            for kind in programme.events.values()
-        }
+    _codes: Codes
+    _tiers: dict[str, int]
+    _rename: Mapping[str, str] = Factory(dict)
+
+    @classmethod
+    def of(cls, layout: Layout) -> Texts:
+        """Number the texts that are declared."""
+        kinds = layout.programme.events.values()
+        codes = {kind.name: {f"event.{f.name}": _places(f.values) for f in kind.fields.values()} for kind in kinds}
+        return cls(codes, _places(tier.name for tier in layout.programme.ladder.tiers))
+
+    def under(self, view: Layout) -> Texts:
+        """Give what a revision's expressions are written with."""
+        if len(view.views) == 1:
+            return self
+        tiers = _places(tier.name for tier in view.programme.ladder.tiers)
+        return Texts(self._codes, tiers, {name: view.local(index) for name, index in view.own.items()})
 
     def codes(self, kind: str, name: str) -> dict[str, int]:
         """Give the codes of the texts that *name* is compared with in events of *kind*."""
@@ -37,7 +48,11 @@ class Texts:
         """Give the Python source of an expression over events of *kind*."""
 
         def intern(name: str, text: str) -> int:
-            known = self.codes(kind, name)
+            known = self._tiers if name == "tier.name" else self.codes(kind, name)
             return known.setdefault(text, len(known))
 
-        return emit(expression, intern, rename=rename)
+        return emit(expression, intern, rename={**self._rename, **(rename or {})})
+
+
+def _places(names: Iterable[str]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(names)}

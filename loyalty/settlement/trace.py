@@ -45,7 +45,7 @@ RULE_STEPS: Final = frozenset(
 GIFT_STEPS: Final = frozenset({"tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back"})
 
 #: What the numbers of other records stand for, where it is a name.
-_NAMED: Final = {
+NAMED: Final = {
     STEP_CODE["promoted"]: ("tier", "tier"),
     STEP_CODE["demoted"]: ("tier", "tier"),
     STEP_CODE["badge"]: ("badge",),
@@ -96,7 +96,9 @@ def currency_names(programme: Programme) -> list[str]:
 
 def _plain(programme: Programme, record: Sequence[Any]) -> list[Any]:
     plain = list(record)
-    for place, what in enumerate(_NAMED.get(record[0], ()), start=1):
+    for place, what in enumerate(NAMED.get(record[0], ()), start=1):
         named = {"tier": programme.ladder.tiers, "badge": programme.badges, "allotment": programme.allotments}[what]
-        plain[place] = named[record[place]].name
+        # What several revisions number together stands with its name already.
+        if not isinstance(record[place], str):
+            plain[place] = named[record[place]].name
     return plain

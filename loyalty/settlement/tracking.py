@@ -20,7 +20,7 @@ def write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
     w.line("s.row_count = row + 1")
     w.line("r = m.rows[row]")
     w.line("r.day = day")
-    w.line("r.tier = tier")
+    w.line(f"r.tier = {layout.tier_before}" if len(layout.views) > 1 else "r.tier = tier")
     w.line("r.first_leg = s.leg_count")
     w.line("r.end_leg = s.leg_count")
     w.line("r.refunded = 0")
@@ -30,7 +30,7 @@ def write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
     part = layout.part_field(kind)
     w.line(f"r.part = e.f_{part}" if part else "r.part = 1")
     for attribute in row_attributes(layout, kind):
-        w.line(f"r.{attribute} = {attribute if attribute.startswith('metric_') else f'e.{attribute}'}")
+        w.line(f"r.{attribute} = {attribute if attribute.startswith('metric') else f'e.{attribute}'}")
     for key in layout.row_keys(kind):
         w.line(f"r.k{key.index} = e.k{key.index}")
     if any(rule.on_end is OnEnd.REVERSE for rule in rules):
@@ -42,7 +42,7 @@ def write_row(w: Writer, layout: Layout, kind: str, rules: list[Rule]) -> None:
 def row_attributes(layout: Layout, kind: str) -> list[str]:
     """Give the attributes of a row that keep what expressions read of the event."""
     attributes = []
-    for name in sorted(layout.row_fields[kind]):
+    for name in sorted(layout.row_fields[kind], key=_declared):
         if name == "event.person":
             attributes += ["has_person", "person"]
         elif name.startswith("event."):
@@ -51,8 +51,13 @@ def row_attributes(layout: Layout, kind: str) -> list[str]:
             if not layout.programme.events[kind].fields[field].required:
                 attributes.append(f"p_{field}")
         elif not name.startswith("tier."):
-            attributes.append(f"metric_{name}")
+            attributes.append(name)
     return attributes
+
+
+def _declared(name: str) -> str:
+    """Give the declared name of a metric's local variable, or of what an event says."""
+    return name if "." in name else name.partition("_")[2]
 
 
 def force_key(layout: Layout, kind: str, metric: Metric) -> Key:

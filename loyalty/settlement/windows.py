@@ -58,13 +58,13 @@ def reading(w: Writer, layout: Layout, index: int, metric: Metric, day: str) -> 
 
 
 def read_into_locals(w: Writer, layout: Layout, names: set[str], day: str) -> dict[str, str]:
-    """Write one local variable ``metric_NAME`` for each metric of *names*, and give them by name."""
+    """Write one local variable for each metric of *names* as the revision declares it, and give them by name."""
     local = {}
-    for index, metric in enumerate(layout.metrics):
-        if metric.name in names:
-            local[metric.name] = f"metric_{metric.name}"
-            source = reading(w, layout, index, metric, day)
-            w.line(f"{local[metric.name]} = {source}")
+    for name, index in layout.own.items():
+        if name in names:
+            local[name] = layout.local(index)
+            source = reading(w, layout, index, layout.metrics[index], day)
+            w.line(f"{local[name]} = {source}")
     return local
 
 
@@ -113,8 +113,7 @@ def count_distinct(w: Writer, layout: Layout, index: int, metric: Metric, key: K
 
 def metric_names(layout: Layout, *expressions: Any) -> set[str]:
     """Give the metrics of this layer that any of the expressions reads."""
-    own = {metric.name for metric in layout.metrics}
-    return {name for expression in expressions if expression for name in expression.names if name in own}
+    return {name for expression in expressions if expression for name in expression.names if name in layout.own}
 
 
 def _period_number(layout: Layout, window: Window, day: str) -> str | None:

@@ -137,7 +137,7 @@ def _settle_up_to(programme: Programme, placed: list[Placed], target: Placed) ->
             moved: list[Outcome] = []
             tier = apply_item(steps, run, item, moved, traced=is_target)
             if is_target:
-                traces[str(holder)] = stored_trace(programme, run.trace, tier)
+                traces[str(holder)] = stored_trace(run.programme, run.trace, tier)
                 outcomes += [outcome for outcome in moved if outcome.cause == target.event.identity]
             if holder.layer is Layer.PARTNER and isinstance(item.what, Placed):
                 for person in item.what.holders[1:]:

@@ -56,7 +56,7 @@ def _granted(
     steps: Steps, scenario: Scenario, holder: Holder, history: list[Placed], noons: list[tuple[int, int]]
 ) -> Iterable[Grant]:
     run = HolderRun(steps, holder)
-    codes = {name: code for code, name in enumerate(steps.programme.currencies)}
+    codes = {name: code for code, name in enumerate(steps.names.assets)}
     position = 0
     for day, noon in noons:
         while position < len(history) and history[position].instant <= noon:
