@@ -15,8 +15,8 @@ from loyalty.errors import EventRejected, UsageError
 from loyalty.programme.gates import gates_of, rejected, unknown_kind
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import nearest
-from loyalty.programme.revisions import in_force_at
 from loyalty.programme.raw_values import read_instant, read_text, read_value
+from loyalty.programme.revisions import in_force_at
 
 #: Keys of a raw event that are not fields.
 ENVELOPE: Final = ("on", "at", "id", "source", "partner", "person", "of")
@@ -111,5 +111,6 @@ def read_event(programme: Programme, raw: Mapping[str, Any]) -> Event:
 def _revision_at(programme: Programme, occurred_at: object) -> Programme:
     """Give the revision that checks an event; the last one says what is wrong with an instant that is none."""
     starts = programme.calendar.starts_us
-    known = type(occurred_at) is int and starts[0] <= occurred_at < starts[-1]
-    return in_force_at(programme, occurred_at) if known else programme
+    if type(occurred_at) is int and starts[0] <= occurred_at < starts[-1]:
+        return in_force_at(programme, occurred_at)
+    return programme

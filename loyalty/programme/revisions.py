@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from loyalty.programme.model import Currency, EventKind, Programme
 
@@ -85,7 +86,7 @@ def swapped_tiers(order: Iterable[str], names: Iterable[str]) -> Iterator[tuple[
     """Give the neighbours of a ladder that stand the other way round in the order of those known."""
     places = {name: place for place, name in enumerate(order)}
     known = [name for name in names if name in places]
-    return ((low, high) for low, high in zip(known, known[1:], strict=False) if places[low] > places[high])
+    return ((low, high) for low, high in pairwise(known) if places[low] > places[high])
 
 
 def chain_of(programme: Programme) -> str:

@@ -181,9 +181,7 @@ def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
                     is_refund = kind.role is Role.REFUNDS
                     if verb:
                         w.line(f"{'done = ' if is_refund else ''}{verb}_{code}(e, s, m, o)")
-                    earn = partial(
-                        _write_earning, w, kind=kind.name, texts=texts, if_done="done" if is_refund else ""
-                    )
+                    earn = partial(_write_earning, w, kind=kind.name, texts=texts, if_done="done" if is_refund else "")
                     by_revision(w, layout, "day", earn)
                 head = "elif"
             for item, does in _COMMANDS.items():

@@ -30,9 +30,9 @@ def paying_versions(
     by_place = {views.index(home): rule for home, rule in versions}
     now = views.index(view)
     # Neither the origin nor the holder's first event lies behind the event.
-    pays = {(origin, anchor): _paying(by_place, now, origin, anchor) for origin in range(now + 1) for anchor in range(now + 1)}
+    places = range(now + 1)
     for place, rule in by_place.items():
-        anchors = [frozenset(a for a in range(now + 1) if pays[o, a] == place) for o in range(now + 1)]
+        anchors = [[a for a in places if _paying(by_place, now, origin, a) == place] for origin in places]
         if any(anchors):
             yield rule, _source(anchors, views[: now + 1])
 
@@ -45,28 +45,27 @@ def _paying(versions: dict[int, Rule], now: int, origin: int, anchor: int) -> in
     return now
 
 
-def _source(anchors: Sequence[frozenset[int]], views: Sequence[Layout]) -> str:
+def _source(anchors: Sequence[list[int]], views: Sequence[Layout]) -> str:
     """Give the source of when a version pays; for the revision of each origin, *anchors* has those of the anchors."""
-    everything = frozenset(range(len(views)))
     parts = []
     for allowed, run in groupby(range(len(views)), key=lambda origin: anchors[origin]):
         if allowed:
-            origins = list(run)
-            tests = [_within(_ORIGIN, origins, views)]
-            if allowed != everything:
-                runs = [[place for _, place in run] for _, run in groupby(enumerate(sorted(allowed)), key=lambda p: p[1] - p[0])]
-                tests.append(_either([_within(_ANCHOR, one, views) for one in runs]))
+            tests = [_within(_ORIGIN, list(run), views), _within(_ANCHOR, allowed, views)]
             parts.append(" and ".join(test for test in tests if test))
     return _either(parts)
 
 
 def _within(day: str, places: Sequence[int], views: Sequence[Layout]) -> str:
-    """Give the source of whether a day lies in neighbouring revisions; it lies in none behind the last."""
-    first, last = views[places[0]], views[places[-1]]
+    """Give the source of whether a day lies in one of these revisions; it lies in none behind the last."""
+    runs = [[place for _, place in run] for _, run in groupby(enumerate(places), key=lambda pair: pair[1] - pair[0])]
+    return _either([_between(day, views[run[0]], views[run[-1]], views) for run in runs])
+
+
+def _between(day: str, first: Layout, last: Layout, views: Sequence[Layout]) -> str:
     if first is views[0]:
         return "" if last is views[-1] else f"{day} < {last.ends}"
     return f"{day} >= {first.begins}" if last is views[-1] else f"{first.begins} <= {day} < {last.ends}"
 
 
 def _either(tests: Sequence[str]) -> str:
-    return tests[0] if len(tests) == 1 else " or ".join(f"({test})" for test in tests)
+    return tests[0] if len(tests) == 1 else f"({' or '.join(f'({test})' for test in tests)})"

@@ -514,7 +514,9 @@ def _list_rules(layout: Layout) -> None:
 
 
 def _in_order(rules: dict[str, list[Rule]]) -> dict[str, list[Rule]]:
-    return {kind: sorted(listed, key=lambda rule: (rule.phase, rule.priority, rule.name)) for kind, listed in rules.items()}
+    return {
+        kind: sorted(listed, key=lambda rule: (rule.phase, rule.priority, rule.name)) for kind, listed in rules.items()
+    }
 
 
 def _list_metrics(layout: Layout) -> None:
@@ -583,9 +585,9 @@ def _names_in(rule: Rule) -> set[str]:
     return {name for expression in (rule.when, rule.of) if expression for name in expression.names}
 
 
-def _named(caps: Iterable[Cap], *whose: str) -> list[tuple[Cap, object]]:
+def _named(caps: Iterable[Cap], *whose: str) -> list[tuple[Cap, tuple[object, ...]]]:
     """Name the tables of caps by what they count, so that the same cap of another revision goes on from there."""
-    named: list[tuple[Cap, object]] = []
+    named: list[tuple[Cap, tuple[object, ...]]] = []
     for cap in caps:
         counts = (*whose, cap.currency, frozenset(cap.per))
         named.append((cap, (*counts, sum(other[:-1] == counts for _, other in named))))

@@ -14,7 +14,7 @@ from typing import TypeVar
 from attrs import evolve
 
 from loyalty.core.events import canonical_json
-from loyalty.programme.model import Currency, EventKind, FieldSpec, Programme
+from loyalty.programme.model import EventKind, FieldSpec, Programme
 from loyalty.programme.revision import written
 from loyalty.programme.revisions import currencies_of, currency_in, revisions_of, tiers_of
 from loyalty.tiers.declaration import Metric, Tier

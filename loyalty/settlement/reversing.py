@@ -54,9 +54,11 @@ def write_refund(w: Writer, layout: Layout, kind: EventKind, texts: Texts) -> No
             w,
             layout,
             "day",
-            lambda original: call(original, original)
-            if kind.name in original.programme.refunds
-            else by_revision(w, layout, "x.day", lambda today: call(original, today)),
+            lambda original: (
+                call(original, original)
+                if kind.name in original.programme.refunds
+                else by_revision(w, layout, "x.day", lambda today: call(original, today))
+            ),
         )
     w.line("")
 
