@@ -67,4 +67,3 @@ def _rule(layout: Layout, view: Layout, number: int) -> int | str:
     home = _home(layout, number)
     own = number - home.first_rule
     return own if home is view else f"{rule_names(home.programme)[own]}@{home.programme.revision}"
-

@@ -163,7 +163,9 @@ def write_end(w: Writer, layout: Layout, kind: EventKind) -> None:
                 w.line("newer = e.previous")
         # An end is not of one original, so that the block of its own day says what becomes of standing.
         if any(kind.name in view.programme.refunds for view in layout.views):
-            by_revision(w, layout, "today", lambda view: _write_standing(w, view, view.programme.refunds.get(kind.name)))
+            by_revision(
+                w, layout, "today", lambda view: _write_standing(w, view, view.programme.refunds.get(kind.name))
+            )
     w.line("")
 
 
