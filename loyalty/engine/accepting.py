@@ -59,7 +59,7 @@ def accept(
     if not is_next:
         counts_from = _judge(programme, histories, tx, event, runs, recorded_at)
         if counts_from is not None and placed is not None:
-            placed = Placed(event, (counts_from, 0, event.source, event.id), counts_from, placed.holders)
+            placed = placed.moved_to(counts_from)
             is_next = True
     if placed is not None and is_next and not about:
         _settle_in_place(histories, tx, placed, runs, recorded_at, counts_from)

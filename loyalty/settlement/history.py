@@ -44,6 +44,11 @@ class Placed:
         """Whether it stands directly behind the event that it speaks of, and not at an instant of its own."""
         return len(self.key) > _OWN_KEY
 
+    def moved_to(self, at: int) -> Placed:
+        """Give the event at an instant of its own from which it counts, UTC microseconds."""
+        first = at if self.event.of is None else self.first_instant
+        return Placed(self.event, (at, 0, self.event.source, self.event.id), at, self.holders, first)
+
     @property
     def is_moved(self) -> bool:
         """Whether it came too late for its own instant and counts from a later one."""
