@@ -111,6 +111,8 @@ class AsyncEngine:
 
     submit = _awaited(Engine.submit)
     submit_all = _awaited(Engine.submit_all)
+    preview = _awaited(Engine.preview)
+    preview_all = _awaited(Engine.preview_all)
     advance = _awaited(Engine.advance)
     statement = _awaited(Engine.statement)
     balances = _awaited(Engine.balances)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
 from itertools import islice
@@ -35,11 +35,12 @@ from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
 from loyalty.engine.histories import Histories
 from loyalty.engine.messages import Messages
+from loyalty.engine.previewing import Preview, Previews, Undo, require_same
 from loyalty.engine.receipts import Receipt
 from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
-from loyalty.errors import EventConflict, EventRejected, RetryableConflict, StoreError, UsageError
+from loyalty.errors import EventRejected, RetryableConflict, StoreError, UsageError
 from loyalty.explaining.reading import explain
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
@@ -58,7 +59,7 @@ _PATIENCE_S: Final = 20.0
 _Result = TypeVar("_Result")
 
 
-class Engine(Commands, Statements, Standings):
+class Engine(Commands, Statements, Standings, Previews):
     """
     Settles events and commands of one programme against a store.
 
@@ -202,16 +203,37 @@ class Engine(Commands, Statements, Standings):
             holders: Whose commands it decides.
             clock: Whether it moves the clock of the book.
         """
+
+        def once() -> _Result:
+            with self._transaction() as tx:
+                self._histories.begin()
+                tx.expect(events, holders, clock=clock)
+                result = work(tx)
+                self._histories.save(tx)
+            return result
+
+        return self._again(once)
+
+    def _undone(self, work: Callable[[Transaction], Sequence[Preview]], events: Sequence[Event]) -> Sequence[Preview]:
+        """Do work in a transaction, take back what it did, and give what it came to."""
+
+        def once() -> Sequence[Preview]:
+            result: Sequence[Preview] = ()
+            with suppress(Undo), self._transaction() as tx:
+                tx.expect(events)
+                result = work(tx)
+                raise Undo
+            return result
+
+        return self._again(once)
+
+    def _again(self, once: Callable[[], _Result]) -> _Result:
+        """Do what opens a transaction of its own, and again where another writer was in the way."""
         attempts = _ATTEMPTS if self.store.opens_transactions else 1
         give_up_at = time.monotonic() + _PATIENCE_S
         for attempt in range(1, attempts + 1):
             try:
-                with self._transaction() as tx:
-                    self._histories.begin()
-                    tx.expect(events, holders, clock=clock)
-                    result = work(tx)
-                    self._histories.save(tx)
-                return result
+                return once()
             except RetryableConflict:
                 if attempt == attempts or time.monotonic() > give_up_at:
                     raise
@@ -238,14 +260,8 @@ class Engine(Commands, Statements, Standings):
             accept(self.programme, self._histories, tx, event, at, self.store.transaction)
             move_on(self._histories, tx, event.identity, at)
             known = tx.find_event(event.identity)
-        elif known.event != event:
-            raise EventConflict(
-                event.identity,
-                [
-                    f"it was accepted before with another body: {known.event}; now came {event}",
-                    "send a correction as an event with an id of its own",
-                ],
-            )
+        else:
+            require_same(known, event)
         return self._receipt(tx, event, known.counts_from if known is not None else None)
 
     def _submit_chunk(

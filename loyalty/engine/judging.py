@@ -62,10 +62,7 @@ def instant_if_too_late(
     if accepted is None or not runs:
         return None
     calendar = programme.calendar
-    own = event.occurred_at
-    if voided is not None:
-        own = voided.event.occurred_at if voided.counts_from is None else voided.counts_from
-    day = calendar.day_of(own)
+    day = calendar.day_of(own_instant(event, voided))
     ahead = max(runs, key=lambda run: run.through_day)
     front = ahead.through_day
     if front <= later_day(day, accepted.within):
@@ -84,6 +81,13 @@ def instant_if_too_late(
         )
     behind_last = max((run.last_key[0] + 1 for run in runs if run.last_key), default=recorded_at)
     return max(recorded_at, calendar.day_start_us(front), behind_last)
+
+
+def own_instant(event: Event, voided: RecordedEvent | None) -> int:
+    """Give the instant by which an event is late: its own, or that of the event that it takes out of history."""
+    if voided is None:
+        return event.occurred_at
+    return voided.event.occurred_at if voided.counts_from is None else voided.counts_from
 
 
 def _asked(programme: Programme, recorded_at: int) -> Programme:
