@@ -34,9 +34,14 @@ def tell(programme: Programme, counterexample: Counterexample) -> str:
 
 
 def _named(programme: Programme, rule: str) -> str:
-    """Name what paid: a rule, a badge with its place, or what the ledger calls it."""
-    badge = next((badge for badge in programme.badges if rule == f"@badge.{badge.name}"), None)
-    return f"badge {badge.name} at {badge.place}" if badge else f"rule {rule}"
+    """Name what paid: a rule, a badge or a tier's gift with its place, or what the ledger calls it."""
+    for badge in programme.badges:
+        if rule == f"@badge.{badge.name}":
+            return f"badge {badge.name} at {badge.place}"
+    for tier in programme.ladder.tiers:
+        if rule == f"@tier.{tier.name}":
+            return f"the gift of tier {tier.name} at {tier.place}"
+    return f"rule {rule}"
 
 
 def _happened(programme: Programme, history: History, grants: tuple[Grant, ...]) -> Iterator[str]:

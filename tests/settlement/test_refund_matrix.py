@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from loyalty import Event, Holder, loads, read_event, settle
+from loyalty import Engine, Event, Holder, MemoryStore, loads, read_event, settle
 from loyalty.core.calendar import parse_day
+from loyalty.engine.messages import Messages
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
 from loyalty.settlement.settle import Settlement
@@ -464,3 +465,69 @@ def test_a_closed_holder_gets_no_gift() -> None:
     close = Grant(key="c", kind="close", holder=ACME, currency="", amount=1, at=at, note={"pending": "forfeit"})
     settlement = settle(programme, events, [close], until_day=parse_day("2026-05-01"))
     assert (settlement.tier(ACME), held(settlement, "points")) == ("gold", (0, 0, 0))
+
+
+def test_each_row_says_why_in_both_languages() -> None:
+    """Gifts, what is taken back, what is written off and headroom that is kept are steps of the explanation."""
+    head = HEAD.replace("12 months}}", "12 months}, arrears: {limit: 300}}")
+    programme = loads(
+        f"{head}{CAPPED}{TIERS}{BADGES}{FUND}refunds:\n  line.returned:\n"
+        "    {tier: re_evaluate_and_take_back, badges: re_evaluate_and_take_back, caps: keep}\n"
+    )
+    engine = Engine(programme, MemoryStore())
+    events, _ = told(programme, ["04-01 sold A 10000", "07-01 returned A"])
+    up = engine.submit(events[0]).explain()
+    assert [str(line) for line in up.lines("partner:acme")][-6:] == [
+        "promoted from base to gold",
+        "tier silver comes with 40 points, available at once, last usable day 2027-04-01",
+        "tier gold comes with 100.00 EUR, available at once, last usable day 2027-04-01",
+        "tier gold comes with 500 points, available at once, last usable day 2027-04-01",
+        "badge big",
+        "badge big comes with 70 points, available at once, last usable day 2027-04-01",
+    ]
+    engine.redeem(ACME, "points", 1610, key="all", at="2026-06-30")
+    down = engine.submit(events[1]).explain()
+    names = [step.name for step in down.steps]
+    assert names.count("headroom_kept") == 1
+    assert [str(line) for line in down.lines("partner:acme")][-10:] == [
+        "demoted from gold to base",
+        "takes back 100.00 EUR that came with tier gold",
+        "takes back 500 points that came with tier gold",
+        "writes 500 points of it off: at this tier at most 300 points may be owed",
+        "takes back 40 points that came with tier silver",
+        "writes 40 points of it off: at this tier at most 300 points may be owed",
+        "takes back 40.00 EUR of allotment fund: this tier gets 10.00 EUR for the period",
+        "badge big is revoked: its needs are not met any more",
+        "takes back 70 points that came with badge big",
+        "writes 70 points of it off: at this tier at most 300 points may be owed",
+    ]
+    assert "  the caps stay used by 1,000 points, by the policy keep" in map(str, down.lines("partner:acme"))
+    assert "значок big отозван: его условия больше не выполнены" in down.text("ru")
+    assert "сторно подарка за уровень gold" in down.text("ru")
+
+
+def test_others_are_told_of_gifts_and_of_a_badge_that_is_revoked() -> None:
+    """A gift is earned and reversed like points of a rule, and names its tier or badge; a badge is lost."""
+    programme = loads(
+        f"{HEAD}{STATUS}{TIERS}{BADGES}refunds:\n  line.returned:\n"
+        "    {tier: re_evaluate_and_take_back, badges: re_evaluate_and_take_back}\n"
+    )
+    engine = Engine(programme, MemoryStore(), messages=Messages(topics=("points", "badge", "tier")))
+    for event in told(programme, ["01-05 sold A 10000", "01-10 returned A"])[0]:
+        engine.submit(event)
+    with engine.store.transaction() as book:
+        said = [(message.topic, message.event["data"]["rule"]) for message in book.messages(100)]
+    assert said == [
+        ("points.earned", "status"),
+        ("tier.changed", "@promotion"),
+        ("points.earned", "@tier.silver"),
+        ("points.earned", "@tier.gold"),
+        ("badge.earned", "@badge.big"),
+        ("points.earned", "@badge.big"),
+        ("points.reversed", "status"),
+        ("tier.changed", "@review"),
+        ("points.reversed", "@tier.gold"),
+        ("points.reversed", "@tier.silver"),
+        ("badge.lost", "@badge.big"),
+        ("points.reversed", "@badge.big"),
+    ]

@@ -195,6 +195,17 @@ SPLITS = [
             _rule(_RATE, more="multiply: {points: tier.multiplier}\ncap: {points: 500, per: month}"), more=_TIERS),
 ]  # fmt: skip
 
+_GIFTS = _TIERS.replace("'}\n", "', gift: {points: 300}}\n")
+_BIG_BADGE = """
+metrics: {sold: {sum: event.amount, of: deal.won, window: lifetime}}
+badges: [{badge: big, needs: 'sold >= money("900 EUR")', give: {points: 100}}]
+"""
+
+
+def _refund(policy: str) -> str:
+    return f"refunds: {{deal.refunded: {{{policy}}}}}\n"
+
+
 _REGISTERED = "deal.registered: {customer: text}\n"
 _BONUS = _rule("{partner: {points: 100}}", of="", on="deal.registered", name="bonus")
 
@@ -267,6 +278,30 @@ PUMPS = [
     Variant("a tier that a refund looks at again brings funds", "", _rule(_RATE), _DEAL + _REFUNDED,
             _TIERS + "allotments: [{allot: fund, every: month, give: {mdf: {by_tier: {base: 0, gold: 500.00}}}}]\n"
             "refunds: {deal.refunded: {tier: re_evaluate}}"),
+    Variant("the gift of a tier stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED, _GIFTS),
+    Variant("the gift of a tier that is lost at once stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            _GIFTS + _refund("tier: re_evaluate")),
+    Variant("the gift of a tier that a review gives stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            _GIFTS + "  promote: at_review\n  review: {every: calendar_month}\n" + _refund("tier: re_evaluate")),
+    Variant("a gift of status stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            _GIFTS.replace("points: 300", "status: 3") + _refund("tier: re_evaluate")),
+    Variant("a review takes the tier, and a later refund finds no gift to take", "no_refund_gain", _rule(_RATE),
+            _DEAL + _REFUNDED, _GIFTS.replace("lifetime", "calendar_year")
+            + "  review: {every: calendar_year}\n" + _refund("tier: re_evaluate_and_take_back")),
+    Variant("the gift goes with the tier", "", _rule(_RATE), _DEAL + _REFUNDED,
+            _GIFTS + _refund("tier: re_evaluate_and_take_back")),
+    Variant("the gift goes with the tier that a review gave", "", _rule(_RATE), _DEAL + _REFUNDED,
+            _GIFTS + "  promote: at_review\n  review: {every: calendar_month}\n"
+            + _refund("tier: re_evaluate_and_take_back")),
+    Variant("no refund comes after the review that takes the tier", "", _rule(_RATE), _DEAL + _REFUNDED,
+            _GIFTS.replace("lifetime", "{trailing: 12 months}") + "  review: {every: calendar_year}\n"
+            + _refund("tier: re_evaluate_and_take_back, within: 30 days")),
+    Variant("a badge is revoked and its gift stays", "no_refund_gain", _rule(_RATE), _DEAL + _REFUNDED,
+            _BIG_BADGE + _refund("badges: re_evaluate")),
+    Variant("the gift goes with the badge", "", _rule(_RATE), _DEAL + _REFUNDED,
+            _BIG_BADGE + _refund("badges: re_evaluate_and_take_back")),
+    Variant("headroom that is kept is no gain", "", _rule(_RATE, more="cap: {points: 500, per: month}"),
+            _DEAL + _REFUNDED, _refund("caps: keep")),
     Variant("a deal goes on", "", _rule(_RATE), _DEAL + "deal.delivered: {follows: deal.won}"),
     Variant("a certificate that follows ran out", "",
             _rule("{partner: {points: 500}}", of="", on="certification.passed"),

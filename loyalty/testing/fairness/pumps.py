@@ -27,7 +27,8 @@ afterwards it was earned.
 
 Events that nothing takes back are no part of such histories. Allotments for a tier count where nothing ever looks at
 the tier again: refunds keep it to the end of the period, and no review is declared. Otherwise they are outside the law,
-since a tier that is kept to a declared day is meant to be used until then. Worth counts what was redeemed, so a
+since a tier that is kept to a declared day is meant to be used until then. Gifts of tiers and badges count like what
+rules pay; a gift is looked at after a review too, which takes the tier and leaves the gift. Worth counts what was redeemed, so a
 policy that takes back no more than what is in the wallet is tried with a wallet that was emptied in between.
 """
 
@@ -38,6 +39,7 @@ from itertools import islice, product
 
 from attrs import evolve, frozen
 
+from loyalty.core.calendar import PERIOD_MONTHS
 from loyalty.core.events import VOID, Event, FieldValue
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import EventKind, Programme, Role
@@ -231,7 +233,7 @@ def probe(bench: Bench, lead: Lead) -> Iterator[Counterexample]:
 
 
 def _gaps(programme: Programme) -> list[int]:
-    """Give days until things are taken back: at once, when they have matured, when they are gone."""
+    """Give days until things are taken back: at once, when they have matured, when they are gone, after reviews."""
     pending = {p.duration for rule in programme.rules for p in rule.pending.values() if p.duration}
     expiry = {currency.expires.after for currency in programme.currencies.values() if currency.expires}
     within = {policy.within for policy in programme.refunds.values() if policy.within}
@@ -239,7 +241,17 @@ def _gaps(programme: Programme) -> list[int]:
     for duration in pending | expiry | within:
         days = duration.days or duration.months * 31
         found |= {days, days + 1} if duration in pending | expiry else {days, duration.months * 28}
-    return sorted(gap for gap in found if gap < 4000)
+    return sorted(gap for gap in found | _after_reviews(programme) if gap < 4000)
+
+
+def _after_reviews(programme: Programme) -> set[int]:
+    """Give a time after which a review has taken a tier: the refund then lowers none, and a gift stays."""
+    review = programme.ladder.review
+    if review is None or not any(tier.gift for tier in programme.ladder.tiers):
+        return set()
+    grace = review.grace.days or review.grace.months * 31 if review.grace else 0
+    # The first review may still find in its window what a refund will take.
+    return {2 * 31 * (PERIOD_MONTHS[review.every] if review.every else 12) + grace}
 
 
 def _gains(bench: Bench, outcome: Outcome) -> Iterator[Counterexample]:
