@@ -16,7 +16,17 @@ from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import place_events
 from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.runtime import ARREARS, AVAILABLE, EXPIRED, HELD, INTO_ARREARS, REDEEMED, WRITTEN_OFF, take_back
+from loyalty.settlement.runtime import (
+    ARREARS,
+    AVAILABLE,
+    EXPIRED,
+    HELD,
+    INTO_ARREARS,
+    ISSUED,
+    REDEEMED,
+    WRITTEN_OFF,
+    take_back,
+)
 from loyalty.simulation.population import population
 from loyalty.simulation.scenario import default_scenario
 
@@ -62,6 +72,7 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
     ]
     compared = granted = 0
     ways: set[tuple[int, int]] = set()
+    taken_back: set[str] = set()
     rng = Random(7)
     for layer in Layer:
         layer_step = steps.layers[layer]
@@ -78,6 +89,7 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
                 expected, _ = run.apply(placed, tier=compared % 2)
                 movements = _compiled_movements(compiled, run, item, scalars, memory, output)
                 assert movements == expected, placed.event
+                taken_back |= {steps.names.labels[label] for label, _, _, to, *_ in expected if to == ISSUED}
                 ways.update((source, target) for _, _, source, target, *_ in expected)
                 compared += 1
                 if compared % 7 == 0:
@@ -103,6 +115,7 @@ def test_compiled_step_equals_the_core_on_a_thousand_events() -> None:
     assert len(events) >= 1000
     assert compared >= len(events)
     assert granted >= 400
+    assert taken_back >= {"@tier.silver", "@badge.first-star", "@allotment.yearly-mdf"}
     assert ways >= {
         (HELD, REDEEMED),
         (HELD, AVAILABLE),
