@@ -177,16 +177,21 @@ def test_the_rate_used_in_a_refund_is_the_originals() -> None:
     assert points(engine, "2026-02-05") == 100 + 10
 
 
-@pytest.mark.parametrize(("policy", "tier"), [("keep_to_period_end", "gold"), ("re_evaluate", "base")])
-def test_a_refund_after_a_promotion_follows_its_named_policy(policy: str, tier: str) -> None:
-    """The tier is kept, or looked at again at once; the file says which."""
+@pytest.mark.parametrize(
+    ("policy", "tier", "gift"),
+    [("keep_to_period_end", "gold", 25), ("re_evaluate", "base", 25), ("re_evaluate_and_take_back", "base", 0)],
+)
+def test_a_refund_after_a_promotion_follows_its_named_policy(policy: str, tier: str, gift: int) -> None:
+    """The tier is kept, or looked at again at once, with or without what came with it; the file says which."""
+    tiers = _TIERS.replace("multiplier: 2,", "multiplier: 2, gift: {points: 25},")
     declared = programme(
-        _TIERED, f"{_TIERS}refunds:\n  deal.refunded: {{points: arrears, status: reverse, tier: {policy}}}\n"
+        _TIERED, f"{tiers}refunds:\n  deal.refunded: {{points: arrears, status: reverse, tier: {policy}}}\n"
     )
     engine = engine_of(
         declared, deal("D-1", "2026-02-01", 100, declared), refund("R-1", "2026-02-02", "D-1", None, declared)
     )
     assert engine.statement(ACME, "2026-02-02").tier == tier
+    assert points(engine, "2026-02-02") == gift
 
 
 _CAPPED = _PER_EURO.replace("}}}", "}}, cap: {points: 100, per: month}}")
@@ -402,6 +407,20 @@ def test_a_shift_of_the_clock_never_breaks_a_streak(zone: str, moment: str) -> N
     days = [format_day(first + n) for n in range(360)]
     events = [happened(f"V-{day}", "visit", day + moment, declared) for day in days]
     assert settle(declared, events).balances[ACME, "available", "points"] == 36
+
+
+def test_a_badge_is_revoked_when_its_needs_are_not_met_any_more() -> None:
+    """Refunded deals take the badge that they brought, where the programme says so; merit kept badges for ever."""
+    for policy, held in (("keep", 1), ("re_evaluate", 0)):
+        declared = programme(
+            _PER_EURO.replace("points: 1", "status: 1"),
+            "badges:\n  - {badge: hundred, needs: [year_status >= 100]}\n"
+            f"refunds:\n  deal.refunded: {{badges: {policy}}}\n",
+        )
+        engine = engine_of(declared, deal("D-1", "2026-02-01", 100, declared))
+        assert engine.statement(ACME, "2026-02-01").badges == ("hundred",)
+        engine.submit(refund("R-1", "2026-02-02", "D-1", 1, declared))
+        assert engine.statement(ACME, "2026-02-02").badges == ("hundred",) * held
 
 
 def test_history_is_authoritative() -> None:

@@ -21,7 +21,9 @@ from tests.settlement.histories import History, history
 from tests.settlement.lived_histories import live
 
 PROGRAMMES = sorted((Path(__file__).parent / "programmes").glob("*.yaml"))
-LIVED = [file for file in PROGRAMMES if file.stem in ("certifications", "closings", "commands", "holds", "owing")]
+LIVED = [
+    file for file in PROGRAMMES if file.stem in ("certifications", "closings", "commands", "holds", "matrix", "owing")
+]
 HISTORIES = 40
 LIVES = 15
 
