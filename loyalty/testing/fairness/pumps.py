@@ -28,8 +28,9 @@ afterwards it was earned.
 Events that nothing takes back are no part of such histories. Allotments for a tier count where nothing ever looks at
 the tier again: refunds keep it to the end of the period, and no review is declared. Otherwise they are outside the law,
 since a tier that is kept to a declared day is meant to be used until then. Gifts of tiers and badges count like what
-rules pay; a gift is looked at after a review too, which takes the tier and leaves the gift. Worth counts what was redeemed, so a
-policy that takes back no more than what is in the wallet is tried with a wallet that was emptied in between.
+rules pay; a gift is looked at after a review too, which takes the tier and leaves the gift. Worth counts what was
+redeemed, so a policy that takes back no more than what is in the wallet is tried with a wallet that was emptied in
+between.
 """
 
 from __future__ import annotations
