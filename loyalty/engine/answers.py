@@ -16,8 +16,8 @@ from loyalty.programme.model import Programme
 from loyalty.settlement.commands import command_of
 from loyalty.settlement.history import Placed, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.settle import apply_item
-from loyalty.settlement.trace import STEP_CODE, Part, stored, stored_trace
+from loyalty.settlement.settle import Outcome, apply_item
+from loyalty.settlement.trace import STEP_CODE, Part, stored
 
 
 def why(histories: Histories, tx: Transaction, identity: str) -> Explanation:
@@ -90,8 +90,9 @@ def _trace_again(histories: Histories, tx: Transaction, identity: str) -> Mappin
         run = HolderRun(histories.steps, holder)
         for item in histories.items(tx, holder):
             own = isinstance(item.what, Placed) and item.what.event.identity == identity
-            tier = apply_item(histories.steps, run, item, [], traced=own)
+            outcomes: list[Outcome] = []
+            apply_item(histories.steps, run, item, outcomes, traced=own)
             if own:
-                parts[str(holder)] = stored_trace(run.programme, run.trace, tier)
+                parts |= {str(holder): outcome.why for outcome in outcomes if outcome.cause and outcome.why}
                 break
     return parts

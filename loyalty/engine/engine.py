@@ -48,7 +48,7 @@ from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
-from loyalty.settlement.settle import Outcome, clock_outcomes, entries_of
+from loyalty.settlement.settle import Outcome, advance_run, entries_of
 
 #: How often a transaction of our own is tried where other writers are in the way, how long it waits at most before the
 #: next attempt, and after how long none is begun any more: each may itself have waited for a lock.
@@ -292,7 +292,7 @@ class Engine(Commands, Statements, Standings, Previews):
         outcomes: list[Outcome] = []
         runs = [self._histories.run(tx, holder) for holder in holders]
         for run in runs:
-            outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
+            outcomes.extend(advance_run(self._steps, run, day, traced=True))
         entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
         self._histories.telling.post_clock(tx, entries, reached, day)
         tx.set_clock_day(day)

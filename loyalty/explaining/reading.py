@@ -7,7 +7,7 @@ settled under says what they stand for, and nothing else is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -16,10 +16,11 @@ from attrs import frozen
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Holder, Layer
 from loyalty.explaining.said import Amount, Day, Listed, Noun, Number, Said, Value, said
-from loyalty.explaining.steps import Explanation, Step
+from loyalty.explaining.steps import Step
 from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, multiplier_said, unit_amount
 from loyalty.programme.model import Clawback, Programme
 from loyalty.rules.declaration import Rule, Take
+from loyalty.rules.expressions import Expression
 from loyalty.settlement.trace import (
     GIFT_STEPS,
     POLICIES,
@@ -29,26 +30,14 @@ from loyalty.settlement.trace import (
     STEPS,
     Part,
     currency_names,
-    parts_of,
     rule_names,
 )
+from loyalty.tiers.declaration import Needs
 
 #: What stands in a text where nothing is to be added.
 NOTHING: Final = ""
 
 _RULE_STEPS: Final = frozenset(STEP_CODE[name] for name in RULE_STEPS)
-
-
-def explain(programme: Programme, identity: str, revision: str, explanation: Mapping[str, Any]) -> Explanation:
-    """
-    Read back what an entry of an event keeps.
-
-    Args:
-        programme: The revision that the entry was settled under.
-        explanation: What :func:`loyalty.settlement.trace.stored` gave.
-    """
-    steps = [step for holder, part in parts_of(explanation).items() for step in steps_of_part(programme, holder, part)]
-    return Explanation(identity, revision, tuple(steps))
 
 
 def steps_of_part(programme: Programme, holder: str, part: Part) -> list[Step]:
@@ -107,7 +96,9 @@ class _Settled:
             best = group.take is Take.BEST
             return said("skip.outbid.best" if best else "skip.outbid.first", winner=details[0], group=group.name)
         if reason == "when" and rule.when is not None:
-            return said("skip.when", condition=" ".join(rule.when.source.split()))
+            metrics = sorted(name for name in rule.when.names if name in self.programme.metrics)
+            condition = " ".join(rule.when.source.split())
+            return said("skip.when", condition=condition, values=self.values(metrics, details))
         if reason in ("validity", "campaign"):
             valid = self.programme.campaigns[str(rule.campaign)].valid if reason == "campaign" else rule.valid
             bound = "begins" if details[0] == valid.first_day else "ended"
@@ -205,10 +196,37 @@ class _Settled:
         if name == "refund":
             return said(name, taken=self.refunded(numbers[0]), left=self.refunded(numbers[1]))
         if name in ("promoted", "demoted"):
-            return said(name, before=numbers[0], after=numbers[1])
+            values = self.values(self.needed(), numbers[2:])
+            return said(name, before=numbers[0], after=numbers[1], values=values)
         if name in ("badge", "badge_revoked"):
             return said(name, badge=numbers[0])
+        if name in ("reviewed", "grace_over"):
+            return said(name, standing=numbers[1], qualified=numbers[2], values=self.values(self.needed(), numbers[3:]))
+        if name == "allotment":
+            return said(name, name=numbers[1], tier=numbers[2])
         return said(name)
+
+    def needed(self) -> list[str]:
+        """Give the metrics that the needs of tiers read, in the order of their names."""
+        return sorted({name for tier in self.programme.ladder.tiers for name in _names_in(tier.needs)})
+
+    def values(self, names: Sequence[str], values: Sequence[int]) -> Value:
+        """Say what metrics stood at; nothing where none was read."""
+        if not values:
+            return NOTHING
+        read: list[Value] = [
+            said("value", name=name, value=self.metric(name, value)) for name, value in zip(names, values, strict=True)
+        ]
+        return said("values", values=Listed(tuple(read), "join.list"))
+
+    def metric(self, name: str, value: int) -> Value:
+        """Give a metric's value in its unit."""
+        metric = self.programme.metrics[name]
+        if metric.currency is not None:
+            return self.amount(metric.currency, value)
+        if metric.of is not None:
+            return unit_amount(self.programme, str(metric.of.type.unit or ""), value)
+        return Amount(value)
 
     def refunded(self, minor: int) -> Value:
         """Say what a refund speaks of, where all refunds of the programme count in one unit of money."""
@@ -222,6 +240,13 @@ class _Settled:
 def usable_said(lot_day: int) -> Value:
     """Say the last usable day of what expires at the start of a day; nothing where it never does."""
     return said("usable", day=Day(lot_day - 1)) if lot_day < NEVER else NOTHING
+
+
+def _names_in(needs: Needs | None) -> set[str]:
+    names: set[str] = set()
+    for part in needs.parts if needs is not None else ():
+        names |= part.names if isinstance(part, Expression) else _names_in(part)
+    return names
 
 
 def _rounding(rounding: Any) -> Said:

@@ -25,7 +25,7 @@ from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of
-from loyalty.settlement.trace import Part, stored, stored_trace
+from loyalty.settlement.trace import Part, stored
 
 _Key: TypeAlias = tuple[str, str, str]
 
@@ -137,8 +137,9 @@ def _settle_up_to(programme: Programme, placed: list[Placed], target: Placed) ->
             moved: list[Outcome] = []
             tier = apply_item(steps, run, item, moved, traced=is_target)
             if is_target:
-                traces[str(holder)] = stored_trace(run.programme, run.trace, tier)
-                outcomes += [outcome for outcome in moved if outcome.cause == target.event.identity]
+                of_target = [outcome for outcome in moved if outcome.cause == target.event.identity]
+                traces |= {str(holder): outcome.why for outcome in of_target if outcome.why is not None}
+                outcomes += of_target
             if holder.layer is Layer.PARTNER and isinstance(item.what, Placed):
                 for person in item.what.holders[1:]:
                     if person in items:
