@@ -8,13 +8,13 @@ from typing import Final
 
 from loyalty.core.holders import Holder
 from loyalty.explaining.moves import asked_step, steps_of
-from loyalty.explaining.steps import Explanation, Step
+from loyalty.explaining.steps import Corrected, Explanation, Step
 from loyalty.ledger.entries import Entry, EntryKind
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
 from loyalty.settlement.commands import command_of, entry_key_of
 from loyalty.settlement.journal import Transfer, transfers_in
-from loyalty.settlement.trace import Part, parts_of
+from loyalty.settlement.trace import Part, corrected_parts, parts_of
 
 _OF: Final = {EntryKind.EVENT: "event", EntryKind.TIMER: "clock", EntryKind.COMMAND: "command",
               EntryKind.CORRECTION: "correction"}  # fmt: skip
@@ -40,7 +40,23 @@ def explain_entry(programme: Programme, entry: Entry, grants: Sequence[Grant] = 
     return Explanation(identity, entry.revision, tuple(steps), _OF[entry.kind])
 
 
-def explain_event(
+def explain_correction(programme: Programme, entry: Entry) -> Explanation:
+    """
+    Say what a correction moved, and for each event that it corrects what its steps were and what they are now.
+
+    What the steps now moved less what they moved before is what the entry posts.
+    """
+    steps: list[Step] = []
+    for holder in dict.fromkeys(_holders_in(entry)):
+        steps += steps_of(programme, str(holder), None, transfers_in(entry, holder))
+    corrected = tuple(
+        Corrected(*(explain_parts(programme, cause, entry.revision, parts) for parts in pair))
+        for cause, pair in corrected_parts(entry.explanation).items()
+    )
+    return Explanation(entry.key, entry.revision, tuple(steps), "correction", entry.cause, corrected)
+
+
+def explain_parts(
     programme: Programme,
     identity: str,
     revision: str,

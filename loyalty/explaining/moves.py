@@ -80,8 +80,14 @@ def _stands_for(step: Step, rule: str, moved: Moved) -> bool:
     source, target = (path.rpartition("/")[2] for path in (moved.source, moved.target))
     if step.name in _STANDING:
         return rule == _STANDING[step.name] and moved.asset.startswith("tier.")
-    if step.name == "badge":
-        return moved.asset == f"badge.{step.numbers[0]}" and target == "standing"
+    if step.name in ("badge", "badge_revoked"):
+        return moved.asset == f"badge.{step.numbers[0]}"
+    if step.name in ("tier_gift", "badge_gift"):
+        label = f"@{step.name.removesuffix('_gift')}.{step.numbers[0]}"
+        paid = (rule, moved.asset, source, moved.amount)
+        return paid == (label, step.currency, "issued", step.numbers[1])
+    if step.name == "gift_written_off":
+        return (source, moved.asset, moved.amount) == ("written_off", step.currency, step.numbers[0])
     if (rule, moved.asset) != (step.rule, step.currency):
         return False
     if step.name == "paid":

@@ -24,6 +24,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "label.grace": "end of grace",
     "label.override": "tier by hand",
     "label.promotion": "promotion",
+    "label.tier": "tier {name}",
     "label.badge": "badge {name}",
     "label.allotment": "allotment {name}",
     "label.redeem": "redemption",

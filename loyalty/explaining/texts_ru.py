@@ -25,6 +25,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "label.grace": "конец отсрочки",
     "label.override": "уровень, назначенный вручную",
     "label.promotion": "повышение уровня",
+    "label.tier": "уровень {name}",
     "label.badge": "значок {name}",
     "label.allotment": "регулярное начисление {name}",
     "label.redeem": "списание",

@@ -106,6 +106,20 @@ def parts_of(explanation: Mapping[str, Any]) -> Mapping[str, Part]:
     return parts
 
 
+#: What corrections keep, by cause ("" is the clock): the records before, by holder, and those now.
+Corrections = Mapping[str, tuple[Mapping[str, Part], Mapping[str, Part]]]
+
+
+def stored_correction(corrected: Corrections) -> dict[str, Any]:
+    """Give the explanation that a correction keeps."""
+    return {"v": VERSION, "of": {cause: [dict(before), dict(now)] for cause, (before, now) in corrected.items()}}
+
+
+def corrected_parts(explanation: Mapping[str, Any]) -> Corrections:
+    """Give what :func:`stored_correction` was given."""
+    return {cause: (before, now) for cause, (before, now) in explanation.get("of", {}).items()}
+
+
 def rule_names(programme: Programme) -> list[str]:
     """Give the names of the rules in the order by which records number them."""
     return sorted(rule.name for rule in programme.rules)
