@@ -8,6 +8,7 @@ settled again for the answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
@@ -15,6 +16,7 @@ from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
 from loyalty.errors import NotRecorded, StoreError
 from loyalty.explaining.entries import explain_command, explain_correction, explain_entry, explain_parts, netted
+from loyalty.explaining.reading import Find
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry, EntryKind
 from loyalty.ledger.store import Grant, Transaction
@@ -76,9 +78,9 @@ class Answers:
     def _why_entry(self, tx: Transaction, entry: Entry) -> Explanation:
         programme = self._declarations.find(tx, entry.revision)
         if entry.kind is EntryKind.CORRECTION:
-            return explain_correction(programme, entry)
+            return explain_correction(programme, entry, self._finding(tx))
         grants = _grants_of(tx, str(entry.cause).removeprefix("command:")) if entry.kind is EntryKind.COMMAND else []
-        return explain_entry(programme, entry, grants)
+        return explain_entry(programme, entry, grants, self._finding(tx))
 
     def _why_event(self, tx: Transaction, event: Event) -> Explanation:
         identity, holders = event.identity, tx.recipients(event.identity)
@@ -88,8 +90,9 @@ class Answers:
         if not parts:
             programme = self._in_force(tx, event)
             again = self._settled_again(tx, event) or _why_nothing(programme, event)
-            return explain_parts(programme, identity, programme.revision, again, transfers)
-        return explain_parts(self._declarations.find(tx, revision), identity, revision, parts, transfers)
+            return explain_parts(programme, identity, programme.revision, again, transfers, self._finding(tx))
+        programme = self._declarations.find(tx, revision)
+        return explain_parts(programme, identity, revision, parts, transfers, self._finding(tx))
 
     def _why_command(self, tx: Transaction, grants: Sequence[Grant]) -> Explanation:
         entries: dict[str, Entry] = {}
@@ -102,6 +105,9 @@ class Answers:
         if programme is None:
             raise StoreError(f"command {grants[0].key} moved nothing; give the programme that says what it asked for")
         return explain_command(programme, grants, entries.values())
+
+    def _finding(self, tx: Transaction) -> Find:
+        return partial(self._declarations.find, tx)
 
     def _in_force(self, tx: Transaction, event: Event) -> Programme:
         """Give the revision of an event's day, by what is at hand, or by the one declaration that the book keeps."""

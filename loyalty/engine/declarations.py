@@ -23,6 +23,10 @@ class Declarations:
     def __init__(self, programme: Programme | None = None) -> None:
         self._known = {one.revision: one for one in revisions_of(programme)} if programme is not None else {}
 
+    def at_hand(self, revision: str) -> Programme | None:
+        """Give the programme of a revision if it was given or found before."""
+        return self._known.get(revision)
+
     def find(self, tx: Transaction, revision: str) -> Programme:
         """
         Give the programme of a revision: the one at hand, or that of the text that the book keeps.

@@ -43,6 +43,7 @@ from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventRejected, RetryableConflict, StoreError, UsageError
 from loyalty.explaining.entries import explain_entry
+from loyalty.explaining.reading import finding
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Store, Transaction
@@ -330,15 +331,16 @@ class Engine(Commands, Statements, Standings, Previews):
         entries = tuple(tx.entries(cause=event.identity))
         waiting = event.of is not None and not tx.recipients(event.identity)
         own = next((entry for entry in entries if entry.key == f"event:{event.identity}" and entry.explanation), None)
-        if own is None:
+        programme = self._declarations.at_hand(own.revision) if own is not None else None
+        if own is None or programme is None:
             return Receipt(event.identity, entries, waiting, lambda: self.why(event.identity), counts_from=counts_from)
         # The receipt answers by what its entry recorded, long after the host's session is closed.
-        programme = self._declarations.find(tx, own.revision)
+        find = finding(self.programme)
         return Receipt(
             event.identity,
             entries,
             waiting,
-            lambda: explain_entry(programme, own),
+            lambda: explain_entry(programme, own, find=find),
             counts_from=counts_from,
         )
 

@@ -13,12 +13,13 @@ from typing import Final
 
 from attrs import evolve
 
-from loyalty.explaining.reading import steps_of_part, usable_said
+from loyalty.explaining.reading import Find, steps_of_part, usable_said
 from loyalty.explaining.said import Day, Said, Value, said
 from loyalty.explaining.steps import Moved, Step
 from loyalty.explaining.words import amount_of
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme, Returns
+from loyalty.programme.revisions import currencies_of
 from loyalty.settlement.commands import CLOSING_NOTE
 from loyalty.settlement.journal import Transfer
 from loyalty.settlement.layout import EXPIRY, RELEASE, REVERSE
@@ -50,17 +51,18 @@ _RETURNING: Final = frozenset({RELEASE, REVERSE})
 Transfers = Iterable[tuple[Transfer, int]]
 
 
-def steps_of(programme: Programme, holder: str, part: Part | None, transfers: Transfers) -> list[Step]:
+def steps_of(programme: Programme, holder: str, part: Part | None, transfers: Transfers, find: Find) -> list[Step]:
     """
     Give the steps of one holder: what was recorded, and what moved.
 
     Args:
         part: What an entry keeps of why, or None.
         transfers: What is posted.
+        find: Finds other revisions.
     """
     left = [_moved_of(transfer, amount) for transfer, amount in transfers if amount]
     steps: list[Step] = []
-    for step in steps_of_part(programme, holder, part) if part is not None else ():
+    for step in steps_of_part(programme, holder, part, find) if part is not None else ():
         taken = [place for place, (rule, moved) in enumerate(left) if _stands_for(step, rule, moved)]
         if step.name not in _OF_ALL:
             taken = taken[:1]
@@ -133,7 +135,7 @@ def asked_step(programme: Programme, grant: Grant) -> Step:
 
 
 def _step(programme: Programme, holder: str, rule: str, moved: Moved) -> Step:
-    if moved.asset not in programme.currencies:
+    if moved.asset.startswith(("tier.", "badge.")):
         return _standing(holder, rule, moved)
     source, target = (path.rpartition("/")[2] for path in (moved.source, moved.target))
     places = ((source, target), (source, "*"), ("*", target))
@@ -152,7 +154,7 @@ def _step(programme: Programme, holder: str, rule: str, moved: Moved) -> Step:
     elif name == "other":
         values |= {"source": moved.source, "target": moved.target}
     if name == "renewed":
-        currency = programme.currencies[moved.asset]
+        currency = currencies_of(programme)[moved.asset]
         is_grace = currency.returns is Returns.GRACE
         grace = said("policy.grace", length=str(currency.returns_grace))
         values["policy"] = grace if is_grace else currency.returns.value

@@ -7,11 +7,11 @@ settled under says what they stand for, and nothing else is needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Holder, Layer
@@ -19,6 +19,7 @@ from loyalty.explaining.said import Amount, Day, Listed, Noun, Number, Said, Val
 from loyalty.explaining.steps import Step
 from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, multiplier_said, unit_amount
 from loyalty.programme.model import Clawback, Programme
+from loyalty.programme.revisions import revisions_of
 from loyalty.rules.declaration import Rule, Take
 from loyalty.rules.expressions import Expression
 from loyalty.settlement.trace import (
@@ -40,12 +41,28 @@ NOTHING: Final = ""
 _RULE_STEPS: Final = frozenset(STEP_CODE[name] for name in RULE_STEPS)
 
 
-def steps_of_part(programme: Programme, holder: str, part: Part) -> list[Step]:
-    """Read back the records of one holder."""
+#: Finds the declaration of a revision by its digest.
+Find = Callable[[str], Programme]
+
+
+def steps_of_part(programme: Programme, holder: str, part: Part, find: Find) -> list[Step]:
+    """
+    Read back the records of one holder.
+
+    Args:
+        programme: The revision that the entry was settled under.
+        find: Finds the revision of a rule that is not this one's, as of a refund's original.
+    """
     tier, records = part
     is_refund = any(record[0] == STEP_CODE["refund"] for record in records)
-    about = _Settled(programme, Holder.parse(holder), tier, is_refund)
+    about = _Settled(programme, find, Holder.parse(holder), tier, is_refund)
     return [about.step(record) for record in records]
+
+
+def finding(programme: Programme) -> Find:
+    """Give what finds the programme itself and its earlier revisions."""
+    known = {one.revision: one for one in revisions_of(programme)}
+    return known.__getitem__
 
 
 @frozen
@@ -53,6 +70,7 @@ class _Settled:
     """What the steps of one holder are said with."""
 
     programme: Programme
+    find: Find
     holder: Holder
     tier: str
     is_refund: bool
@@ -66,29 +84,44 @@ class _Settled:
         name, holder = STEPS[code], str(self.holder)
         if name in GIFT_STEPS:
             of, number, *values = numbers
-            currency = currency_names(self.programme)[number]
+            currency = self.currency_named(number)
             return Step(name, holder, None, currency, (of, *values), self.gift(name, of, currency, values))
         if name == "gift_written_off":
-            currency, values = currency_names(self.programme)[numbers[0]], numbers[1:]
+            currency, values = self.currency_named(numbers[0]), numbers[1:]
             written_off, limit = (self.amount(currency, minor) for minor in values)
             words = said("written_off", amount=written_off, limit=limit)
             return Step(name, holder, None, currency, tuple(values), words)
         if code not in _RULE_STEPS:
             return Step(name, holder, None, None, tuple(numbers), self.plain(name, numbers))
-        names = rule_names(self.programme)
-        rule = next(rule for rule in self.programme.rules if rule.name == names[numbers[0]])
+        rule_name, _, revision = str(numbers[0]).rpartition("@")
+        if revision and rule_name:
+            return evolve(self, programme=self.find(revision)).of_rule(name, rule_name, numbers)
+        return self.of_rule(name, rule_names(self.programme)[numbers[0]], numbers)
+
+    def of_rule(self, name: str, rule_name: str, numbers: list[Any]) -> Step:
+        """Read a record of a rule that the programme declares."""
+        holder = str(self.holder)
+        rule = next(rule for rule in self.programme.rules if rule.name == rule_name)
         if name == "skip":
             reason, details = REASONS[numbers[1]], numbers[2:]
             if reason == "outbid":
-                details = [names[details[0]]]
+                details = [self.rule_named(details[0])]
             return Step(name, holder, rule.name, None, (reason, *details), self.skip(rule, reason, details))
         if name == "candidate":
             return Step(name, holder, rule.name, None, tuple(numbers[1:]), self.candidate(rule, numbers[1:]))
-        currency = currency_names(self.programme)[numbers[1]]
+        currency = self.currency_named(numbers[1])
         values = numbers[2:]
         if name == "reverse":
             values[3] = POLICIES[values[3]].value
         return Step(name, holder, rule.name, currency, tuple(values), self.award(rule, currency, name, values))
+
+    def rule_named(self, number: int | str) -> str:
+        """Give the name of a rule; that of another revision stands with it."""
+        return rule_names(self.programme)[number] if isinstance(number, int) else number.rpartition("@")[0]
+
+    def currency_named(self, number: int | str) -> str:
+        """Give the name of a currency; one that the revision does not have stands with its name."""
+        return currency_names(self.programme)[number] if isinstance(number, int) else number
 
     def skip(self, rule: Rule, reason: str, details: Sequence[Any]) -> Said:
         if reason == "outbid":

@@ -59,6 +59,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "award.at_most": "{award}, at most {bound}",
     "award.at_tier": "at tier {tier} {award}",
     "award.original_tier": "the award at the original's tier of {measure}",
+    "award.by_tier": "the award by tier, for {tier}, of {measure}",
     "award.by_field": "the award by {field}",
     "award.by_field_of": "the award by {field} of {measure}",
     "award.slab": "the slab from {start} gives {award}",

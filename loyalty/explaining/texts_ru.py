@@ -60,6 +60,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "award.at_most": "{award}, не больше: {bound}",
     "award.at_tier": "на уровне {tier}: {award}",
     "award.original_tier": "ставка уровня исходного события с {measure}",
+    "award.by_tier": "ставка по уровню {tier} с {measure}",
     "award.by_field": "ставка по полю {field}",
     "award.by_field_of": "ставка по полю {field} с {measure}",
     "award.slab": "ступень от {start}: {award}",

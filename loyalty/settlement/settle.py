@@ -25,7 +25,7 @@ from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, postings_of, split_by_day
-from loyalty.settlement.trace import Part, Record, by_day, stored, stored_trace
+from loyalty.settlement.trace import Part, stored
 
 Progress = Callable[[int], None]
 
