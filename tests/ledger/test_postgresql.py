@@ -220,7 +220,6 @@ _CHANGES = {
     "lot": "amount = 1",
     "lot_allocation": "amount = 1",
     "seal": "epoch = 9",
-    "revision": "text = 'x'",
 }
 
 

@@ -18,7 +18,10 @@ from tests.settlement.histories import History
 
 def settled(programme: Programme, history: History) -> Counter[Leg]:
     """Give what the library posts, netted as the auditor nets it."""
-    return netted(settle(programme, history.events, history.grants, until_day=history.until_day).entries)
+    counts_from, until_day = history.counts_from, history.until_day
+    return netted(
+        settle(programme, history.events, history.grants, counts_from=counts_from, until_day=until_day).entries
+    )
 
 
 def netted(entries: Iterable[Entry]) -> Counter[Leg]:
@@ -33,7 +36,8 @@ def netted(entries: Iterable[Entry]) -> Counter[Leg]:
 
 def audited(programme: Programme, history: History) -> Counter[Leg]:
     """Give what the auditor posts."""
-    return audit(programme, history.events, history.grants, until_day=history.until_day).netted()
+    counts_from, until_day = history.counts_from, history.until_day
+    return audit(programme, history.events, history.grants, counts_from=counts_from, until_day=until_day).netted()
 
 
 def disagree(programme: Programme, history: History) -> bool:
@@ -51,15 +55,15 @@ def smallest(programme: Programme, history: History) -> History:
     while smaller:
         smaller = False
         for event in history.events:
-            events = without_refused(
-                programme, [other for other in history.events if other is not event], history.grants
-            )
+            others = [other for other in history.events if other is not event]
+            events = without_refused(programme, others, history.grants, history.counts_from)
             fewer = evolve(history, events=events)
             if event in history.events and disagree(programme, fewer):
                 history, smaller = fewer, True
         for grant in history.grants:
             fewer = evolve(history, grants=without(history.grants, grant))
-            fewer = evolve(fewer, events=without_refused(programme, history.events, fewer.grants))
+            events = without_refused(programme, history.events, fewer.grants, history.counts_from)
+            fewer = evolve(fewer, events=events)
             if grant in history.grants and disagree(programme, fewer):
                 history, smaller = fewer, True
     return history

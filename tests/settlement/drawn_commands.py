@@ -10,7 +10,7 @@ its time, and nothing but parts of the closing and reversals once a holder is cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -37,12 +37,14 @@ def drawn_commands(programme: Programme, events: list[Event], rng: Random, insta
     return commands.grants
 
 
-def without_refused(programme: Programme, events: list[Event], grants: list[Grant]) -> list[Event]:
+def without_refused(
+    programme: Programme, events: list[Event], grants: list[Grant], counts_from: Mapping[str, int] | None = None
+) -> list[Event]:
     """Leave out what would not be accepted: events that reach a holder after its closing, but for refunds."""
     closed = {grant.holder: grant.at for grant in grants if grant.kind == "close"}
     refused = {
         happening.event.identity
-        for happening in happenings(programme, events)
+        for happening in happenings(programme, events, counts_from)
         if happening.kind is None or happening.kind.role is not Role.REFUNDS
         if any(closed.get(holder, happening.at) < happening.at for holder in happening.holders)
     }

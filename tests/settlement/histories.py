@@ -10,6 +10,7 @@ that are there, and now and then come before them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from random import Random
 
@@ -38,6 +39,8 @@ class History:
     events: list[Event]
     grants: list[Grant]
     until_day: int
+    #: The instants from which events count that came too late, by identity.
+    counts_from: Mapping[str, int] = field(factory=dict)
 
 
 def history(programme: Programme, rng: Random, size: int) -> History:
@@ -90,9 +93,19 @@ class Drawing:
         grants = drawn_commands(self.programme, self.events, rng, [self.moment() for _ in range(rng.choice(COMMANDS))])
         latest = max(self.programme.calendar.day_of(event.occurred_at) for event in self.events)
         until_day = rng.choice((latest, latest + rng.randrange(400), self.day(), self.first + self.days))
-        events = without_refused(self.programme, self.events, grants)
+        counts_from = self.late_ones() if rng.random() < 0.25 else {}
+        events = without_refused(self.programme, self.events, grants, counts_from)
         rng.shuffle(events)
-        return History(events, grants, until_day)
+        return History(events, grants, until_day, counts_from)
+
+    def late_ones(self) -> dict[str, int]:
+        """Draw some events that count from a later instant than their own, often that of another."""
+        counts_from = {}
+        for event in self.events:
+            if event.kind != VOID and self.rng.random() < 0.3:
+                instant = max(self.instant(), event.occurred_at + self.rng.choice((1, HOUR_US)))
+                counts_from[event.identity] = instant
+        return counts_from
 
     def event(self, id: str) -> Event:
         """Draw an event of any kind; kinds that speak of others are drawn more often once there are some."""

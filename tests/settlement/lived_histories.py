@@ -18,6 +18,7 @@ from loyalty import Engine, Event, EventRejected, Holder, LedgerError, MemorySto
 from loyalty.ledger.store import Grant
 from tests.auditor.book import Leg
 from tests.auditor.days import day_of, expiry_day, start_us
+from tests.auditor.judging import Verdict, judge
 from tests.settlement.agreement import netted
 from tests.settlement.histories import History, history
 
@@ -30,7 +31,10 @@ class Life:
     Args:
         now: What the engine's clock shows, UTC microseconds.
         events: What was accepted, in order of acceptance.
+        counts_from: The instants from which those of them count that came too late, by identity.
+        clock_day: The day that the clock of the book has reached, or None.
         refused: How many events and commands were not.
+        too_late: How many events were refused since they came too late.
         favourite: The holder of most commands.
     """
 
@@ -40,8 +44,11 @@ class Life:
     favourite: Holder = field(init=False)
     now: int = 0
     events: list[Event] = field(factory=list)
+    counts_from: dict[str, int] = field(factory=dict)
+    clock_day: int | None = None
     keys: list[str] = field(factory=list)
     refused: int = 0
+    too_late: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.engine = Engine(self.programme, MemoryStore(), clock=lambda: self.now)
@@ -49,7 +56,7 @@ class Life:
     @property
     def history(self) -> History:
         """Give what was accepted and decided, through the day of the clock and as long again as lots may live."""
-        return History(self.events, self.grants(), self.day(self.now) + 120)
+        return History(self.events, self.grants(), self.day(self.now) + 120, self.counts_from)
 
     def posted(self) -> Counter[Leg]:
         """Give what the book has after the last day of :attr:`history`, netted as the auditor nets it."""
@@ -83,13 +90,31 @@ class Life:
                 self.command_until(self.now + 20 * 86_400_000_000)
 
     def submit(self, event: Event) -> None:
-        """Submit an event, which is refused once its holder is closed."""
+        """Submit an event, which is refused once its holder is closed; the verdict on a late one is the auditor's."""
+        verdict = judge(
+            self.programme,
+            event,
+            self.now,
+            events=self.events,
+            grants=self.grants(),
+            counts_from=self.counts_from,
+            clock_day=self.clock_day,
+        )
+        reasons: tuple[str, ...] = ()
         try:
-            self.engine.submit(event)
-        except EventRejected:
-            self.refused += 1
-        else:
+            counts_from = self.engine.submit(event).counts_from
+        except EventRejected as error:
+            reasons, counts_from = tuple(error.reasons), None
+        was_late = any("accept_late" in reason for reason in reasons)
+        if was_late or not reasons:
+            found = Verdict.REFUSED if was_late else counts_from or Verdict.AS_IT_IS
+            assert found == verdict, f"{event} at {self.now}: {found} and not {verdict}; {reasons}"
+        self.refused += bool(reasons)
+        self.too_late += was_late
+        if not reasons:
             self.events.append(event)
+        if counts_from is not None:
+            self.counts_from[event.identity] = counts_from
 
     def command_until(self, end: int) -> None:
         """Give some commands at instants on the way to the next."""
@@ -101,6 +126,7 @@ class Life:
             self.now = max(self.now, instant)
             if self.rng.random() < 0.1:
                 self.engine.advance(self.day(self.now))
+                self.clock_day = max(self.clock_day or 0, self.day(self.now))
             try:
                 self.command()
             except (LedgerError, UsageError):

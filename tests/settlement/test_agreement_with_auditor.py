@@ -8,11 +8,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty import load, loads, settle
-from loyalty.programme.model import Programme
+from loyalty.core.calendar import Duration
+from loyalty.programme.model import AcceptLate, Programme, TooLate
 from loyalty.testing import programme_texts
 from tests.auditor.building import day
 from tests.auditor.command_stories import STORIES, Story
@@ -22,7 +24,9 @@ from tests.settlement.lived_histories import live
 
 PROGRAMMES = sorted((Path(__file__).parent / "programmes").glob("*.yaml"))
 LIVED = [
-    file for file in PROGRAMMES if file.stem in ("certifications", "closings", "commands", "holds", "matrix", "owing")
+    file
+    for file in PROGRAMMES
+    if file.stem in ("certifications", "closings", "commands", "holds", "matrix", "owing", "taking_back")
 ]
 HISTORIES = 40
 LIVES = 15
@@ -66,6 +70,21 @@ def test_an_engine_that_lived_it_posts_what_the_auditor_posts(file: Path) -> Non
         assert posted == audited(programme, lived), f"seed {seed}: {lived}"
         kinds |= {grant.kind for grant in lived.grants}
     assert len(kinds) >= 9
+
+
+@pytest.mark.parametrize("otherwise", TooLate)
+@pytest.mark.parametrize("file", LIVED, ids=lambda file: file.stem)
+def test_an_engine_judges_late_events_as_the_auditor_does(file: Path, otherwise: TooLate) -> None:
+    """What comes more than 20 days late is refused, or counts from the instant that the page says and settles there."""
+    programme = evolve(load(file), accept_late=AcceptLate(within=Duration.parse("20 days"), otherwise=otherwise))
+    refused = moved = 0
+    for seed in range(LIVES):
+        life = live(programme, Random(f"late/{file.stem}/{seed}"), size=12)  # Each verdict is compared there.
+        posted, lived = life.posted(), life.history
+        assert_agreed(programme, lived, seed)
+        assert posted == audited(programme, lived), f"seed {seed}: {lived}"
+        refused, moved = refused + life.too_late, moved + len(lived.counts_from)
+    assert (moved if otherwise is TooLate.FROM_NOW else refused) >= LIVES // 2
 
 
 @given(programme_texts(), st.randoms(use_true_random=False))
