@@ -77,6 +77,15 @@ class UsageError(LoyaltyError, ValueError):
     code = "usage"
 
 
+class NotRecorded(LoyaltyError, KeyError):
+    """A question about an event, a command or an entry that the book does not have."""
+
+    code = "not-recorded"
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class EventRejected(LoyaltyError):
     """An event that the programme cannot take: an unknown kind, a missing field, a value out of its range."""
 

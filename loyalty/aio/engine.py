@@ -36,6 +36,7 @@ from loyalty.engine import Engine, Receipt
 from loyalty.engine.messages import Messages
 from loyalty.errors import EventRejected, UsageError
 from loyalty.explaining.steps import Explanation
+from loyalty.ledger.entries import Entry
 from loyalty.ledger.sql import SqlStore
 from loyalty.programme.model import Programme
 
@@ -49,11 +50,11 @@ _Result = TypeVar("_Result")
 class _WaitingEngine(Engine):
     """An engine that runs in a greenlet."""
 
-    def explain(self, identity: str) -> Explanation:
+    def why(self, asked: Entry | str) -> Explanation:
         if not in_greenlet():
             # A receipt's own question comes here when its entries do not have the answer.
-            raise UsageError(f"the book has to be asked about {identity}; say: await engine.explain({identity!r})")
-        return super().explain(identity)
+            raise UsageError(f"the book has to be asked about {asked}; say: await engine.why({asked!r})")
+        return super().why(asked)
 
     def _pause(self, seconds: float) -> None:
         await_only(asyncio.sleep(seconds))
@@ -76,7 +77,7 @@ class AsyncEngine:
     Settles events and commands of one programme against a book in a database, for asyncio.
 
     Its methods are those of :class:`loyalty.Engine`, with the same arguments, results and errors. What a receipt cannot
-    explain by itself it has the book asked for: ``await engine.explain(receipt.identity)``.
+    explain by itself it has the book asked for: ``await engine.why(receipt.identity)``.
 
     Args:
         programme: A checked programme.
@@ -122,6 +123,7 @@ class AsyncEngine:
     tiers_over_time = _awaited(Engine.tiers_over_time)
     lines = _awaited(Engine.lines)
     lines_between = _awaited(Engine.lines_between)
+    why = _awaited(Engine.why)
     explain = _awaited(Engine.explain)
     redeem = _awaited(Engine.redeem)
     hold = _awaited(Engine.hold)

@@ -20,7 +20,6 @@ from loyalty.programme.model import Programme
 from loyalty.settlement.history import Placed, place_events, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of, require_room
-from loyalty.settlement.trace import stored_trace
 
 #: Opens a transaction inside the present one.
 Nest = Callable[[], AbstractContextManager[object]]
@@ -125,17 +124,13 @@ def _settle_in_place(
         require_room(histories.programme, run, event)
     recorded = tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
     outcomes: list[Outcome] = []
-    traces = {}
     tier = 0
     for run in runs:
         tier = apply_item(histories.steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
-        traces[str(run.holder)] = stored_trace(run.programme, run.trace, tier)
         tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
         run.sequence = recorded.sequence
         histories.keep(tx, run)
-    histories.telling.post(
-        tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at, traces={event.identity: traces})
-    )
+    histories.telling.post(tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at))
 
 
 def _place(histories: Histories, tx: Transaction, event: Event, holders: Sequence[Holder]) -> Placed | None:

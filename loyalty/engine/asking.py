@@ -15,7 +15,7 @@ from loyalty.engine.deciding import Decision
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt
 from loyalty.errors import LedgerError
-from loyalty.explaining.moves import explain_entries
+from loyalty.explaining.entries import explain_command
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.commands import command_of, entry_key_of
@@ -87,7 +87,7 @@ class Asking:
         entries = tuple(tx.entries(cause=entry_key_of(command)))
         grants = (grant, *(part for part in tx.grants_of(command) if command_of(part) == command))
         # The receipt answers by what its entries recorded, long after the host's session is closed.
-        return Receipt(command, entries, False, lambda: explain_entries(self.programme, grants, entries))
+        return Receipt(command, entries, False, lambda: explain_command(self.programme, grants, entries))
 
     def _instant(self, at: Instant) -> int:
         return self._clock() if at is None else instant_of(at, self.programme.calendar)

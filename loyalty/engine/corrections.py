@@ -21,7 +21,7 @@ from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Transfer, transfer_postings, transfers_in
 from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes, entries_of
-from loyalty.settlement.trace import Part, stored, stored_trace
+from loyalty.settlement.trace import Part, stored
 
 
 def replay(
@@ -59,7 +59,9 @@ def replay(
                 identity = item.what.event.identity if isinstance(item.what, Placed) else ""
                 tier = apply_item(steps, run, item, outcomes, traced=identity in new)
                 if identity in new:
-                    traces[identity][str(holder)] = stored_trace(run.programme, run.trace, tier)
+                    last = outcomes[-1] if outcomes else None
+                    if last is not None and last.cause == identity and last.why is not None:
+                        traces[identity][str(holder)] = last.why
                 if layer is Layer.PARTNER and isinstance(item.what, Placed):
                     news += _news(tx, item.what, tier, told)
             outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))

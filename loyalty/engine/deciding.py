@@ -16,7 +16,7 @@ from loyalty.ledger.entries import Account
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.settlement.history import command_key
 from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.settle import Item, Outcome, apply_item, clock_outcomes, entries_of
+from loyalty.settlement.settle import Item, Outcome, advance_run, apply_item, entries_of
 
 
 class Decision:
@@ -66,7 +66,7 @@ class Decision:
                     f"command {key} of {format_day(self.day)} lies before what was settled for {holder}; "
                     "commands are never back-dated: give the instant at which it is decided"
                 )
-            self._outcomes += clock_outcomes(histories.steps, holder, run.advance(self.day))
+            self._outcomes += advance_run(histories.steps, run, self.day, traced=True)
             self.runs[holder] = run
 
     def available(self, holder: Holder, currency: str) -> int:
@@ -114,7 +114,7 @@ class Decision:
         self._granted.add(grant.key)
         self.tx.add_grant(grant)
         run = self.runs[grant.holder]
-        apply_item(self.histories.steps, run, Item.of_grant(grant, run.commands), self._outcomes)
+        apply_item(self.histories.steps, run, Item.of_grant(grant, run.commands), self._outcomes, traced=True)
 
     def post(self, *grants: Grant) -> None:
         """Record these decisions and post what all of them moved, and the clock before them."""

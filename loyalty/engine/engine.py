@@ -29,10 +29,11 @@ from typing import Final, TypeVar
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
-from loyalty.engine.answers import why
+from loyalty.engine.answers import Answers
 from loyalty.engine.arguments import day_of, event_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
+from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
 from loyalty.engine.messages import Messages
 from loyalty.engine.previewing import Preview, Previews, Undo, require_same
@@ -41,14 +42,15 @@ from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventRejected, RetryableConflict, StoreError, UsageError
-from loyalty.explaining.reading import explain
+from loyalty.explaining.entries import explain_entry
+from loyalty.explaining.reading import finding
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
-from loyalty.settlement.settle import Outcome, clock_outcomes, entries_of
+from loyalty.settlement.settle import Outcome, advance_run, entries_of
 
 #: How often a transaction of our own is tried where other writers are in the way, how long it waits at most before the
 #: next attempt, and after how long none is begun any more: each may itself have waited for a lock.
@@ -89,6 +91,8 @@ class Engine(Commands, Statements, Standings, Previews):
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
         self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)))
+        self._declarations = Declarations(programme)
+        self._answers = Answers(self._declarations, self._histories)
         self._book_is_ours = resettle
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
@@ -169,22 +173,27 @@ class Engine(Commands, Statements, Standings, Previews):
         day = day_of(until, self.programme.calendar)
         return self._change(lambda tx: self._advance(tx, day), clock=True)
 
-    def explain(self, identity: str) -> Explanation:
+    def why(self, asked: Entry | str) -> Explanation:
         """
-        Say why an accepted event was settled as it was, or what a command moved.
+        Say why something was posted, however long ago and whatever has become of the programme file since.
 
-        What its entry recorded is read back; an event that moved nothing, or that a late event corrected, is settled
-        again for the answer, so that the steps always add up to what is posted for it. A command's steps are those of
-        its transfers as they stand now.
+        It is read from what the book keeps: records of why with each entry, and the declaration that the entry was
+        settled under. An event that moved nothing is settled again for the answer.
 
         Args:
-            identity: The event's identity, or the command's key where no event has it.
+            asked: An entry or its key, which is answered for what that entry posted; an event's identity or a command's
+                key, which is answered for what stands now, late events considered.
 
         Raises:
-            KeyError: no such event was accepted, and no such command given.
+            NotRecorded: the book has no such entry, event or command.
+            StoreError: the declaration that it was settled under is neither this programme's nor kept in the book.
         """
-        with self._transaction(read_only=True) as tx:
-            return why(self._histories, tx, identity)
+        with self.store.transaction(read_only=True) as tx:
+            return self._answers.why(tx, asked)
+
+    def explain(self, identity: str) -> Explanation:
+        """Do what :meth:`why` does."""
+        return self.why(identity)
 
     def _change(
         self,
@@ -292,7 +301,7 @@ class Engine(Commands, Statements, Standings, Previews):
         outcomes: list[Outcome] = []
         runs = [self._histories.run(tx, holder) for holder in holders]
         for run in runs:
-            outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
+            outcomes.extend(advance_run(self._steps, run, day, traced=True))
         entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
         self._histories.telling.post_clock(tx, entries, reached, day)
         tx.set_clock_day(day)
@@ -322,17 +331,16 @@ class Engine(Commands, Statements, Standings, Previews):
         entries = tuple(tx.entries(cause=event.identity))
         waiting = event.of is not None and not tx.recipients(event.identity)
         own = next((entry for entry in entries if entry.key == f"event:{event.identity}" and entry.explanation), None)
-        if own is None:
-            return Receipt(
-                event.identity, entries, waiting, lambda: self.explain(event.identity), counts_from=counts_from
-            )
+        programme = self._declarations.at_hand(own.revision) if own is not None else None
+        if own is None or programme is None:
+            return Receipt(event.identity, entries, waiting, lambda: self.why(event.identity), counts_from=counts_from)
         # The receipt answers by what its entry recorded, long after the host's session is closed.
-        stored = own.explanation
+        find = finding(self.programme)
         return Receipt(
             event.identity,
             entries,
             waiting,
-            lambda: explain(self.programme, event.identity, own.revision, stored),
+            lambda: explain_entry(programme, own, find=find),
             counts_from=counts_from,
         )
 

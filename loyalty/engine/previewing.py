@@ -14,9 +14,10 @@ from attrs import field, frozen
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
-from loyalty.engine.answers import why
+from loyalty.engine.answers import Answers
 from loyalty.engine.arguments import event_of
 from loyalty.engine.closing import move_on
+from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
 from loyalty.engine.judging import own_instant
 from loyalty.engine.standing import standing_of
@@ -220,7 +221,7 @@ class Previews:
             reached=reached,
             entries=tuple(telling.entries),
             after={holder: _Look.at(histories, tx, holder, instant) for holder in concerned},
-            explanation=why(histories, tx, event.identity),
+            explanation=Answers(Declarations(histories.programme), histories).why(tx, event.identity),
         )
 
 

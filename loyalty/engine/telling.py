@@ -12,9 +12,10 @@ from loyalty.core.holders import Holder
 from loyalty.engine.messages import Messages, cloud_event, family_of, messages_of, money_of, rfc3339
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.outbox import Message
-from loyalty.ledger.store import Transaction
+from loyalty.ledger.store import Declaration, Transaction
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import revisions_of
 
 #: What is available of one holder and currency until one day: from which instant how much more or less of it there is.
 Changes = dict[tuple[Holder, str, int], list[tuple[int, int]]]
@@ -31,10 +32,14 @@ class Telling:
     def __init__(self, programme: Programme, messages: Messages | None) -> None:
         self._programme = programme
         self._messages = messages
+        #: What entries are settled under; a programme that was built without a text has none to keep.
+        self._declarations = [
+            Declaration(one.revision, one.from_day, one.source) for one in revisions_of(programme) if one.source
+        ]
 
     def post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
         """Post entries that belong together, and tell what they say."""
-        tx.post(entries)
+        self._post(tx, entries)
         if self._messages is not None:
             told = [message for _, message in messages_of(self._programme, self._messages, entries)]
             if told:
@@ -51,7 +56,7 @@ class Telling:
         """
         messages = self._messages
         if messages is None:
-            tx.post(entries)
+            self._post(tx, entries)
             return
         notices: list[tuple[int, Message]] = []
         if messages.expiring_days is not None:
@@ -59,10 +64,15 @@ class Telling:
             changes = _open_amounts(tx, first_day, day + messages.expiring_days)
             _add_transfers(changes, entries, first_day, day + messages.expiring_days)
             notices = list(_notices(self._programme, messages, messages.expiring_days, changes, since_day, day))
-        tx.post(entries)
+        self._post(tx, entries)
         told = [*notices, *messages_of(self._programme, messages, entries)]
         # A notice is of the start of its day, and what falls due then comes behind it.
         tx.add_messages([message for _, message in sorted(told, key=lambda pair: pair[0])])
+
+    def _post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
+        if entries:
+            tx.declare(self._declarations, recorded_at=entries[0].recorded_at)
+        tx.post(entries)
 
 
 def _open_amounts(tx: Transaction, first_day: int, last_day: int) -> Changes:

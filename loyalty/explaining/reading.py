@@ -7,19 +7,21 @@ settled under says what they stand for, and nothing else is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Holder, Layer
 from loyalty.explaining.said import Amount, Day, Listed, Noun, Number, Said, Value, said
-from loyalty.explaining.steps import Explanation, Step
+from loyalty.explaining.steps import Step
 from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, multiplier_said, unit_amount
 from loyalty.programme.model import Clawback, Programme
+from loyalty.programme.revisions import revisions_of
 from loyalty.rules.declaration import Rule, Take
+from loyalty.rules.expressions import Expression
 from loyalty.settlement.trace import (
     GIFT_STEPS,
     POLICIES,
@@ -29,9 +31,9 @@ from loyalty.settlement.trace import (
     STEPS,
     Part,
     currency_names,
-    parts_of,
     rule_names,
 )
+from loyalty.tiers.declaration import Needs
 
 #: What stands in a text where nothing is to be added.
 NOTHING: Final = ""
@@ -39,24 +41,28 @@ NOTHING: Final = ""
 _RULE_STEPS: Final = frozenset(STEP_CODE[name] for name in RULE_STEPS)
 
 
-def explain(programme: Programme, identity: str, revision: str, explanation: Mapping[str, Any]) -> Explanation:
+#: Finds the declaration of a revision by its digest.
+Find = Callable[[str], Programme]
+
+
+def steps_of_part(programme: Programme, holder: str, part: Part, find: Find) -> list[Step]:
     """
-    Read back what an entry of an event keeps.
+    Read back the records of one holder.
 
     Args:
         programme: The revision that the entry was settled under.
-        explanation: What :func:`loyalty.settlement.trace.stored` gave.
+        find: Finds the revision of a rule that is not this one's, as of a refund's original.
     """
-    steps = [step for holder, part in parts_of(explanation).items() for step in steps_of_part(programme, holder, part)]
-    return Explanation(identity, revision, tuple(steps))
-
-
-def steps_of_part(programme: Programme, holder: str, part: Part) -> list[Step]:
-    """Read back the records of one holder."""
     tier, records = part
     is_refund = any(record[0] == STEP_CODE["refund"] for record in records)
-    about = _Settled(programme, Holder.parse(holder), tier, is_refund)
+    about = _Settled(programme, find, Holder.parse(holder), tier, is_refund)
     return [about.step(record) for record in records]
+
+
+def finding(programme: Programme) -> Find:
+    """Give what finds the programme itself and its earlier revisions."""
+    known = {one.revision: one for one in revisions_of(programme)}
+    return known.__getitem__
 
 
 @frozen
@@ -64,6 +70,7 @@ class _Settled:
     """What the steps of one holder are said with."""
 
     programme: Programme
+    find: Find
     holder: Holder
     tier: str
     is_refund: bool
@@ -77,29 +84,44 @@ class _Settled:
         name, holder = STEPS[code], str(self.holder)
         if name in GIFT_STEPS:
             of, number, *values = numbers
-            currency = currency_names(self.programme)[number]
+            currency = self.currency_named(number)
             return Step(name, holder, None, currency, (of, *values), self.gift(name, of, currency, values))
         if name == "gift_written_off":
-            currency, values = currency_names(self.programme)[numbers[0]], numbers[1:]
+            currency, values = self.currency_named(numbers[0]), numbers[1:]
             written_off, limit = (self.amount(currency, minor) for minor in values)
             words = said("written_off", amount=written_off, limit=limit)
             return Step(name, holder, None, currency, tuple(values), words)
         if code not in _RULE_STEPS:
             return Step(name, holder, None, None, tuple(numbers), self.plain(name, numbers))
-        names = rule_names(self.programme)
-        rule = next(rule for rule in self.programme.rules if rule.name == names[numbers[0]])
+        rule_name, _, revision = str(numbers[0]).rpartition("@")
+        if revision and rule_name:
+            return evolve(self, programme=self.find(revision)).of_rule(name, rule_name, numbers)
+        return self.of_rule(name, rule_names(self.programme)[numbers[0]], numbers)
+
+    def of_rule(self, name: str, rule_name: str, numbers: list[Any]) -> Step:
+        """Read a record of a rule that the programme declares."""
+        holder = str(self.holder)
+        rule = next(rule for rule in self.programme.rules if rule.name == rule_name)
         if name == "skip":
             reason, details = REASONS[numbers[1]], numbers[2:]
             if reason == "outbid":
-                details = [names[details[0]]]
+                details = [self.rule_named(details[0])]
             return Step(name, holder, rule.name, None, (reason, *details), self.skip(rule, reason, details))
         if name == "candidate":
             return Step(name, holder, rule.name, None, tuple(numbers[1:]), self.candidate(rule, numbers[1:]))
-        currency = currency_names(self.programme)[numbers[1]]
+        currency = self.currency_named(numbers[1])
         values = numbers[2:]
         if name == "reverse":
             values[3] = POLICIES[values[3]].value
         return Step(name, holder, rule.name, currency, tuple(values), self.award(rule, currency, name, values))
+
+    def rule_named(self, number: int | str) -> str:
+        """Give the name of a rule; that of another revision stands with it."""
+        return rule_names(self.programme)[number] if isinstance(number, int) else number.rpartition("@")[0]
+
+    def currency_named(self, number: int | str) -> str:
+        """Give the name of a currency; one that the revision does not have stands with its name."""
+        return currency_names(self.programme)[number] if isinstance(number, int) else number
 
     def skip(self, rule: Rule, reason: str, details: Sequence[Any]) -> Said:
         if reason == "outbid":
@@ -107,7 +129,9 @@ class _Settled:
             best = group.take is Take.BEST
             return said("skip.outbid.best" if best else "skip.outbid.first", winner=details[0], group=group.name)
         if reason == "when" and rule.when is not None:
-            return said("skip.when", condition=" ".join(rule.when.source.split()))
+            metrics = sorted(name for name in rule.when.names if name in self.programme.metrics)
+            condition = " ".join(rule.when.source.split())
+            return said("skip.when", condition=condition, values=self.values(metrics, details))
         if reason in ("validity", "campaign"):
             valid = self.programme.campaigns[str(rule.campaign)].valid if reason == "campaign" else rule.valid
             bound = "begins" if details[0] == valid.first_day else "ended"
@@ -205,10 +229,37 @@ class _Settled:
         if name == "refund":
             return said(name, taken=self.refunded(numbers[0]), left=self.refunded(numbers[1]))
         if name in ("promoted", "demoted"):
-            return said(name, before=numbers[0], after=numbers[1])
+            values = self.values(self.needed(), numbers[2:])
+            return said(name, before=numbers[0], after=numbers[1], values=values)
         if name in ("badge", "badge_revoked"):
             return said(name, badge=numbers[0])
+        if name in ("reviewed", "grace_over"):
+            return said(name, standing=numbers[1], qualified=numbers[2], values=self.values(self.needed(), numbers[3:]))
+        if name == "allotment":
+            return said(name, name=numbers[1], tier=numbers[2])
         return said(name)
+
+    def needed(self) -> list[str]:
+        """Give the metrics that the needs of tiers read, in the order of their names."""
+        return sorted({name for tier in self.programme.ladder.tiers for name in _names_in(tier.needs)})
+
+    def values(self, names: Sequence[str], values: Sequence[int]) -> Value:
+        """Say what metrics stood at; nothing where none was read."""
+        if not values:
+            return NOTHING
+        read: list[Value] = [
+            said("value", name=name, value=self.metric(name, value)) for name, value in zip(names, values, strict=True)
+        ]
+        return said("values", values=Listed(tuple(read), "join.list"))
+
+    def metric(self, name: str, value: int) -> Value:
+        """Give a metric's value in its unit."""
+        metric = self.programme.metrics[name]
+        if metric.currency is not None:
+            return self.amount(metric.currency, value)
+        if metric.of is not None:
+            return unit_amount(self.programme, str(metric.of.type.unit or ""), value)
+        return Amount(value)
 
     def refunded(self, minor: int) -> Value:
         """Say what a refund speaks of, where all refunds of the programme count in one unit of money."""
@@ -222,6 +273,13 @@ class _Settled:
 def usable_said(lot_day: int) -> Value:
     """Say the last usable day of what expires at the start of a day; nothing where it never does."""
     return said("usable", day=Day(lot_day - 1)) if lot_day < NEVER else NOTHING
+
+
+def _names_in(needs: Needs | None) -> set[str]:
+    names: set[str] = set()
+    for part in needs.parts if needs is not None else ():
+        names |= part.names if isinstance(part, Expression) else _names_in(part)
+    return names
 
 
 def _rounding(rounding: Any) -> Said:

@@ -8,8 +8,28 @@ from typing import Any
 
 from attrs import field, frozen
 
+from loyalty.core.calendar import NEVER, format_day
 from loyalty.explaining.languages import ENGLISH, Language, language
 from loyalty.explaining.said import Noun, Said, said
+
+
+@frozen
+class Moved:
+    """
+    What a step moved of one asset, from one account to another.
+
+    Args:
+        source, target: Paths of accounts, as in the journal.
+        asset: A currency, or a standing held as one unit.
+        amount: Minor units, > 0.
+        lot_day: The day at whose start it expires.
+    """
+
+    source: str
+    target: str
+    asset: str
+    amount: int
+    lot_day: int
 
 
 @frozen
@@ -24,6 +44,7 @@ class Step:
         currency: The currency's name, or None.
         numbers: The recorded numbers; amounts are minor units.
         said: One sentence for people, in no language yet.
+        moved: What of the entry's postings it stands for.
     """
 
     name: str
@@ -32,6 +53,7 @@ class Step:
     currency: str | None
     numbers: tuple[Any, ...]
     said: Said
+    moved: tuple[Moved, ...] = ()
 
     @property
     def text(self) -> str:
@@ -51,6 +73,16 @@ class Step:
             "currency": self.currency,
             "numbers": list(self.numbers),
             "text": self.told(code),
+            "moved": [
+                {
+                    "from": moved.source,
+                    "to": moved.target,
+                    "asset": moved.asset,
+                    "amount": moved.amount,
+                    "last_usable_day": format_day(moved.lot_day - 1) if moved.lot_day < NEVER else None,
+                }
+                for moved in self.moved
+            ],
         }
 
 
@@ -79,13 +111,32 @@ class Explanation:
     """
     Why one event, command or turn of the clock moved what it moved.
 
-    The amounts of its ``paid`` steps add up to what the entry issued, for each holder, rule and currency.
+    What its steps moved adds up to what is posted, for each account and asset.
+
+    Args:
+        identity: The event's identity, the command's key, or the entry's.
+        revision: The revision that it was settled under.
+        steps: What was done, holder by holder.
+        of: ``event``, ``command``, ``clock`` or ``correction``.
+        late: Of a correction: the identity of the event that came late.
+        corrected: Of a correction: each event that it corrects, with the steps before and now.
     """
 
     identity: str
     revision: str
     steps: tuple[Step, ...] = field(factory=tuple)
     of: str = "event"
+    late: str | None = None
+    corrected: tuple[Corrected, ...] = ()
+
+    def moved(self) -> Mapping[tuple[str, str], int]:
+        """Give the minor units by (account path, asset) that all steps together moved; zeros are left out."""
+        sums: dict[tuple[str, str], int] = {}
+        for step in self.steps:
+            for moved in step.moved:
+                for path, amount in ((moved.source, -moved.amount), (moved.target, moved.amount)):
+                    sums[path, moved.asset] = sums.get((path, moved.asset), 0) + amount
+        return {key: amount for key, amount in sums.items() if amount}
 
     def paid(self) -> Mapping[tuple[str, str, str], int]:
         """Give the minor units that each (holder, rule, currency) was paid, by the explanation alone."""
@@ -103,9 +154,17 @@ class Explanation:
         """Tell everything in the language of a code, a line for each step."""
         tongue = language(code)
         lines = [tongue.tell(self.head())]
+        if self.late is not None:
+            lines.append(f"  {tongue.tell(said('late', late=self.late))}")
         for holder in self.holders():
             lines.append(f"  {holder}")
             lines += [f"    {line}" for line in self.lines(holder, tongue)]
+        for one in self.corrected:
+            for key, explanation in (("corrected.before", one.before), ("corrected.now", one.now)):
+                lines.append(f"  {tongue.tell(said(key, cause=explanation.identity))}")
+                for holder in explanation.holders():
+                    lines.append(f"    {holder}")
+                    lines += [f"      {line}" for line in explanation.lines(holder, tongue)]
         return "\n".join(lines)
 
     def head(self) -> Said:
@@ -127,7 +186,7 @@ class Explanation:
             if len(own) == 1 and own[0].name == "skip":
                 refused.append(said("rule.refused", rule=rule, why=own[0].said))
                 continue
-            yield ToldLine(LineKind.RULE, tongue.tell(said("rule", rule=rule)))
+            yield ToldLine(LineKind.RULE, tongue.tell(_heading(rule)))
             for step in own:
                 yield ToldLine(LineKind.STEP, tongue.tell(step.said))
         for step in steps[1:]:
@@ -144,4 +203,30 @@ class Explanation:
             "revision": self.revision,
             "language": code,
             "steps": [step.to_json(code) for step in self.steps],
+            **({"late": self.late} if self.late is not None else {}),
+            **(
+                {
+                    "corrected": [
+                        {"before": one.before.to_json(code), "now": one.now.to_json(code)} for one in self.corrected
+                    ]
+                }
+                if self.corrected
+                else {}
+            ),
         }
+
+
+@frozen
+class Corrected:
+    """What one event's steps were before a correction, and what they are now; their difference is what it posts."""
+
+    before: Explanation
+    now: Explanation
+
+
+def _heading(rule: str) -> Said:
+    """Name a rule, or what else the postings name: the clock's reasons and the commands'."""
+    if not rule.startswith("@"):
+        return said("rule", rule=rule)
+    kind, _, name = rule.removeprefix("@").partition(".")
+    return said(f"label.{kind}", name=name) if name else said(f"label.{kind}")

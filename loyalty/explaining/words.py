@@ -17,6 +17,7 @@ from loyalty.core.calendar import Period
 from loyalty.explaining.languages import ENGLISH, Language
 from loyalty.explaining.said import Amount, Listed, Number, Said, Value, said
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 from loyalty.programme.units import digits_of
 from loyalty.rules.declaration import (
     Award,
@@ -35,8 +36,9 @@ from loyalty.rules.declaration import (
 
 def amount_of(programme: Programme, currency: str, minor: int) -> Amount:
     """Give an amount of one of the programme's currencies; money by its unit, points by their name."""
-    declared = programme.currencies[currency]
-    return Amount(minor, declared.scale, declared.unit or currency)
+    declared = currencies_of(programme).get(currency)
+    # A currency that only another revision has is told in minor units, which is all that is known of it here.
+    return Amount(minor, declared.scale, declared.unit or currency) if declared else Amount(minor, 0, currency)
 
 
 def unit_amount(programme: Programme, unit: str, minor: int) -> Amount:
@@ -118,6 +120,9 @@ def award_said(programme: Programme, rule: Rule, award: Award, currency: str, ti
         if tier is None:
             return said("award.original_tier", measure=words.measured(measure))
         names = [declared.name for declared in programme.ladder.tiers]
+        if tier not in names:
+            # A tier of another revision, whose place in this ladder only both together say.
+            return said("award.by_tier", tier=tier, measure=words.measured(measure))
         named = [name for name in names[: names.index(tier) + 1] if name in award.awards]
         chosen = award.awards[named[-1]] if named else Fixed(amount=0)
         return said("award.at_tier", tier=tier, award=words.plain(chosen))

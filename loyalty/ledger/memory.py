@@ -19,7 +19,7 @@ from operator import attrgetter
 from threading import Lock, RLock
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder
@@ -32,6 +32,7 @@ from loyalty.ledger.outbox import MemoryOutbox, Message
 from loyalty.ledger.store import (
     READ_ONLY,
     Checkpoint,
+    Declaration,
     Grant,
     Lot,
     Received,
@@ -128,6 +129,7 @@ class MemoryTransaction(MemoryLines):
         self._grants: dict[str, Grant] = {}
         self._grants_of: dict[str, list[Grant]] = {}
         self._clock_day: int | None = None
+        self._declarations: dict[str, Declaration] = {}
         self._outbox = MemoryOutbox(lambda call, arguments: self.undo.append((call, arguments)))
 
     def unwind(self, mark: int) -> None:
@@ -276,6 +278,18 @@ class MemoryTransaction(MemoryLines):
         """
         self._require_writable()
         self.book.post(entries)
+
+    def declare(self, declarations: Sequence[Declaration], *, recorded_at: int) -> None:
+        """Keep the declarations that the book does not have yet; of those that it has nothing changes."""
+        for declaration in declarations:
+            if declaration.digest not in self._declarations:
+                self._require_writable()
+                self._declarations[declaration.digest] = evolve(declaration, recorded_at=recorded_at)
+                self.undo.append((self._declarations.pop, (declaration.digest,)))
+
+    def declarations(self) -> Sequence[Declaration]:
+        """Give the declarations that the book keeps, in order of their digests."""
+        return tuple(self._declarations[digest] for digest in sorted(self._declarations))
 
     def find_entry(self, key: str) -> Entry | None:
         """Give the entry of this key, or None."""

@@ -121,6 +121,24 @@ class Checkpoint:
     state: str
 
 
+@frozen
+class Declaration:
+    """
+    The declaration that entries were settled under, as it was written.
+
+    Args:
+        digest: What entries name as their revision.
+        first_day: The first day on which it is in force.
+        text: The text of the programme file.
+        recorded_at: UTC microseconds: when the book got it; 0 before.
+    """
+
+    digest: str
+    first_day: int
+    text: str
+    recorded_at: int = 0
+
+
 class Transaction(Protocol):
     """Reads and writes that take effect together when the transaction ends without an error."""
 
@@ -199,6 +217,19 @@ class Transaction(Protocol):
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
         """
+
+    def declare(self, declarations: Sequence[Declaration], *, recorded_at: int) -> None:
+        """
+        Keep the declarations that the book does not have yet; of those that it has nothing changes.
+
+        To say it with each batch of entries costs next to nothing: a store remembers which it has.
+
+        Args:
+            recorded_at: UTC microseconds: when the book gets those that are new.
+        """
+
+    def declarations(self) -> Sequence[Declaration]:
+        """Give the declarations that the book keeps, in order of their digests."""
 
     def find_entry(self, key: str) -> Entry | None:
         """Give the entry of this key, or None."""

@@ -209,4 +209,5 @@ def _write_allotments(w: Writer, layout: Layout) -> None:
             write_allotted(w, layout, index, allotment.currency)
             with w.block("if amount > 0"):
                 label = layout.label(f"@allotment.{allotment.name}")
+                w.trace("allotment", "day", index, "s.effective")
                 w.line(f"earn_available(m, o, {label}, {c}, amount, lot_day(m, {c}, day), day, ISSUED)")

@@ -11,7 +11,7 @@ from loyalty.rules.declaration import Cooldown, KeyPart, Rule, Streak
 from loyalty.settlement.layout import Key, Layout
 from loyalty.settlement.texts import Texts
 from loyalty.settlement.trace import REASON_CODE
-from loyalty.settlement.windows import period_source
+from loyalty.settlement.windows import metric_names, period_source
 from loyalty.settlement.writer import Writer
 
 
@@ -42,7 +42,8 @@ def applying(w: Writer, layout: Layout, rule: Rule, texts: Texts) -> Iterator[No
             bound = layout.parameter(f"{rule.name}: through", valid.last_day)
             require(f"day <= {bound}", what, bound)
     if rule.when is not None:
-        require(texts.under(home).source(rule.when, rule.on), "when")
+        values = [home.local(home.own[name]) for name in sorted(metric_names(home, rule.when))]
+        require(texts.under(home).source(rule.when, rule.on), "when", *values)
     if rule.once_per is not None:
         once = once_key(layout, rule, rule.once_per)
         require(f"{once.at('a')} == 0", "once_per")

@@ -56,6 +56,7 @@ class LayerStep:
     step: Step
     boundary: Step
     traced_step: Step
+    traced_boundary: Step
 
 
 @frozen(eq=False)
@@ -104,7 +105,15 @@ def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
     )
     if traced_layout.parameters != layout.parameters or traced_layout.keys != layout.keys:
         raise AssertionError("the traced step must number its parameters and keys as the plain one does")
-    return LayerStep(layout, Encoder(layout, texts), source, plain["step"], plain["boundary"], traced["step"])
+    return LayerStep(
+        layout,
+        Encoder(layout, texts),
+        source,
+        plain["step"],
+        plain["boundary"],
+        traced["step"],
+        traced["boundary"],
+    )
 
 
 def step_source(layout: Layout, texts: Texts, *, traced: bool) -> str:

@@ -16,7 +16,7 @@ from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Moveme
 from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Names
 from loyalty.settlement.recording import recorded, view_on
 from loyalty.settlement.state import Memory, item_fields, record, scalars
-from loyalty.settlement.trace import STEP_CODE
+from loyalty.settlement.trace import STEP_CODE, Part, by_day, stored_trace
 
 
 class HolderRun:
@@ -116,9 +116,11 @@ class HolderRun:
             tier = self._view.places[s.before] if self._has_revisions else s.before
         return movements, tier
 
-    def grant(self, grant: Grant) -> list[Movement]:
-        """Settle a decision as it was taken; grants come in order."""
+    def grant(self, grant: Grant, *, traced: bool = False) -> list[Movement]:
+        """Settle a decision as it was taken; grants come in order; *traced* as for :meth:`apply`."""
         verb = VERBS[grant.kind]
+        step = self._step.traced_step if traced else self._step.step
+        self.memory.trace.clear()
         movements: list[Movement] = []
         item = self.item
         item.day = self._step.encoder.calendar.day_of(grant.at)
@@ -129,12 +131,12 @@ class HolderRun:
         row = self._taken.get(grant.of or "", -1) if verb.item in (CARRY_ITEM, GIVE_BACK_ITEM) else -1
         if verb.item == CLOSE_ITEM:
             self.closed_by = grant
-            self._step.step(item, self.scalars, self.memory, movements)
+            step(item, self.scalars, self.memory, movements)
         else:
             item.currency = self._names.assets.index(grant.currency)
             for lot, amount in [(lot.expires_day, lot.amount) for lot in grant.lots] or [(ANY_LOT, grant.amount)]:
                 item.row, item.lot, item.amount = row, lot, amount
-                self._step.step(item, self.scalars, self.memory, movements)
+                step(item, self.scalars, self.memory, movements)
                 # The lots that follow are pieces of the same command.
                 row = self.scalars.command_count - 1 if verb.item == DRAW_ITEM else row
         if verb.item in (DRAW_ITEM, CARRY_ITEM):
@@ -148,11 +150,13 @@ class HolderRun:
         self.through_day = max(self.through_day, item.day)
         return movements
 
-    def advance(self, day: int) -> list[Movement]:
-        """Let everything due through *day* happen."""
+    def advance(self, day: int, *, traced: bool = False) -> list[Movement]:
+        """Let everything due through *day* happen; *traced* as for :meth:`apply`."""
         movements: list[Movement] = []
         if day >= self.scalars.next_due:
-            self._step.boundary(self.scalars, self.memory, movements, day)
+            self.memory.trace.clear()
+            boundary = self._step.traced_boundary if traced else self._step.boundary
+            boundary(self.scalars, self.memory, movements, day)
         self.through_day = max(self.through_day, day)
         return movements
 
@@ -201,10 +205,26 @@ class HolderRun:
 
     @property
     def trace(self) -> list[tuple[Any, ...]]:
-        """Why the last traced event was settled as it was, in the numbering of the revision in force."""
-        if not self._has_revisions:
-            return list(self.memory.trace)
-        return recorded(self._step.layout, self._view, self.memory.trace)
+        """Why what was traced last was settled as it was, the clock before it included, as the step records it."""
+        return list(self.memory.trace)
+
+    def why(self, tier: int = 0) -> dict[int, Part]:
+        """
+        Give why what was traced last was settled as it was, in the numbering of the revision in force.
+
+        Args:
+            tier: The level of the partner's tier before the item.
+
+        Returns:
+            What entries keep, by the day of the clock; that of the item itself under -1.
+        """
+        layout = self._step.layout
+        parts = {}
+        for day, records in {-1: [], **by_day(self.memory.trace)}.items():
+            view = self._view if day < 0 else view_on(layout, day)
+            numbered = recorded(layout, view, records) if self._has_revisions else records
+            parts[day] = stored_trace(view.programme, numbered, tier)
+        return parts
 
     def _account(self, verb: Verb, grant: Grant) -> int:
         """Give the code of the account on the other side of what a grant moves."""

@@ -36,7 +36,8 @@ def _numbers(layout: Layout, view: Layout, name: str, numbers: list[Any]) -> lis
             numbers[1] = _currency(layout, home, numbers[1])
         return numbers
     for place, what in enumerate(NAMED.get(STEP_CODE[name], ())):
-        numbers[place] = _name(layout, what, numbers[place])
+        if what:
+            numbers[place] = _name(layout, what, numbers[place])
     if name in GIFT_STEPS:
         numbers[1] = _currency(layout, view, numbers[1])
     elif name == "gift_written_off":

@@ -25,12 +25,9 @@ from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, postings_of, split_by_day
-from loyalty.settlement.trace import Part, stored, stored_trace
+from loyalty.settlement.trace import Part, stored
 
 Progress = Callable[[int], None]
-
-#: Stored traces by the identity of the event, then by holder.
-Traces = Mapping[str, Mapping[str, Part]]
 
 
 @frozen
@@ -49,7 +46,12 @@ class Item:
 
 @frozen
 class Outcome:
-    """What one cause moved for one holder: the makings of an entry, or of a part of one."""
+    """
+    What one cause moved for one holder: the makings of an entry, or of a part of one.
+
+    ``why`` is what its entry keeps of the reasons for this holder; with it a cause that moved nothing for the holder
+    is an outcome too.
+    """
 
     key: str
     kind: EntryKind
@@ -59,6 +61,7 @@ class Outcome:
     movements: list[Movement]
     corrects: str | None = None
     place: OrderKey = ()
+    why: Part | None = None
 
 
 @define
@@ -139,17 +142,12 @@ def settle(
     for number, grant in enumerate(grants):
         items[grant.holder].append(Item.of_grant(grant, number))
     outcomes: list[Outcome] = []
-    traces: dict[str, dict[str, Part]] = {}
     settled = 0
     for layer in Layer:
         for holder in sorted(holder for holder in items if holder.layer is layer):
             run = HolderRun(steps, holder)
             for item in sorted(items[holder], key=lambda item: item.key):
                 tier = apply_item(steps, run, item, outcomes, traced=traced)
-                if traced and isinstance(item.what, Placed):
-                    traces.setdefault(item.what.event.identity, {})[str(holder)] = stored_trace(
-                        run.programme, run.trace, tier
-                    )
                 if isinstance(item.what, Placed) and layer is Layer.PARTNER:
                     for person in item.what.holders[1:]:
                         items[person].append(Item(item.key, item.what, tier))
@@ -157,10 +155,10 @@ def settle(
                 if progress and settled % 1000 == 0:
                     progress(settled)
             if until_day is not None:
-                outcomes.extend(clock_outcomes(steps, holder, run.advance(until_day)))
+                outcomes.extend(advance_run(steps, run, until_day, traced=traced))
     if progress:
         progress(settled)
-    entries = entries_of(steps, outcomes, traces=traces)
+    entries = entries_of(steps, outcomes)
     return Settlement(programme, entries, _balances(entries), until_day)
 
 
@@ -173,15 +171,27 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
         cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
         corrects = None
     else:
-        movements, tier = run.grant(what), 0
+        movements, tier = run.grant(what, traced=traced), 0
         cause = key = entry_key_of(command_of(what))
         kind, at, corrects = EntryKind.COMMAND, what.at, corrected_by(what)
+    parts = run.why(tier) if traced else {}
+    why = parts.get(-1) if isinstance(what, Placed) else None
+    posted = False
     for day, moved in split_by_day(movements):
         if day >= 0:
-            outcomes.extend(clock_outcomes(steps, run.holder, moved))
+            outcomes.extend(_clock_outcomes(steps, run.holder, moved, parts))
         else:
-            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved, corrects, item.key))
+            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved, corrects, item.key, why))
+            posted = True
+    if why is not None and not posted:
+        outcomes.append(Outcome(key, kind, cause, at, run.holder, [], corrects, item.key, why))
     return tier
+
+
+def advance_run(steps: Steps, run: HolderRun, day: int, *, traced: bool = False) -> list[Outcome]:
+    """Let everything due through *day* happen, and give what it moved."""
+    movements = run.advance(day, traced=traced)
+    return _clock_outcomes(steps, run.holder, movements, run.why() if traced and movements else {})
 
 
 def _refuse_if_closed(programme: Programme, run: HolderRun, event: Event) -> None:
@@ -218,22 +228,33 @@ def require_room(programme: Programme, run: HolderRun, event: Event) -> None:
 
 def clock_outcomes(steps: Steps, holder: Holder, movements: Sequence[Movement]) -> list[Outcome]:
     """Give what the clock moved, by day."""
+    return _clock_outcomes(steps, holder, movements, {})
+
+
+def _clock_outcomes(
+    steps: Steps, holder: Holder, movements: Sequence[Movement], parts: Mapping[int, Part]
+) -> list[Outcome]:
     calendar = steps.programme.calendar
     return [
-        Outcome(f"clock:{holder}:{format_day(day)}", EntryKind.TIMER, None, calendar.day_start_us(day), holder, moved)
+        Outcome(
+            f"clock:{holder}:{format_day(day)}",
+            EntryKind.TIMER,
+            None,
+            calendar.day_start_us(day),
+            holder,
+            moved,
+            why=parts.get(day),
+        )
         for day, moved in split_by_day(movements)
     ]
 
 
-def entries_of(
-    steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int | None = None, traces: Traces | None = None
-) -> list[Entry]:
+def entries_of(steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int | None = None) -> list[Entry]:
     """
     Put the outcomes of one key together as one entry, and the entries in settlement order.
 
     Args:
         recorded_at: UTC microseconds; each entry's own effective instant where it is None.
-        traces: Why, by the identity of the event, for the entries of events.
     """
     together: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
@@ -244,6 +265,8 @@ def entries_of(
         postings: list[Posting] = []
         for part in parts:
             postings.extend(postings_of(steps.names, part.holder, part.movements, part.cause))
+        if not postings:
+            continue
         entries.append(
             Entry(
                 key=key,
@@ -254,7 +277,7 @@ def entries_of(
                 revision=in_force_at(steps.programme, first.effective_at).revision,
                 postings=tuple(postings),
                 corrects=next((part.corrects for part in parts if part.corrects), None),
-                explanation=stored((traces or {}).get(first.cause or "", {})),
+                explanation=stored({str(part.holder): part.why for part in parts if part.why is not None}),
             )
         )
     if len(entries) < 2:

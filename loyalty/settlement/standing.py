@@ -38,9 +38,9 @@ def write_after_event(w: Writer, layout: Layout, texts: Texts) -> None:
     if layout.layer is Layer.PARTNER and _promotes_at_once(layout):
         condition = _kind_is_one_of(layout, [*looked_at, *kinds[Role.ENDS]])
         with w.block(f"if s.tier < {layout.levels[-1]} and {condition}"):
-            _write_qualified(w, layout, texts, "day")
+            values = _write_qualified(w, layout, texts, "day")
             with w.block("if level > s.tier"):
-                w.trace("promoted", "s.tier", "level")
+                w.trace("promoted", "s.tier", "level", *values)
                 with _giving(w, layout, "-1"):
                     w.line("s.tier = level")
                     w.line("s.grace_end = NEVER")
@@ -58,7 +58,10 @@ def write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
         with w.block(f"def qualified{view.suffix}(s, m, day)"):
             with month_of_day(w):
                 w.line("p = m.p")
-                _write_qualified(w, view, texts.under(view), "day")
+                values = _write_qualified(w, view, texts.under(view), "day")
+            if w.traced:
+                # What was read goes by the trace to whoever asked, who records it with what comes of it.
+                w.line(f"m.trace.append(({''.join(f'{value}, ' for value in values)}))")
             w.line("return level")
         w.line("")
     with w.block("def restand(s, o, label, at)"):
@@ -72,9 +75,9 @@ def write_standing(w: Writer, layout: Layout, texts: Texts) -> None:
                 w.line(f"put(o, (label, {base} + new, PROGRAMME_STANDING, STANDING, 1, NEVER, at))")
     w.line("")
     with w.block("def re_evaluate(s, m, o, day)"):
-        by_revision(w, layout, "day", lambda view: w.line(f"level = qualified{view.suffix}(s, m, day)"))
+        by_revision(w, layout, "day", lambda view: _ask_qualified(w, view, "day"))
         with w.block("if level < s.tier"):
-            w.trace("demoted", "s.tier", "level")
+            w.trace("demoted", "s.tier", "level", "*values")
             w.line("s.tier = level")
             w.line("s.grace_end = NEVER")
             w.line(f"restand(s, o, {layout.label(REVIEW)}, -1)")
@@ -145,14 +148,16 @@ def write_review(w: Writer, layout: Layout) -> None:
             w.line("s.grace_end = NEVER")
         return
     with w.block("if s.grace_end <= day"):
-        w.line(f"level = qualified{layout.suffix}(s, m, day - 1)")
+        _ask_qualified(w, layout, "day - 1")
+        w.trace("grace_over", "day", "s.tier", "level", "*values")
         w.line("s.grace_end = NEVER")
         with w.block("if level < s.tier"):
             w.line(f"land{layout.suffix}(s, level)")
             w.line(f"restand(s, o, {layout.label(GRACE)}, day)")
     with w.block("if s.next_review <= day"):
         w.line(f"s.next_review = {next_review_source(layout, review, 'day')}")
-        w.line(f"level = qualified{layout.suffix}(s, m, day - 1)")
+        _ask_qualified(w, layout, "day - 1")
+        w.trace("reviewed", "day", "s.tier", "level", "*values")
         with w.block("if level >= s.tier"), _giving(w, layout, "day"):
             w.line("s.tier = level")
             w.line("s.grace_end = NEVER")
@@ -243,8 +248,20 @@ def _names(needs: Needs) -> set[str]:
     return names
 
 
-def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> None:
-    """Write the highest tier whose needs are met as of the end of *day* into ``level``."""
+def _ask_qualified(w: Writer, layout: Layout, day: str) -> None:
+    """Write the call that gives ``level`` as of the end of *day*, and in the traced step ``values``, what it read."""
+    w.line(f"level = qualified{layout.suffix}(s, m, {day})")
+    if w.traced:
+        w.line("values = m.trace.pop()")
+
+
+def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> list[str]:
+    """
+    Write the highest tier whose needs are met as of the end of *day* into ``level``.
+
+    Returns:
+        The local variables of the metrics that were read, in the order of their names.
+    """
     tiers = layout.programme.ladder.tiers
     names = {name for tier in tiers if tier.needs for name in _names(tier.needs)}
     values = read_into_locals(w, layout, names, day)
@@ -260,6 +277,7 @@ def _write_qualified(w: Writer, layout: Layout, texts: Texts, day: str) -> None:
     else:
         with w.block("else"):
             w.line("level = 0")
+    return [values[name] for name in sorted(values)]
 
 
 def _write_badges(w: Writer, layout: Layout, badges: list[tuple[int, Badge]], texts: Texts) -> None:

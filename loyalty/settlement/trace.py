@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from loyalty.gamification.declaration import Badge
+from loyalty.mdf.declaration import Allotment
 from loyalty.programme.model import Clawback, Programme
+from loyalty.tiers.declaration import Tier
 
 #: The form that is described here; a later one is told apart by it.
 VERSION: Final = 1
@@ -22,7 +25,7 @@ STEPS: Final = (
     "outside", "no_origin", "too_late", "nothing_left", "refund", "promoted", "demoted", "badge",
     "waits", "voids", "voided",
     "headroom_kept", "tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back",
-    "gift_written_off", "badge_revoked", "from_now",
+    "gift_written_off", "badge_revoked", "from_now", "reviewed", "grace_over", "allotment",
 )  # fmt: skip
 STEP_CODE: Final[Mapping[str, int]] = {name: code for code, name in enumerate(STEPS)}
 
@@ -44,6 +47,9 @@ RULE_STEPS: Final = frozenset(
 #: Records of what came with a tier or a badge, or at the start of a period: a name, a currency, amounts.
 GIFT_STEPS: Final = frozenset({"tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back"})
 
+#: Records of the clock, whose first number is the day.
+CLOCK_STEPS: Final = frozenset({"reviewed", "grace_over", "allotment"})
+
 #: What the numbers of other records stand for, where it is a name.
 NAMED: Final = {
     STEP_CODE["promoted"]: ("tier", "tier"),
@@ -55,13 +61,29 @@ NAMED: Final = {
     STEP_CODE["badge_gift"]: ("badge",),
     STEP_CODE["badge_gift_back"]: ("badge",),
     STEP_CODE["allotment_back"]: ("allotment",),
+    STEP_CODE["reviewed"]: ("", "tier", "tier"),
+    STEP_CODE["grace_over"]: ("", "tier", "tier"),
+    STEP_CODE["allotment"]: ("", "allotment", "tier"),
 }
+
+_CLOCK_CODES: Final = frozenset(STEP_CODE[name] for name in CLOCK_STEPS)
+
+#: One record of a step: a code and whole numbers.
+Record = Sequence[Any]
 
 #: A holder's records as an entry keeps them: the partner's tier before the event, then each record as a list.
 Part = list[Any]
 
 
-def stored_trace(programme: Programme, trace: Iterable[Sequence[Any]], tier: int) -> Part:
+def by_day(trace: Iterable[Record]) -> dict[int, list[Record]]:
+    """Give the records of each day of the clock, and those of the item itself under -1."""
+    days: dict[int, list[Record]] = {}
+    for record in trace:
+        days.setdefault(record[1] if record[0] in _CLOCK_CODES else -1, []).append(record)
+    return days
+
+
+def stored_trace(programme: Programme, trace: Iterable[Record], tier: int) -> Part:
     """
     Give one holder's records as plain JSON types.
 
@@ -84,6 +106,20 @@ def parts_of(explanation: Mapping[str, Any]) -> Mapping[str, Part]:
     return parts
 
 
+#: What corrections keep, by cause ("" is the clock): the records before, by holder, and those now.
+Corrections = Mapping[str, tuple[Mapping[str, Part], Mapping[str, Part]]]
+
+
+def stored_correction(corrected: Corrections) -> dict[str, Any]:
+    """Give the explanation that a correction keeps."""
+    return {"v": VERSION, "of": {cause: [dict(before), dict(now)] for cause, (before, now) in corrected.items()}}
+
+
+def corrected_parts(explanation: Mapping[str, Any]) -> Corrections:
+    """Give what :func:`stored_correction` was given."""
+    return {cause: (before, now) for cause, (before, now) in explanation.get("of", {}).items()}
+
+
 def rule_names(programme: Programme) -> list[str]:
     """Give the names of the rules in the order by which records number them."""
     return sorted(rule.name for rule in programme.rules)
@@ -94,11 +130,16 @@ def currency_names(programme: Programme) -> list[str]:
     return sorted(programme.currencies)
 
 
-def _plain(programme: Programme, record: Sequence[Any]) -> list[Any]:
+def _plain(programme: Programme, record: Record) -> list[Any]:
     plain = list(record)
     for place, what in enumerate(NAMED.get(record[0], ()), start=1):
-        named = {"tier": programme.ladder.tiers, "badge": programme.badges, "allotment": programme.allotments}[what]
         # What several revisions number together stands with its name already.
-        if not isinstance(record[place], str):
-            plain[place] = named[record[place]].name
+        if what and not isinstance(record[place], str):
+            plain[place] = _named(programme, what)[record[place]].name
     return plain
+
+
+def _named(programme: Programme, what: str) -> Sequence[Tier | Badge | Allotment]:
+    if what == "tier":
+        return programme.ladder.tiers
+    return programme.badges if what == "badge" else programme.allotments

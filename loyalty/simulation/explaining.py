@@ -16,7 +16,7 @@ from attrs import frozen
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
-from loyalty.explaining.reading import explain
+from loyalty.explaining.entries import explain_entry, explain_parts
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.transfers import transfers
@@ -25,7 +25,7 @@ from loyalty.settlement.generate import steps_of
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of
-from loyalty.settlement.trace import Part, stored, stored_trace
+from loyalty.settlement.trace import Part
 
 _Key: TypeAlias = tuple[str, str, str]
 
@@ -113,7 +113,9 @@ def explain_event(programme: Programme, events: Iterable[Event], identity: str) 
         event,
         Fate.VOIDED if voids else Fate.COUNTS,
         voids,
-        explain(programme, event.identity, programme.revision, stored(traces)),
+        explain_entry(programme, entries[0])
+        if entries
+        else explain_parts(programme, event.identity, programme.revision, traces),
         entries[0] if entries else None,
         {holder: part[0] for holder, part in traces.items()},
     )
@@ -137,8 +139,9 @@ def _settle_up_to(programme: Programme, placed: list[Placed], target: Placed) ->
             moved: list[Outcome] = []
             tier = apply_item(steps, run, item, moved, traced=is_target)
             if is_target:
-                traces[str(holder)] = stored_trace(run.programme, run.trace, tier)
-                outcomes += [outcome for outcome in moved if outcome.cause == target.event.identity]
+                of_target = [outcome for outcome in moved if outcome.cause == target.event.identity]
+                traces |= {str(holder): outcome.why for outcome in of_target if outcome.why is not None}
+                outcomes += of_target
             if holder.layer is Layer.PARTNER and isinstance(item.what, Placed):
                 for person in item.what.holders[1:]:
                     if person in items:

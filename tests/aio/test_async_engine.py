@@ -242,7 +242,7 @@ def test_a_receipt_says_how_the_book_is_asked(engine: AsyncEngine, run: Run) -> 
 
     paid, waits = run(main())
     assert paid.explain().steps
-    with pytest.raises(UsageError, match=r"await engine\.explain\('/R-1'\)"):
+    with pytest.raises(UsageError, match=r"await engine\.why\('/R-1'\)"):
         waits.explain()
 
 

@@ -91,7 +91,7 @@ def test_every_event_of_the_demo_is_explained_as_it_was_settled(part: int) -> No
     """Each explanation's entry is that of the whole settlement, and its steps add up to it."""
     programme = load(FILES[0])
     events = read_events(FILES[1], programme).events
-    entries = {entry.key: entry for entry in settle(programme, events).entries}
+    entries = {entry.key: entry for entry in settle(programme, events, traced=True).entries}
     for event in events[part::6]:
         explained = explain_event(programme, events, event.identity)
         assert explained.differences() == {}, event.identity

@@ -260,7 +260,7 @@ def test_the_explanation_says_which_lots(engine: Engine) -> None:
             f"command H, revision {PROGRAMME.revision[:12]}",
             "  partner:acme",
             "    holds 70 points until 2026-03-01, because: order 7",
-            "    rule @hold",
+            "    hold",
             "      takes 60 points, last usable day 2026-03-04",
             "      takes 10 points, last usable day 2026-03-14",
         ]

@@ -14,7 +14,7 @@ import pytest
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.entries import Account, Entry, EntryKind
-from loyalty.ledger.store import Grant, Store, Transaction
+from loyalty.ledger.store import Declaration, Grant, Store, Transaction
 from loyalty.ledger.verify import verify
 
 from .journals import (
@@ -555,3 +555,36 @@ class ReadingContract:
 
 class StoreContract(PostingContract, LotContract, HistoryContract, TransactionContract, ReadingContract):
     """Everything that a store must do."""
+
+    def test_a_declaration_is_kept_once(self, store: Store) -> None:
+        """What is declared again keeps its first text and instant, and another one stands beside it."""
+        first, second = Declaration("aa11", 0, "language: 1\n# Ünïcode"), Declaration("0022", 20_500, "language: 1\n")
+        for at, declared in ((5, [first]), (6, [first, second]), (7, [Declaration("aa11", 1, "another")])):
+            with store.transaction() as book:
+                book.declare(declared, recorded_at=at)
+        with store.transaction(read_only=True) as book:
+            assert book.declarations() == (
+                Declaration("0022", 20_500, "language: 1\n", 6),
+                Declaration("aa11", 0, "language: 1\n# Ünïcode", 5),
+            )
+
+    def test_a_declaration_of_a_transaction_that_fails_is_kept_by_the_next(self, store: Store) -> None:
+        """Nothing remembers what was undone, inside a block or with the whole transaction."""
+        declared = [Declaration("aa11", 0, "language: 1\n")]
+
+        def fail(at: int) -> None:
+            with store.transaction() as book:
+                book.declare(declared, recorded_at=at)
+                raise _Surprise
+
+        with pytest.raises(_Surprise):
+            fail(5)
+        with store.transaction() as book:
+            with pytest.raises(_Surprise):
+                fail(6)
+            assert book.declarations() == ()
+            book.declare(declared, recorded_at=7)
+        with store.transaction(read_only=True) as book:
+            assert [one.recorded_at for one in book.declarations()] == [7]
+        with pytest.raises(StoreError, match="only reads"), store.transaction(read_only=True) as book:
+            book.declare([Declaration("bb22", 0, "language: 1\n")], recorded_at=8)

@@ -220,6 +220,7 @@ _CHANGES = {
     "lot": "amount = 1",
     "lot_allocation": "amount = 1",
     "seal": "epoch = 9",
+    "revision": "text = 'x'",
 }
 
 

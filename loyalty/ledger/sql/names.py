@@ -29,6 +29,8 @@ class Names:
         self.assets: dict[str, int] = dict(committed.assets) if committed else {}
         self.holders: dict[Holder, int] = {}
         self.accounts: dict[Account, int] = {}
+        #: The digests of the declarations that the book keeps.
+        self.declared: set[str] = set(committed.declared) if committed else set()
         self._asset_names: dict[int, str] = dict(committed._asset_names) if committed else {}
         self._parsed: dict[str, Account] = committed._parsed if committed else {}
         self._shared = committed or self
@@ -41,12 +43,14 @@ class Names:
             self._shared._asset_names.update(self._asset_names)
             self._shared.holders.update(self.holders)
             self._shared.accounts.update(self.accounts)
+            self._shared.declared |= self.declared
 
     def forget(self) -> None:
         """Drop what may have been undone."""
         self.book_id = 0 if self._shared is self else self._shared.book_id
         for known in (self.assets, self._asset_names, self.holders, self.accounts):
             known.clear()
+        self.declared.clear()
 
     def open_book(self, runner: Runner) -> None:
         """Find the book, or start it; for a reader a book that is not there has the id 0, which no row refers to."""

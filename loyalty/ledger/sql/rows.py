@@ -274,6 +274,22 @@ class SealRow(Row):
     sealed_at: int = big()
 
 
+class RevisionRow(Row):
+    """The text of a declaration that entries were settled under; ``digest`` is what they name as their revision."""
+
+    NAME = "revision"
+    REFERS = {"book_id": "book.id"}
+    UNIQUE = (("book_id", "digest"),)
+    APPEND_ONLY = True
+
+    id: int = big(key=True)
+    book_id: int = big()
+    digest: str = text()
+    first_day: int = big()
+    text: str = text()
+    recorded_at: int = big()
+
+
 class OutboxRow(Row):
     """
     What a host still has to tell others about; written in the posting transaction, deleted when told.

@@ -74,6 +74,7 @@ class Schema:
     lot: Table
     lot_allocation: Table
     seal: Table
+    revision: Table
     outbox: Table
     event: Table
     delivery: Table
