@@ -67,14 +67,14 @@ def test_the_command_prints_the_same_bytes(deals: list[Event], tmp_path: Path, s
     rng = random.Random(seed)
     late = set(rng.sample(range(len(deals)), len(deals) // 20))
     in_time = [deal for place, deal in enumerate(deals) if place not in late]
-    shuffled = _shuffled(rng, deals if _AT_LENGTH else [deals[place] for place in late])
-    batches = _batches(rng, shuffled if _AT_LENGTH else [*in_time, *shuffled])
+    batches = _batches(rng, _shuffled(rng, deals if _AT_LENGTH else [deals[place] for place in late]))
+    way = batches if _AT_LENGTH else [in_time, *batches]
     printed = []
-    for name, way, clocks in (("ordered", [deals], []), ("shuffled", batches, _clocks(rng))):
+    for name, arrival, clocks in (("ordered", [deals], []), ("shuffled", way, _clocks(rng))):
         database = open_database(tmp_path / f"{name}.db")
         create_tables(database)
         store = SqlStore(database)
-        _lived(store, way, clocks)
+        _lived(store, arrival, clocks)
         with store.transaction(read_only=True) as book:
             assert verify(book) == []
         database.dispose()
