@@ -20,7 +20,8 @@ demo: .venv/.installed-demo
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -n 2 --doctest-modules loyalty tests
 
-# The laws at length: ten thousand examples each. This takes hours.
+# The laws at length: ten thousand examples each, and of arrival on databases what tests/laws/conftest.py says; the run
+# ends with how many there were. This takes hours.
 laws: .venv/.installed-dev
 	LOYALTY_HYPOTHESIS_PROFILE=laws $(BIN)/python -m pytest -n 2 tests
 

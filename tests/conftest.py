@@ -1,13 +1,15 @@
 """
 How much Hypothesis draws: ``quick`` by default, ``laws`` for the long run. And the fixtures of databases.
 
-Set LOYALTY_HYPOTHESIS_PROFILE to choose; under CI nothing is left to chance.
+Set LOYALTY_HYPOTHESIS_PROFILE to choose; under CI nothing is left to chance. A test that counts its examples under the
+property ``examples`` has a line of its own at the end of the run.
 """
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.databases import *  # noqa: F403
@@ -21,3 +23,13 @@ _COMMON = {
 settings.register_profile("quick", max_examples=40, **_COMMON)
 settings.register_profile("laws", max_examples=10_000, **_COMMON)
 settings.load_profile(os.environ.get("LOYALTY_HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many examples each law was given that counts them."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    counted = [(report.nodeid, dict(report.user_properties).get("examples")) for report in reports]
+    lines = [f"{examples:>7,} {nodeid}" for nodeid, examples in sorted(counted) if examples is not None]
+    if lines:
+        terminalreporter.section("examples of the laws")
+        terminalreporter.write_line("\n".join(lines))

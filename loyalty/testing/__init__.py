@@ -9,16 +9,16 @@ What a programme promises, as laws that anyone can run on their own programme.
 >>> "test_no_cliff" in tests
 True
 
-Without a namespace the same call in a test module writes one test a law into that module. ``events``, ``histories``
-and ``programmes`` are the Hypothesis strategies behind them; :func:`check_fairness` looks for counterexamples without
-a test runner.
+Without a namespace the same call in a test module writes one test a law into that module. ``events``, ``histories``,
+``arrivals`` and ``programmes`` are the Hypothesis strategies behind them; :func:`check_fairness` looks for
+counterexamples without a test runner.
 """
 
 from loyalty.testing.fairness import FAIRNESS_LAWS, check_fairness
 from loyalty.testing.laws import Counterexample, Law, LawResult, Verdict
 from loyalty.testing.programmes import programme_texts, programmes
 from loyalty.testing.promises import ENGINE_LAWS, check_programme_laws
-from loyalty.testing.strategies import events, grants, histories
+from loyalty.testing.strategies import arrivals, events, grants, histories
 
 __all__ = [
     "ENGINE_LAWS",
@@ -27,6 +27,7 @@ __all__ = [
     "Law",
     "LawResult",
     "Verdict",
+    "arrivals",
     "check_fairness",
     "check_programme_laws",
     "events",

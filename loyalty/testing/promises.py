@@ -15,43 +15,26 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from loyalty.core.events import Event
 from loyalty.engine import Engine
-from loyalty.ledger.entries import HOLDER_ACCOUNTS, LOT_ACCOUNTS, Account, Entry, EntryKind
+from loyalty.ledger.entries import HOLDER_ACCOUNTS, LOT_ACCOUNTS, Account, EntryKind
 from loyalty.ledger.memory import MemoryStore
+from loyalty.ledger.store import Store
 from loyalty.programme.model import Programme, Role
+from loyalty.testing.arrivals import Leg, arrive, differences, netted, settled
 from loyalty.testing.fairness import FAIRNESS_LAWS
 from loyalty.testing.fairness.search import DIRECTED
 from loyalty.testing.laws import Bench, Counterexample, EnoughError, Law, Lead
 from loyalty.testing.outcomes import WALLET
 from loyalty.testing.stories import tell
-from loyalty.testing.strategies import histories
-
-#: A posting without the entry that it came in: what two ways of arrival must agree on.
-Leg: TypeAlias = tuple[str | None, str | None, str, str, int | None, int]
-
-
-def netted(entries: Iterable[Entry]) -> dict[Leg, int]:
-    """Net postings by cause, rule, account, asset, lot and effective instant; what nets to 0 is left out."""
-    legs: Counter[Leg] = Counter()
-    for entry in entries:
-        for posting in entry.postings:
-            leg = (
-                posting.cause,
-                posting.rule,
-                posting.account.path,
-                posting.asset,
-                posting.lot_day,
-                entry.effective_at,
-            )
-            legs[leg] += posting.amount
-    return {leg: amount for leg, amount in legs.items() if amount}
+from loyalty.testing.strategies import arrivals, grants, histories
 
 
 def run(programme: Programme, events: Iterable[Event], *, until_day: int | None = None, twice: bool = False) -> Engine:
@@ -179,7 +162,11 @@ ENGINE_LAWS: tuple[Law, ...] = (
 
 
 def check_programme_laws(
-    programme: Programme, *, max_examples: int = 25, namespace: MutableMapping[str, Any] | None = None
+    programme: Programme,
+    *,
+    max_examples: int = 25,
+    stores: Mapping[str, Callable[[], Store]] | None = None,
+    namespace: MutableMapping[str, Any] | None = None,
 ) -> None:
     """
     Write one test for each law into a test module.
@@ -189,11 +176,41 @@ def check_programme_laws(
     Args:
         programme: The checked programme.
         max_examples: How many random histories each law looks at, after the directed ones.
+        stores: Where arrival is to hold besides memory: by name what gives an empty book each time that it is called.
+            Each becomes a test ``test_arrival_on_NAME``, with decisions, transactions and processes that begin anew.
         namespace: Where to put the tests; the caller's module unless given.
     """
     target = sys._getframe(1).f_globals if namespace is None else namespace
     for law in (*ENGINE_LAWS, *FAIRNESS_LAWS):
         target[f"test_{law.name}"] = _as_test(law, programme, max_examples)
+    for name, open_book in (stores or {}).items():
+        target[f"test_arrival_on_{name}"] = _arrival_test(programme, name, open_book, max_examples)
+
+
+def _arrival_test(
+    programme: Programme, name: str, open_book: Callable[[], Store], max_examples: int
+) -> Callable[[], None]:
+    @settings(max_examples=max_examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def drawn(data: st.DataObject) -> None:
+        history = data.draw(histories(programme, max_events=6))
+        decided = data.draw(grants(programme, history))
+        arrival = data.draw(arrivals(programme, history, decided))
+        instants = [event.occurred_at for event in history] + [grant.at for grant in decided]
+        until = max([programme.first_day, *map(programme.calendar.day_of, instants)]) + 450
+        wrong = differences(settled(programme, history, decided, until), arrive(programme, open_book(), arrival, until))
+        if wrong:
+            found = Counterexample(
+                law="arrival", claim="; ".join(wrong[:4]), second=tuple(history), grants=tuple(decided)
+            )
+            raise AssertionError(f"arrival on {name}, as {arrival}:\n{tell(programme, found)}")
+
+    def test() -> None:
+        drawn()
+
+    test.__name__ = test.__qualname__ = f"test_arrival_on_{name}"
+    test.__doc__ = "The order of arrival changes nothing in the end."
+    return test
 
 
 def _as_test(law: Law, programme: Programme, max_examples: int) -> Callable[[], None]:

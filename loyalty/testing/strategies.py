@@ -7,7 +7,7 @@ gather around its thresholds. Refunds, follows, ends and voids speak mostly of e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.programme.model import EventKind, FieldSpec, Programme, Role
 from loyalty.rules.declaration import Subject
 from loyalty.testing import boundaries
+from loyalty.testing.arrivals import Anew, Arrival, Batch, Clock, Command, commands_of
 
 PARTNERS = ("acme", "birch", "cedar", "dune")
 PERSONS = (None, "ann", "bo")
@@ -208,6 +209,76 @@ def _carrying_on(draw: st.DrawFn, earlier: Grant, left: dict[str, int], key: str
     return evolve(
         earlier, key=key, kind=kind, amount=amount, at=at, of=earlier.key, final=is_final, until_day=None, lots=lots
     )
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, programme: Programme, history: Sequence[Event], grants: Sequence[Grant] = ()) -> Arrival:
+    """
+    Draw a way in which a history comes to a book: an order, what comes twice, transactions, and the clock between them.
+
+    Args:
+        programme: What it is settled under.
+        history: Events, each once.
+        grants: Decisions, in the order of recording; what carries another on comes after it.
+    """
+    again = draw(st.lists(st.sampled_from(list(history)), max_size=3)) if history else []
+    commands = commands_of(grants)
+    items: list[Event | Command] = [*history, *again, *commands]
+    days = sorted(
+        {programme.calendar.day_of(at) for at in [*(e.occurred_at for e in history), *(g.at for g in grants)]}
+    )
+    steps: list[Batch | Command | Clock | Anew] = []
+    waiting: list[Event] = []
+
+    def submit() -> None:
+        if waiting:
+            steps.append(Batch(tuple(waiting), draw(st.sampled_from((0, 1, 2, 3, 100)))))
+            waiting.clear()
+
+    for item in _as_recorded(draw(st.permutations(items)), commands):
+        if isinstance(item, Event):
+            waiting.append(item)
+            between = draw(st.sampled_from(("", "", "", "submit", "clock", "anew")))
+        else:
+            submit()
+            steps.append(item)
+            between = draw(st.sampled_from(("", "", "clock", "anew")))
+        if between:
+            submit()
+        if between == "clock":
+            steps.append(Clock(draw(st.sampled_from(days)) + draw(st.sampled_from((0, 0, 1, 31, 95, 400)))))
+        elif between == "anew":
+            steps.append(Anew())
+    submit()
+    return Arrival(tuple(steps))
+
+
+def _as_recorded(items: Sequence[Event | Command], commands: Sequence[Command]) -> Iterator[Event | Command]:
+    """Put off each command until those have come that it carries on, or that its holder gave in the same instant."""
+    waiting: list[Command] = []
+    given: set[str] = set()
+    before = {command[0].key: _before(command, commands) for command in commands}
+    for item in items:
+        if isinstance(item, Event):
+            yield item
+            continue
+        waiting.append(item)
+        while (ready := next((one for one in waiting if before[one[0].key] <= given), None)) is not None:
+            waiting.remove(ready)
+            given.add(ready[0].key)
+            yield ready
+
+
+def _before(command: Command, commands: Sequence[Command]) -> set[str]:
+    """Give the first key of each command that was recorded before this one and has to come before it."""
+    carried_on = {grant.of for grant in command}
+    holders = {grant.holder for grant in command}
+    return {
+        other[0].key
+        for other in commands[: commands.index(command)]
+        if any(grant.key in carried_on for grant in other)
+        or (other[0].at == command[0].at and any(grant.holder in holders for grant in other))
+    }
 
 
 def _origins(kind: EventKind, earlier: Sequence[Event]) -> list[Event]:
