@@ -21,6 +21,7 @@ from loyalty.engine.receipts import Standing, TierChange
 from loyalty.ledger.lines import StandingLine
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import tiers_of
 from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import postings_of
@@ -85,7 +86,7 @@ def standing_of(histories: Histories, tx: Transaction, holder: Holder, at: int, 
     layout = histories.steps.layers[holder.layer].layout
     s = run.scalars
     is_partner = holder.layer is Layer.PARTNER
-    tiers = [tier.name for tier in programme.ladder.tiers]
+    tiers = tiers_of(programme)
     changes = _tier_changes(programme, lines)
     return Standing(
         holder=holder,
@@ -169,7 +170,7 @@ def _net(lines: Iterable[StandingLine], prefix: str) -> dict[int, dict[StandingL
 
 def _tier_changes(programme: Programme, lines: Iterable[StandingLine]) -> tuple[TierChange, ...]:
     """Give the changes of the tier in force; those of one instant are one."""
-    base = programme.ladder.tiers[0].name
+    base = tiers_of(programme)[0]
     held: dict[str, int] = {}
     tier = base
     changes = []

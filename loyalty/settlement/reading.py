@@ -15,6 +15,7 @@ from loyalty.core.calendar import FIRST_DAY, NEVER, date_of, period_bounds
 from loyalty.rules.declaration import Cap, part_name
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.layout import Key, Layout
+from loyalty.settlement.recording import view_on
 from loyalty.settlement.runtime import add_months, anniversary
 from loyalty.tiers.declaration import Measure, Metric, Window, WindowKind
 
@@ -75,10 +76,12 @@ def metric_values(layout: Layout, run: HolderRun, day: int) -> dict[str, MetricV
         run: Its state; everything up to the day was settled, and nothing after it.
     """
     values = {}
-    for index, metric in enumerate(layout.metrics):
-        first, last = window_days(layout, run, metric.window, day)
-        value = _value(layout, run, index, metric, first, day)
-        values[metric.name] = MetricValue(metric, value, _date(first), _date(last))
+    view = view_on(layout, day)
+    for name, index in sorted(view.own.items()):
+        metric = layout.metrics[index]
+        first, last = window_days(view, run, metric.window, day)
+        value = _value(view, run, index, metric, first, day)
+        values[name] = MetricValue(view.programme.metrics[name], value, _date(first), _date(last))
     return values
 
 
@@ -112,9 +115,10 @@ def cap_rooms(layout: Layout, run: HolderRun, day: int) -> Iterator[CapRoom]:
     Caps on single events have none. Arguments are those of :func:`metric_values`.
     """
     shown: set[int] = set()
-    for rule in (rule for rules in layout.rules.values() for rule in rules):
+    view = view_on(layout, day)
+    for rule in (rule for rules in view.rules.values() for rule in rules):
         for currency in rule.give[layout.layer]:
-            for cap, key in layout.caps_of(rule, currency):
+            for cap, key in view.caps_of(rule, currency):
                 if key is None or key.index in shown:
                     continue
                 shown.add(key.index)

@@ -16,9 +16,9 @@ from loyalty.core.calendar import format_day
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
 from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant, GrantedLot
+from loyalty.programme import boundaries
 from loyalty.programme.model import EventKind, FieldSpec, Programme, Role
 from loyalty.rules.declaration import Subject
-from loyalty.testing import boundaries
 from loyalty.testing.arrivals import Anew, Arrival, Batch, Clock, Command, commands_of
 
 PARTNERS = ("acme", "birch", "cedar", "dune")

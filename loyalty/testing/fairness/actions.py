@@ -13,8 +13,8 @@ from itertools import islice
 
 from loyalty.core.calendar import format_day
 from loyalty.core.holders import Holder
+from loyalty.programme import boundaries
 from loyalty.programme.model import Programme, Role
-from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import losses, rules_that_differ, write_value
 from loyalty.testing.fairness.scenes import before_large, later, telling_events
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead

@@ -19,9 +19,9 @@ from loyalty.core.events import TIER_OVERRIDE, Event
 from loyalty.core.holders import Holder
 from loyalty.engine import Engine
 from loyalty.ledger.memory import MemoryStore
+from loyalty.programme import boundaries
 from loyalty.programme.model import Programme, Role
 from loyalty.rules.declaration import Cap, KeyPart, Subject
-from loyalty.testing import boundaries
 from loyalty.testing.fairness.actions import horizon_day
 from loyalty.testing.fairness.scenes import later, telling_events
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead

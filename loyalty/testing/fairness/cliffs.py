@@ -16,8 +16,8 @@ from typing import TypeAlias
 from attrs import evolve
 
 from loyalty.core.events import FieldValue
+from loyalty.programme import boundaries
 from loyalty.programme.model import EventKind, FieldSpec, FieldType, Role
-from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import losses, rules_that_differ, write_value
 from loyalty.testing.fairness.scenes import Scene, scenes
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead

@@ -23,9 +23,9 @@ from attrs import evolve
 
 from loyalty.core.events import Event, FieldValue
 from loyalty.core.holders import Holder
+from loyalty.programme import boundaries
 from loyalty.programme.model import EventKind, Programme, Role
 from loyalty.rules.declaration import Multiplier, Rule
-from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import losses, rules_that_differ, write_value
 from loyalty.testing.fairness.scenes import Scene, before_large, later, scenes, telling_events
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead

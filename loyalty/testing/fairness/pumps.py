@@ -43,8 +43,8 @@ from attrs import evolve, frozen
 from loyalty.core.calendar import PERIOD_MONTHS
 from loyalty.core.events import VOID, Event, FieldValue
 from loyalty.ledger.store import Grant
+from loyalty.programme import boundaries
 from loyalty.programme.model import EventKind, Programme, Role
-from loyalty.testing import boundaries
 from loyalty.testing.fairness.differences import rules_that_differ, write_value
 from loyalty.testing.fairness.scenes import PARTNER, Scene, again, number_choices, promotions, scenes
 from loyalty.testing.laws import Bench, Counterexample, Law, Lead

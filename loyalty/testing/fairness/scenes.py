@@ -15,10 +15,10 @@ from attrs import evolve, frozen
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, format_day
 from loyalty.core.events import TIER_OVERRIDE, Event, FieldValue
 from loyalty.core.holders import Holder, Layer
+from loyalty.programme import boundaries
 from loyalty.programme.model import EventKind, FieldType, Programme, Role
 from loyalty.rules.declaration import Rule, Subject
 from loyalty.rules.expressions import evaluate
-from loyalty.testing import boundaries
 from loyalty.testing.laws import Bench, History, Lead
 from loyalty.tiers.declaration import Measure, Metric
 

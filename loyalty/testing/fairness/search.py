@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from loyalty.core.events import Event
 from loyalty.errors import LoyaltyError
+from loyalty.programme import boundaries
 from loyalty.programme.model import Programme
-from loyalty.testing import boundaries
 from loyalty.testing.laws import Bench, Counterexample, EnoughError, Law, LawResult, Lead, OutOfTimeError, Verdict
 from loyalty.testing.stories import tell
 from loyalty.testing.strategies import histories
