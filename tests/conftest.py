@@ -1,6 +1,9 @@
 """
 How much Hypothesis draws: ``quick`` by default, ``laws`` for the long run. And the fixtures of databases.
 
+States of holders are marked every few items, so that late events go back to marks in histories as short as those of
+tests.
+
 Set LOYALTY_HYPOTHESIS_PROFILE to choose; under CI nothing is left to chance. A test that counts its examples under the
 property ``examples`` has a line of its own at the end of the run.
 """
@@ -12,6 +15,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from loyalty.engine import histories
 from tests.databases import *  # noqa: F403
 
 _COMMON = {
@@ -23,6 +27,8 @@ _COMMON = {
 settings.register_profile("quick", max_examples=40, **_COMMON)
 settings.register_profile("laws", max_examples=10_000, **_COMMON)
 settings.load_profile(os.environ.get("LOYALTY_HYPOTHESIS_PROFILE", "quick"))
+
+histories.ITEMS_APART = 4
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

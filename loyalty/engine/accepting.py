@@ -12,7 +12,7 @@ from attrs import evolve
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.corrections import replay
-from loyalty.engine.histories import Histories, moved_instants, origins_of
+from loyalty.engine.histories import Histories, delivered_at, moved_instants, origins_of
 from loyalty.engine.judging import instant_if_too_late, refuse_too_early
 from loyalty.errors import EventRejected
 from loyalty.ledger.store import Transaction
@@ -63,14 +63,17 @@ def accept(
     if placed is not None and is_next and not about:
         _settle_in_place(histories, tx, placed, runs, recorded_at, counts_from)
         return
+    for run in runs:
+        histories.keep(tx, run)
     # What waited for this event, or voids it, becomes part of the same histories with it.
     joining = [event, *_waiting(tx, about)]
     try:
         with nest():
             tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
-            for holder in holders:
-                for item in joining:
-                    tx.deliver(item.identity, holder, {})
+            for item in joining:
+                at = delivered_at(histories.programme, tx, item)
+                for holder in holders:
+                    tx.deliver(item.identity, holder, {}, at=at)
             histories.telling.post(tx, replay(histories, tx, set(holders), joining, recorded_at))
     except EventRejected as error:
         # The one event too many of a replay is the last in the order, but it is this one that is refused.
@@ -122,13 +125,13 @@ def _settle_in_place(
     event = placed.event
     for run in runs:
         require_room(histories.programme, run, event)
-    recorded = tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
+    tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
     outcomes: list[Outcome] = []
     tier = 0
     for run in runs:
         tier = apply_item(histories.steps, run, Item(placed.key, placed, tier), outcomes, traced=True)
-        tx.deliver(event.identity, run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else {})
-        run.sequence = recorded.sequence
+        inputs = {"tier": tier} if run.holder.layer is Layer.PERSON else {}
+        tx.deliver(event.identity, run.holder, inputs, at=placed.instant)
         histories.keep(tx, run)
     histories.telling.post(tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at))
 

@@ -1,25 +1,31 @@
 """
-What a late event changes: its holders are settled again, and the difference becomes entries that name it.
+What a late event changes: its holders are settled again from a mark before it, and the difference becomes entries.
 
-The difference is one of transfers, so that what stands in both the book and the replay cancels, and each movement that
-is left keeps its rule, its cause, its lot and the instant from which it counts.
+Each holder is settled twice from there, without the late event and with it: what it moved without it is what the book
+has, entry for entry, and settling is quicker than reading. The difference is one of transfers, so that each movement
+that is left keeps its rule, its cause, its lot and the instant from which it counts. What lies before the mark is
+neither read nor settled, however much it is.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from attrs import evolve
+
+from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
-from loyalty.engine.histories import Histories, last_sequence
+from loyalty.engine.histories import Histories, Later, delivered_at, in_order, later_of
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.journal import Transfer, transfer_postings, transfers_in
+from loyalty.settlement.journal import Movement, Transfer, transfer_postings, transfers_in
+from loyalty.settlement.marks import Mark, roll_back
 from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes, entries_of
 from loyalty.settlement.trace import Part, stored
 
@@ -28,7 +34,7 @@ def replay(
     histories: Histories, tx: Transaction, holders: set[Holder], joining: Sequence[Event], recorded_at: int
 ) -> list[Entry]:
     """
-    Settle the holders' histories again, and give the difference to the book as entries that name the late event.
+    Settle what the holders' histories hold since the event again, and give the book the difference as entries.
 
     Args:
         holders: Those in whose histories the event is, or was; persons to whom their partner's tier is news join them.
@@ -38,54 +44,156 @@ def replay(
     Returns:
         An entry for each joining event, and corrections of earlier ones for each instant that they count from.
     """
-    steps = histories.steps
-    new = {event.identity for event in joining}
-    traces: dict[str, dict[str, Part]] = {identity: {} for identity in new}
-    difference: Counter[Transfer] = Counter()
-    told: dict[Holder, dict[str, Mapping[str, int]]] = {}
-    news: list[tuple[str, Holder, int]] = []
-    for layer in Layer:
-        holders = holders | {person for _, person, _ in news}
-        concerned = sorted(holder for holder in holders if holder.layer is layer)
+    work = _Replay(histories, tx, joining)
+    try:
+        for layer in Layer:
+            work.settle_layer(layer, holders)
+    except BaseException:
+        work.give_up()
+        raise
+    work.keep()
+    return _entries(histories.programme, work.difference, joining[0].identity, work.traces, recorded_at)
+
+
+class _Replay:
+    """
+    Holders that are settled again because of events that join their histories.
+
+    Attributes:
+        difference: What moves with these events and does not move without them.
+        traces: Why each of them was settled as it was, by holder.
+    """
+
+    def __init__(self, histories: Histories, tx: Transaction, joining: Sequence[Event]) -> None:
+        self.difference: Counter[Transfer] = Counter()
+        self.traces: dict[str, dict[str, Part]] = {event.identity: {} for event in joining}
+        self._histories = histories
+        self._steps = histories.steps
+        self._tx = tx
+        self._since = min(delivered_at(histories.programme, tx, event) for event in joining)
+        self._moved: list[tuple[HolderRun, Mark | None]] = []
+        #: By person what tier its partner has now, and by event the one that it had: from which instant, and which.
+        self._news: dict[Holder, dict[str, tuple[int, int]]] = defaultdict(dict)
+
+    def settle_layer(self, layer: Layer, holders: set[Holder]) -> None:
+        """Settle the holders of one layer, and of persons those whose partner's tier is another now."""
+        concerned = sorted(holder for holder in holders | self._news.keys() if holder.layer is layer)
         if layer is Layer.PERSON and concerned:
             # Persons that the partner's new tier reaches are not those of the late event alone, and are not locked yet.
-            tx.expect(holders=concerned)
-            for identity, person, tier in news:
-                tx.deliver(identity, person, {"tier": tier})
+            self._tx.expect(holders=concerned)
         for holder in concerned:
-            outcomes: list[Outcome] = []
-            run = HolderRun(steps, holder)
-            for item in histories.items(tx, holder):
-                identity = item.what.event.identity if isinstance(item.what, Placed) else ""
-                tier = apply_item(steps, run, item, outcomes, traced=identity in new)
-                if identity in new:
-                    last = outcomes[-1] if outcomes else None
-                    if last is not None and last.cause == identity and last.why is not None:
-                        traces[identity][str(holder)] = last.why
-                if layer is Layer.PARTNER and isinstance(item.what, Placed):
-                    news += _news(tx, item.what, tier, told)
-            outcomes.extend(clock_outcomes(steps, holder, run.advance(histories.passed_day(tx, holder))))
-            run.sequence = last_sequence(tx.received(holder))
-            histories.keep(tx, run)
-            for entry in entries_of(steps, outcomes, recorded_at=recorded_at):
-                difference.update(dict(_summed(transfers_in(entry, holder))))
-            for entry in tx.entries(holder=holder):
-                difference.subtract(dict(_summed(transfers_in(entry, holder))))
-    late = joining[0].identity
-    return _entries(steps.programme, difference, late, traces, recorded_at)
+            instants = [at for at, _ in self._news[holder].values()] if holder in self._news else []
+            since = min([*instants, self._since]) if holder in holders else min(instants)
+            if self._histories.resettles:
+                self._settle_whole(holder)
+            else:
+                self._settle_since(holder, since)
+
+    def keep(self) -> None:
+        """Keep the states that this led to."""
+        for run, _ in self._moved:
+            self._histories.keep(self._tx, run)
+
+    def give_up(self) -> None:
+        """Bring the states back to what was before any of this; what came after that is caught up when it is needed."""
+        for run, mark in self._moved:
+            marks = [other for other in run.marks if mark is not None and other.before <= mark.before]
+            if marks:
+                roll_back(run, marks[-1])
+                self._histories.shelve(run)
+
+    def _settle_since(self, holder: Holder, since: int) -> None:
+        """Settle what counts since an instant without the events that join, and with them."""
+        run, later = self._histories.rewind(self._tx, holder, since)
+        mark = run.marks[-1] if run.marks else None
+        self._moved.append((run, mark))
+        known = [item for item in later.received if item.recorded.event.identity not in self.traces]
+        tiers: dict[str, int] = {}
+        # This pass goes nowhere, and needs no marks.
+        run.mark_from = NEVER
+        before = self._pass(run, evolve(later, received=known), FIRST_DAY, tiers)
+        reached = run.through_day
+        if mark is None:
+            run = self._histories.new_run(holder)
+            self._moved[-1] = (run, None)
+        else:
+            roll_back(run, mark)
+        after = self._pass(run, self._told(holder, later), reached, tiers, is_new=True)
+        same = _same(before, after)
+        self._add(holder, (outcome for outcome in after if outcome.key not in same), 1)
+        self._add(holder, (outcome for outcome in before if outcome.key not in same), -1)
+
+    def _settle_whole(self, holder: Holder) -> None:
+        """Settle the whole history, where what it moved before is known from the book alone."""
+        run = self._histories.new_run(holder)
+        self._moved.append((run, None))
+        later = self._told(holder, later_of(self._tx, holder))
+        self._add(holder, self._pass(run, later, FIRST_DAY, {}, is_new=True), 1)
+        for entry in self._tx.entries(holder=holder):
+            self.difference.subtract(dict(_summed(transfers_in(entry, holder))))
+
+    def _told(self, holder: Holder, later: Later) -> Later:
+        """Have the events bring the holder what is news, and give what it received so."""
+        if holder not in self._news:
+            return later
+        received = list(later.received)
+        for place, item in enumerate(received):
+            identity = item.recorded.event.identity
+            if identity in self._news[holder]:
+                received[place] = evolve(item, inputs={"tier": self._news[holder][identity][1]})
+                self._tx.deliver(identity, holder, received[place].inputs)
+        return evolve(later, received=received)
+
+    def _pass(
+        self, run: HolderRun, later: Later, through_day: int, tiers: dict[str, int], *, is_new: bool = False
+    ) -> list[Outcome]:
+        """
+        Settle what came later, through the day that the holder's clock had reached.
+
+        Args:
+            through_day: The least that this day is.
+            tiers: Gets the tier that each event brings to its persons; of what *is_new* differs from it, they are told.
+        """
+        programme = self._histories.programme
+        outcomes: list[Outcome] = []
+        items = in_order(programme, self._tx, later.received, later.grants, first_command=run.commands)
+        for item in later.with_versions(run, items):
+            placed = item.what if isinstance(item.what, Placed) else None
+            identity = placed.event.identity if placed is not None else ""
+            tier = apply_item(self._steps, run, item, outcomes, traced=identity in self.traces)
+            if identity in self.traces:
+                last = outcomes[-1] if outcomes else None
+                if last is not None and last.cause == identity and last.why is not None:
+                    self.traces[identity][str(run.holder)] = last.why
+            if placed is None or run.holder.layer is not Layer.PARTNER:
+                continue
+            if not is_new:
+                tiers[identity] = tier
+            elif tiers.get(identity) != tier:
+                for person in placed.holders[1:]:
+                    self._news[person][identity] = (item.key[0], tier)
+        day = max(through_day, self._histories.passed_day(self._tx, run, later))
+        outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
+        return outcomes
+
+    def _add(self, holder: Holder, outcomes: Iterable[Outcome], sign: int) -> None:
+        """Add what outcomes move to the difference, or take it off."""
+        for entry in entries_of(self._steps, outcomes):
+            sums = _summed(transfers_in(entry, holder))
+            self.difference.update({transfer: sign * amount for transfer, amount in sums.items()})
 
 
-def _news(
-    tx: Transaction, placed: Placed, tier: int, told: dict[Holder, dict[str, Mapping[str, int]]]
-) -> list[tuple[str, Holder, int]]:
-    """Give the event's persons to whom the partner's tier is news, with it; *told* is what they knew."""
-    identity, found = placed.event.identity, []
-    for person in placed.holders[1:]:
-        if person not in told:
-            told[person] = {item.recorded.event.identity: item.inputs for item in tx.received(person)}
-        if told[person].get(identity) != {"tier": tier}:
-            found.append((identity, person, tier))
-    return found
+def _same(before: Iterable[Outcome], after: Iterable[Outcome]) -> set[str]:
+    """Give the keys under which both move the same."""
+    earlier, later = (_moved(outcomes) for outcomes in (before, after))
+    return {key for key, moved in later.items() if earlier.get(key) == moved}
+
+
+def _moved(outcomes: Iterable[Outcome]) -> dict[str, list[tuple[int, Sequence[Movement]]]]:
+    moved: dict[str, list[tuple[int, Sequence[Movement]]]] = {}
+    for outcome in outcomes:
+        moved.setdefault(outcome.key, []).append((outcome.effective_at, outcome.movements))
+    return moved
 
 
 def _entries(

@@ -90,7 +90,7 @@ class Engine(Commands, Statements, Standings, Previews):
         self.store = store
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
-        self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)))
+        self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)), resettles=resettle)
         self._declarations = Declarations(programme)
         self._answers = Answers(self._declarations, self._histories)
         self._book_is_ours = resettle

@@ -11,29 +11,44 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from attrs import frozen
+
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.events import VOID, Event, canonical_json
 from loyalty.core.holders import Holder
 from loyalty.engine.telling import Telling
-from loyalty.ledger.store import Checkpoint, Grant, Received, RecordedEvent, Transaction, delivery_step, version_step
+from loyalty.ledger.store import (
+    VERSION_CYCLE,
+    Checkpoint,
+    Grant,
+    Received,
+    RecordedEvent,
+    Transaction,
+    delivery_step,
+    version_step,
+)
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import chain_of
 from loyalty.settlement.generate import Steps
-from loyalty.settlement.history import place_events, speaks_of_kind, waits_for_origin
+from loyalty.settlement.history import OrderKey, place_events, speaks_of_kind, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement
+from loyalty.settlement.marks import ITEMS_APART, roll_back, set_mark
 from loyalty.settlement.saving import load, save
 from loyalty.settlement.settle import Item, apply_item
 
 #: States of holders that stay in memory; others are taken from the store when they are needed.
 _KEPT_RUNS = 10_000
 
-#: A state is saved after so many items, and after more where the history is long and the state large.
-_SAVE_AFTER_ITEMS, _SAVE_LARGE_AFTER_ITEMS, _LARGE_ITEMS = 32, 256, 2_000
-
+#: A state is saved after so many items, and where it is large when it has grown by this part: the whole of it is
+#: written each time, and so what is written in all stays in proportion to the history.
+_SAVE_AFTER_ITEMS, _SAVE_AFTER_PART = 32, 8
 
 #: What stands for a holder whose state is not in memory.
 _NOT_KEPT: tuple[tuple[int, int | None], HolderRun | None] = ((0, None), None)
+
+#: The version and day of the clock that no holder has.
+_STALE: tuple[int, int | None] = (-1, None)
 
 
 class Facts(Protocol):
@@ -59,11 +74,15 @@ class Histories:
     Args:
         steps: The programme's generated steps.
         telling: What posts their entries.
+        resettles: Whether entries may be those of another revision, so that what a history moved before is what the
+            book says.
     """
 
-    def __init__(self, steps: Steps, telling: Telling) -> None:
+    def __init__(self, steps: Steps, telling: Telling, *, resettles: bool = False) -> None:
         self.steps = steps
         self.telling = telling
+        self.resettles = resettles
+        self._marks_apart = ITEMS_APART
         self.programme = steps.programme
         self._chain = chain_of(steps.programme)
         self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
@@ -84,7 +103,8 @@ class Histories:
         kept = self._runs.pop(holder, None)
         if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
             return kept[1]
-        return self._saved_run(tx, holder) or self.fresh_run(tx, holder)
+        stale = kept[1] if kept is not None else None
+        return self._caught_up(tx, stale) or self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
 
     def due(self, tx: Transaction, holder: Holder, at: int) -> list[Movement] | None:
         """
@@ -106,7 +126,7 @@ class Histories:
         day = self.programme.calendar.day_of(at)
         kept = self._runs.get(holder)
         if kept is None or kept[0] != (tx.holder_version(holder), tx.clock_day()):
-            run = self._saved_run(tx, holder) or self.fresh_run(tx, holder)
+            run = self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
         else:
             run = kept[1]
             if day >= run.scalars.next_due:
@@ -118,32 +138,65 @@ class Histories:
 
     def fresh_run(self, tx: Transaction, holder: Holder) -> HolderRun:
         """Settle the holder's recorded history again, through the day that its clock has reached."""
-        run = HolderRun(self.steps, holder)
-        for item in self.items(tx, holder):
-            apply_item(self.steps, run, item, [])
-        run.advance(self.passed_day(tx, holder))
-        run.sequence = last_sequence(tx.received(holder))
+        run = self.new_run(holder)
+        self._catch_up(tx, run, later_of(tx, holder))
         return run
 
-    def passed_day(self, tx: Transaction, holder: Holder) -> int:
-        """Give the day through which the holder's clock has run: the book's, or that of what was posted."""
-        days = [FIRST_DAY]
-        clock_day, last = tx.clock_day(), tx.last_effective_at(holder)
-        if clock_day is not None:
-            days.append(clock_day)
-        if last is not None:
-            days.append(self.programme.calendar.day_of(last))
-        return max(days)
+    def new_run(self, holder: Holder) -> HolderRun:
+        """Give the state of a holder to whom nothing has happened yet."""
+        return HolderRun(self.steps, holder, self._marks_apart)
+
+    def rewind(self, tx: Transaction, holder: Holder, before: int) -> tuple[HolderRun, Later]:
+        """
+        Give the holder's state at a mark before an instant, and what the store has of what came after it.
+
+        The state is taken out of memory as :meth:`run` does; :meth:`keep` puts it back when it has moved on, and
+        :meth:`shelve` when that failed.
+
+        Returns:
+            The state, without a mark where it is the beginning.
+        """
+        _, run = self._runs.pop(holder, _NOT_KEPT)
+        found = None
+        if run is not None:
+            found = self._at_mark(tx, run, before)
+        if found is None and (run := self._loaded(tx, holder)) is not None:
+            found = self._at_mark(tx, run, before)
+        if found is None:
+            return self.new_run(holder), later_of(tx, holder)
+        run = found[0]
+        items = run.events + run.commands
+        if not run.marks or run.marks[-1].items != items:
+            set_mark(run, run.last_key[0] + 1)
+        run.saved_items = min(run.saved_items, items)
+        return found
+
+    def shelve(self, run: HolderRun) -> None:
+        """Keep a state of which only the marks are worth anything any more; it is caught up before it is used."""
+        if run.marks:
+            self._put(run, _STALE)
+
+    def passed_day(self, tx: Transaction, run: HolderRun, later: Later) -> int:
+        """
+        Give the day through which the holder's clock has run: the book's, or that of what was received last.
+
+        What was voided since had moved the clock too.
+
+        Args:
+            run: The state behind the last item that counts.
+            later: What was received at last.
+        """
+        clock_day, day_of = tx.clock_day(), self.programme.calendar.day_of
+        day = max([run.through_day, *(day_of(item.at) for item in later.received)])
+        return day if clock_day is None else max(day, clock_day)
 
     def keep(self, tx: Transaction, run: HolderRun) -> None:
         """Keep a state in memory under the version that the store has of its holder."""
-        self._runs[run.holder] = ((tx.holder_version(run.holder), tx.clock_day()), run)
-        self._runs.move_to_end(run.holder)
+        run.version = tx.holder_version(run.holder)
+        self._put(run, (run.version, tx.clock_day()))
         self._moved[run.holder] = run
         if run.closed_by is not None:
             self._closed.add(run.holder)
-        if len(self._runs) > _KEPT_RUNS:
-            self._runs.popitem(last=False)
 
     def begin(self) -> None:
         """Forget what moved in a transaction that failed."""
@@ -164,35 +217,124 @@ class Histories:
                 # A part of the transaction was undone, and the state is one that was never reached.
                 continue
             items = run.events + run.commands
-            after = _SAVE_AFTER_ITEMS if items < _LARGE_ITEMS else _SAVE_LARGE_AFTER_ITEMS
-            if items - run.saved_items >= after:
+            if items - run.saved_items >= max(_SAVE_AFTER_ITEMS, run.saved_items // _SAVE_AFTER_PART):
                 run.saved_items = items
                 tx.keep_checkpoint(holder, self._chain, Checkpoint(version, save(run)))
         self._moved.clear()
 
-    def _saved_run(self, tx: Transaction, holder: Holder) -> HolderRun | None:
-        """Go on from the state that the store keeps, if nothing but what came after it was added to the history."""
+    def _put(self, run: HolderRun, under: tuple[int, int | None]) -> None:
+        self._runs[run.holder] = (under, run)
+        self._runs.move_to_end(run.holder)
+        if len(self._runs) > _KEPT_RUNS:
+            self._runs.popitem(last=False)
+
+    def _loaded(self, tx: Transaction, holder: Holder) -> HolderRun | None:
+        """Give the state that the store keeps; what was added to the history since may come before its end."""
         kept = tx.checkpoint(holder, self._chain)
-        run = kept and load(self.steps, holder, kept.state, tx.find_grant)
-        if not kept or not run:
+        run = kept and load(self.steps, holder, kept.state, tx.find_grant, self._marks_apart)
+        if kept and run:
+            run.version = kept.holder_version
+        return run or None
+
+    def _caught_up(self, tx: Transaction, run: HolderRun | None) -> HolderRun | None:
+        """Bring a state to what the store has, from where it stands or from one of its marks; None if it cannot be."""
+        found = run and self._at_mark(tx, run)
+        if not found:
             return None
-        received = tx.received(holder, after=run.sequence)
-        grants = tx.grants(holder, after=run.commands)
-        version = kept.holder_version
-        version += sum(step_of(item) for item in received)
-        version += sum(version_step(grant.key) for grant in grants)
-        items = in_order(self.programme, tx, received, grants, first_command=run.commands)
-        # What came late, or voids something, changed what was settled before.
-        if version != tx.holder_version(holder) or len(items) != len(received) + len(grants):
-            return None
-        if items and items[0].key <= run.last_key:
-            return None
-        for after in items:
-            apply_item(self.steps, run, after, [])
-        clock_day = tx.clock_day()
-        run.advance(run.through_day if clock_day is None else max(clock_day, run.through_day))
-        run.sequence = last_sequence(received) or run.sequence
+        run, later = found
+        run.saved_items = min(run.saved_items, run.events + run.commands)
+        self._catch_up(tx, run, later)
         return run
+
+    def _at_mark(self, tx: Transaction, run: HolderRun, before: int | None = None) -> tuple[HolderRun, Later] | None:
+        """
+        Roll a state back to where the store's history goes on from, and give what goes on there.
+
+        A history goes on from a mark if the version there and what came after add up to the holder's version.
+
+        Args:
+            before: The instant before which it is to stand; as late as can be where it is None.
+        """
+        if run.last_key and (before is None or run.last_key[0] < before):
+            later = self._goes_on(tx, run, run.last_key[0] + 1, run.version, run.last_key, run.through_day)
+            if later is not None:
+                return run, later
+        place, stride = len(run.marks) - 1, 1
+        while place >= 0:
+            mark = run.marks[place]
+            if before is None or mark.before <= before:
+                was = dict(zip(run.MARKED, mark.fields, strict=True))
+                later = self._goes_on(tx, run, mark.before, mark.version, was["last_key"], was["through_day"])
+                if later is not None:
+                    roll_back(run, mark)
+                    return run, later
+                # What one mark does not know of, the next one before it seldom knows of.
+                stride *= 2
+            place -= stride
+        return None
+
+    def _goes_on(
+        self, tx: Transaction, run: HolderRun, at: int, version: int, last_key: OrderKey, through_day: int
+    ) -> Later | None:
+        """Give what came from an instant on, if the store's history goes on there from what a state was then."""
+        later = later_of(tx, run.holder, at)
+        if (version + later.step - tx.holder_version(run.holder)) % VERSION_CYCLE:
+            return None
+        day_of, clock_day = self.programme.calendar.day_of, tx.clock_day()
+        if any(day_of(instant) < through_day for instant in later.instants):
+            return None
+        reached = max(day_of(last_key[0]), FIRST_DAY if clock_day is None else clock_day)
+        # Whoever undid a transaction took back how far the clock ran in it, and no version tells of that.
+        return later if later.received or later.grants or through_day <= reached else None
+
+    def _catch_up(self, tx: Transaction, run: HolderRun, later: Later) -> None:
+        """Settle what came later, through the day that the holder's clock has reached."""
+        items = in_order(self.programme, tx, later.received, later.grants, first_command=run.commands)
+        for item in later.with_versions(run, items):
+            apply_item(self.steps, run, item, [])
+        run.advance(self.passed_day(tx, run, later))
+
+
+@frozen
+class Later:
+    """What a holder received and decided from an instant on, or ever."""
+
+    received: Sequence[Received]
+    grants: Sequence[Grant]
+
+    @property
+    def step(self) -> int:
+        """What all of it adds to the holder's version."""
+        return sum(step for _, step in self._steps())
+
+    def with_versions(self, run: HolderRun, items: Iterable[Item]) -> Iterator[Item]:
+        """Give the items one by one, and the state the version of what lies before each."""
+        steps = sorted(self._steps())
+        place = 0
+        for item in items:
+            while place < len(steps) and steps[place][0] < item.key[0]:
+                run.version += steps[place][1]
+                place += 1
+            yield item
+        run.version += sum(step for _, step in steps[place:])
+
+    @property
+    def instants(self) -> Iterator[int]:
+        """From when each of it counts, UTC microseconds."""
+        return (at for at, _ in self._steps())
+
+    def _steps(self) -> Iterator[tuple[int, int]]:
+        """Give the instant of each, with what it adds to the holder's version."""
+        for item in self.received:
+            recorded, inputs = item.recorded, canonical_json(dict(item.inputs)) if item.inputs else "{}"
+            yield item.at, delivery_step(recorded.event.identity, inputs, recorded.counts_from)
+        for grant in self.grants:
+            yield grant.at, version_step(grant.key)
+
+
+def later_of(tx: Transaction, holder: Holder, since: int | None = None) -> Later:
+    """Read what a holder received and decided from an instant on, or ever."""
+    return Later(tx.received(holder, since=since), tx.grants(holder, since=since))
 
 
 def in_order(
@@ -230,15 +372,29 @@ def moved_instants(recorded: Iterable[RecordedEvent]) -> dict[str, int]:
     return {one.event.identity: one.counts_from for one in recorded if one.counts_from is not None}
 
 
-def step_of(item: Received) -> int:
-    """Give what an item of a history adds to the version of its holder."""
-    recorded = item.recorded
-    return delivery_step(recorded.event.identity, canonical_json(dict(item.inputs)), recorded.counts_from)
+def delivered_at(programme: Programme, tx: Facts, event: Event) -> int:
+    """
+    Give the instant from which a recorded event counts in the histories that it reaches, UTC microseconds.
+
+    It is its own, but for what waits for a later one, and for a void, which counts from where what it takes out does.
+    """
+    at = _own_instant(tx, event)
+    seen = {event.identity}
+    while event.kind == VOID or waits_for_origin(programme, event):
+        known = tx.find_event(event.origin or "")
+        if known is None or known.event.identity in seen:
+            break
+        own = _own_instant(tx, known.event)
+        at = own if event.kind == VOID else max(at, own)
+        event = known.event
+        seen.add(event.identity)
+    return at
 
 
-def last_sequence(received: Sequence[Received]) -> int:
-    """Give the sequence of the last event of a history in order of acceptance, 0 where there is none."""
-    return received[-1].recorded.sequence if received else 0
+def _own_instant(tx: Facts, event: Event) -> int:
+    recorded = tx.find_event(event.identity)
+    moved = None if recorded is None else recorded.counts_from
+    return event.occurred_at if moved is None else moved
 
 
 def origins_of(programme: Programme, tx: Facts, event: Event) -> Iterator[RecordedEvent]:

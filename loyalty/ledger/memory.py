@@ -11,11 +11,10 @@ A book in memory: the store for simulations, tests and short-lived runs, and the
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import attrgetter
 from threading import Lock, RLock
 from typing import Any
 
@@ -96,14 +95,20 @@ class MemoryStore:
 
 @define(eq=False)
 class _History:
-    """What a holder received and was granted; ``received`` stands in order of acceptance."""
+    """
+    What a holder received and was granted.
 
-    received: list[Received] = field(factory=list)
+    Attributes:
+        received: By the sequence of the event.
+        by_instant: The (instant from which it counts, sequence) of each, in order.
+        grants_by_instant: The (instant, place) of each grant, in order.
+    """
+
+    received: dict[int, Received] = field(factory=dict)
+    by_instant: list[tuple[int, int]] = field(factory=list)
     grants: list[Grant] = field(factory=list)
+    grants_by_instant: list[tuple[int, int]] = field(factory=list)
     version: int = 0
-
-
-_SEQUENCE = attrgetter("recorded.sequence")
 
 
 class MemoryTransaction(MemoryLines):
@@ -168,7 +173,7 @@ class MemoryTransaction(MemoryLines):
             self.undo.append((about.pop, ()))
         return recorded
 
-    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
+    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int], *, at: int | None = None) -> None:
         """
         Make the event part of the holder's history, or replace the inputs that it brings there.
 
@@ -180,38 +185,35 @@ class MemoryTransaction(MemoryLines):
         if recorded is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
         history = self._histories.get(holder) or self._histories.setdefault(holder, _History())
-        received, item = history.received, Received(recorded, dict(inputs))
-        if not received or received[-1].recorded.sequence < recorded.sequence:
-            place = len(received)
-        else:
-            place = bisect_left(received, recorded.sequence, key=_SEQUENCE)
-        if place < len(received) and received[place].recorded.sequence == recorded.sequence:
-            if received[place].inputs == item.inputs:
+        sequence, brought = recorded.sequence, dict(inputs)
+        known = history.received.get(sequence)
+        if known is not None:
+            if known.inputs == brought:
                 return
-            self.undo.append((received.__setitem__, (place, received[place])))
-            before = canonical_json(received[place].inputs)
-            received[place] = item
-            step = replacing_step(identity, canonical_json(item.inputs), before, recorded.counts_from)
+            self.undo.append((history.received.__setitem__, (sequence, known)))
+            history.received[sequence] = Received(recorded, brought, known.at)
+            step = replacing_step(identity, canonical_json(brought), canonical_json(known.inputs), recorded.counts_from)
         else:
-            received.insert(place, item)
-            self.undo.append((received.pop, (place,)))
+            instant = recorded.event.occurred_at if at is None else at
+            history.received[sequence] = Received(recorded, brought, instant)
+            self.undo.append((history.received.pop, (sequence,)))
+            self._put(history.by_instant, (instant, sequence))
             recipients = self._recipients.setdefault(identity, set())
             recipients.add(holder)
             self.undo.append((recipients.discard, (holder,)))
-            step = delivery_step(identity, canonical_json(item.inputs), recorded.counts_from)
+            step = delivery_step(identity, canonical_json(brought), recorded.counts_from)
         self._changed(history, step)
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
         return tuple(self._about.get(identity, ()))
 
-    def received(self, holder: Holder, *, after: int = 0) -> Sequence[Received]:
-        """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
+    def received(self, holder: Holder, *, since: int | None = None) -> Sequence[Received]:
+        """Give the holder's events, all or those that count from an instant on, in order of acceptance."""
         history = self._histories.get(holder)
         if history is None:
             return ()
-        first = bisect_right(history.received, after, key=_SEQUENCE) if after else 0
-        return tuple(history.received[first:])
+        return tuple(history.received[sequence] for sequence in _from(history.by_instant, since))
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is, in order of layer and id."""
@@ -243,16 +245,19 @@ class MemoryTransaction(MemoryLines):
             followers.append(grant)
             self.undo.append((followers.pop, ()))
         self.undo += ((self._grants.pop, (grant.key,)), (history.grants.pop, ()))
+        self._put(history.grants_by_instant, (grant.at, len(history.grants) - 1))
         self._changed(history, version_step(grant.key))
 
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
         return self._grants.get(key)
 
-    def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
-        """Give the holder's decisions behind the first *after* ones, in order of recording."""
+    def grants(self, holder: Holder, *, since: int | None = None) -> Sequence[Grant]:
+        """Give the holder's decisions, all or those from an instant on, in order of recording."""
         history = self._histories.get(holder)
-        return tuple(history.grants[after:]) if history else ()
+        if history is None:
+            return ()
+        return tuple(history.grants[place] for place in _from(history.grants_by_instant, since))
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""
@@ -391,6 +396,17 @@ class MemoryTransaction(MemoryLines):
         if self.read_only:
             raise StoreError(READ_ONLY)
 
+    def _put(self, places: list[tuple[int, int]], place: tuple[int, int]) -> None:
+        at = bisect_left(places, place)
+        places.insert(at, place)
+        self.undo.append((places.pop, (at,)))
+
     def _changed(self, history: _History, step: int) -> None:
         self.undo.append((setattr, (history, "version", history.version)))
         history.version += step
+
+
+def _from(places: Sequence[tuple[int, int]], since: int | None) -> list[int]:
+    """Give the second numbers, ascending, of the places whose instant is *since* or later."""
+    first = 0 if since is None else bisect_left(places, (since,))
+    return sorted(number for _, number in places[first:])

@@ -94,10 +94,18 @@ class Grant:
 
 @frozen
 class Received:
-    """One item of a holder's history: an event, with what it brought from other layers (such as the partner's tier)."""
+    """
+    One item of a holder's history.
+
+    Attributes:
+        recorded: The event.
+        inputs: What it brought from other layers, such as the partner's tier.
+        at: From which instant it counts there, UTC microseconds.
+    """
 
     recorded: RecordedEvent
     inputs: Mapping[str, int] = field(factory=dict, hash=False)
+    at: int = 0
 
 
 @frozen(kw_only=True)
@@ -167,14 +175,26 @@ class Transaction(Protocol):
             counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
         """
 
-    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
-        """Make the event part of the holder's history, or replace the inputs that it brings there."""
+    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int], *, at: int | None = None) -> None:
+        """
+        Make the event part of the holder's history, or replace the inputs that it brings there.
+
+        Args:
+            at: From which instant it counts there, UTC microseconds, which never changes: that of its place in the
+                order; for a void, of what it takes out; by default when it occurred.
+        """
 
     def events_about(self, identity: str) -> Sequence[RecordedEvent]:
         """Give the accepted events whose origin is *identity*, in order of acceptance."""
 
-    def received(self, holder: Holder, *, after: int = 0) -> Sequence[Received]:
-        """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
+    def received(self, holder: Holder, *, since: int | None = None) -> Sequence[Received]:
+        """
+        Give the holder's events in order of acceptance.
+
+        Args:
+            since: From which instant on what is given counts, UTC microseconds; all of them where it is None. It is
+                found without looking at what counts before.
+        """
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is."""
@@ -193,8 +213,8 @@ class Transaction(Protocol):
     def find_grant(self, key: str) -> Grant | None:
         """Give the decision of this key, or None."""
 
-    def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
-        """Give the holder's decisions behind the first *after* ones, in order of recording."""
+    def grants(self, holder: Holder, *, since: int | None = None) -> Sequence[Grant]:
+        """Give the holder's decisions, all or those from an instant on (UTC microseconds), in order of recording."""
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""

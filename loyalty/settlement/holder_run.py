@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.holders import Holder, Layer
@@ -14,6 +14,7 @@ from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
 from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Movement
 from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Names
+from loyalty.settlement.marks import Mark, set_mark
 from loyalty.settlement.recording import recorded, view_on
 from loyalty.settlement.state import Memory, item_fields, record, scalars
 from loyalty.settlement.trace import STEP_CODE, Part, by_day, stored_trace
@@ -26,7 +27,14 @@ class HolderRun:
     Args:
         steps: The programme's generated steps.
         holder: Whose history is settled.
+        marks_apart: How many items lie between two marks at least (see :mod:`loyalty.settlement.marks`); None for a
+            state that never goes back.
+
+    Attributes:
+        MARKED: The fields that a mark keeps, beside the scalars and tables.
     """
+
+    MARKED: ClassVar[tuple[str, ...]] = ("closed_by", "commands", "events", "last_key", "through_day")
 
     __slots__ = (
         "_has_revisions",
@@ -43,14 +51,17 @@ class HolderRun:
         "holder",
         "item",
         "last_key",
+        "mark_from",
+        "marks",
+        "marks_apart",
         "memory",
         "saved_items",
         "scalars",
-        "sequence",
         "through_day",
+        "version",
     )
 
-    def __init__(self, steps: Steps, holder: Holder) -> None:
+    def __init__(self, steps: Steps, holder: Holder, marks_apart: int | None = None) -> None:
         self.holder = holder
         self._names: Names = steps.names
         self._step = steps.layers[holder.layer]
@@ -65,9 +76,13 @@ class HolderRun:
         self.last_key: OrderKey = ()
         #: Everything due through this day has happened; what occurred before it comes late.
         self.through_day = FIRST_DAY
-        #: The sequence of the last event that a store gave, and how many items were settled when the state was saved.
-        self.sequence = 0
+        #: The version that a store has of the history, and how many of its items the state had that was saved.
+        self.version = 0
         self.saved_items = 0
+        self.marks: list[Mark] = []
+        self.marks_apart = marks_apart or 0
+        #: How many items are settled when the next mark is due.
+        self.mark_from = NEVER if marks_apart is None else marks_apart
         self.item: Any = record("Item", item_fields(layout))()
         #: The closing of the holder, or None.
         self.closed_by: Grant | None = None
@@ -90,6 +105,8 @@ class HolderRun:
         Returns:
             The movements, those of the clock up to the event's day first, and the tier before the event's instant.
         """
+        if self.events + self.commands >= self.mark_from:
+            self._mark(placed.instant)
         event = placed.event
         s, m = self.scalars, self.memory
         row = self._rows.get(event.origin, -1) if event.origin is not None else -1
@@ -118,6 +135,8 @@ class HolderRun:
 
     def grant(self, grant: Grant, *, traced: bool = False) -> list[Movement]:
         """Settle a decision as it was taken; grants come in order; *traced* as for :meth:`apply`."""
+        if self.events + self.commands >= self.mark_from:
+            self._mark(grant.at)
         verb = VERBS[grant.kind]
         step = self._step.traced_step if traced else self._step.step
         self.memory.trace.clear()
@@ -225,6 +244,15 @@ class HolderRun:
             numbered = recorded(layout, view, records) if self._has_revisions else records
             parts[day] = stored_trace(view.programme, numbered, tier)
         return parts
+
+    def mappings(self) -> list[dict[Any, int]]:
+        """Give the mappings that grow with the history; what has come in never changes there."""
+        return [self._rows, self._taken, self._paid_from, *self._slots]
+
+    def _mark(self, instant: int) -> None:
+        """Make a mark before an item, where nothing of its instant was settled."""
+        if instant > self.last_key[0]:
+            set_mark(self, instant)
 
     def _account(self, verb: Verb, grant: Grant) -> int:
         """Give the code of the account on the other side of what a grant moves."""

@@ -12,104 +12,106 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
+from attrs import fields
 
 from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.marks import SHARED, Mark, resume
+from loyalty.settlement.records import Growing, fill, like, plain
 from loyalty.settlement.state import Memory
 
-#: What every state shares, or what is empty between two items.
-_SHARED: Final = frozenset({"month_of", "month_first", "p", "expiry", "returns", "trace"})
-_OF_STEPS: Final = frozenset(
-    {"holder", "item", "memory", "scalars", "_step", "_names", "_slots", "_view", "_has_revisions"}
-)
+_TABLES: Final = tuple(name for name in Memory.__slots__ if name not in SHARED)
+_MARK: Final = tuple(field.name for field in fields(Mark))
 
-_TABLES: Final = tuple(name for name in Memory.__slots__ if name not in _SHARED)
-_FIELDS: Final = tuple(name for name in HolderRun.__slots__ if name not in _OF_STEPS)
+#: Gives a recorded decision by its key.
+FindGrant = Callable[[str], Grant | None]
 
 
 def save(run: HolderRun) -> str:
-    """Write a state as text."""
+    """Write a state as text, with its marks."""
     return orjson.dumps(
         [
             _signature(run),
-            _plain(run.scalars),
-            [_plain(getattr(run.memory, name)) for name in _TABLES],
-            [list(known.items()) for known in run._slots],
-            [_plain(getattr(run, name)) for name in _FIELDS],
+            plain(run.scalars),
+            [plain(getattr(run.memory, name)) for name in _TABLES],
+            [list(known.items()) for known in run.mappings()],
+            _named([getattr(run, name) for name in run.MARKED]),
+            [_plain_mark(mark) for mark in run.marks],
         ]
     ).decode()
 
 
-def load(steps: Steps, holder: Holder, text: str, find_grant: Callable[[str], Grant | None]) -> HolderRun | None:
+def load(
+    steps: Steps,
+    holder: Holder,
+    text: str,
+    find_grant: FindGrant,
+    marks_apart: int | None = None,
+) -> HolderRun | None:
     """
     Read a state that :func:`save` wrote.
 
     Args:
         find_grant: Gives a recorded decision by its key.
+        marks_apart: As of a :class:`HolderRun`; the marks that were saved are read in any case.
 
     Returns:
         The state, or None where it was written by a library whose states have other fields.
     """
-    run = HolderRun(steps, holder)
-    signature, scalars, tables, slots, fields = orjson.loads(text)
+    run = HolderRun(steps, holder, marks_apart)
+    signature, scalars, tables, mappings, run_fields, marks = orjson.loads(text)
     if signature != _signature(run):
         return None
-    _fill(run.scalars, scalars)
+    fill(run.scalars, scalars)
     for name, values in zip(_TABLES, tables, strict=True):
-        setattr(run.memory, name, _like(getattr(run.memory, name), values))
-    for known, items in zip(run._slots, slots, strict=True):
+        setattr(run.memory, name, like(getattr(run.memory, name), values))
+    for known, items in zip(run.mappings(), mappings, strict=True):
         known.update((_frozen(key), slot) for key, slot in items)
-    for name, value in zip(_FIELDS, fields, strict=True):
-        setattr(run, name, find_grant(value["grant"]) if _is_grant(value) else _frozen(value))
+    for name, value in zip(run.MARKED, _found(run_fields, find_grant), strict=True):
+        setattr(run, name, value)
+    run.saved_items = run.events + run.commands
+    resume(run, [_mark_of(values, find_grant) for values in marks])
     return run
 
 
 def _signature(run: HolderRun) -> str:
     """Name the fields of a state; it differs where a library keeps other ones."""
     records = (run.scalars, *(record for name in _TABLES for record in _records_in(getattr(run.memory, name))))
-    names = [_TABLES, _FIELDS, len(run._slots), *(tuple(type(record).__slots__) for record in records)]
+    names = [_TABLES, run.MARKED, _MARK, len(run.mappings()), *(tuple(type(record).__slots__) for record in records)]
     return blake2b(repr(names).encode(), digest_size=8).hexdigest()
 
 
 def _records_in(table: Any) -> list[Any]:
     """Give the first record of each table that has records."""
-    if isinstance(table, list):
-        return _records_in(table[0]) if table else []
+    if isinstance(table, list | Growing):
+        return _records_in(table[0]) if len(table) else []
     return [table] if hasattr(type(table), "__slots__") and not isinstance(table, int | str) else []
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value] if value and not isinstance(value[0], int) else value
-    if isinstance(value, Grant):
-        return {"grant": value.key}
-    if value is None or isinstance(value, int | str | tuple | dict):
-        return value
-    return [getattr(value, name) for name in type(value).__slots__]
+def _plain_mark(mark: Mark) -> list[Any]:
+    """Give a mark as lists; places are numbers, which no key of a JSON object can be."""
+    changed = [list(before.items()) for before in mark.changed]
+    values = {name: getattr(mark, name) for name in _MARK} | {"fields": _named(mark.fields), "changed": changed}
+    return [values[name] for name in _MARK]
 
 
-def _fill(record: Any, values: list[Any]) -> Any:
-    for name, value in zip(type(record).__slots__, values, strict=True):
-        setattr(record, name, value)
-    return record
+def _mark_of(values: list[Any], find_grant: FindGrant) -> Mark:
+    named = dict(zip(_MARK, values, strict=True))
+    named["fields"] = _found(named["fields"], find_grant)
+    named["changed"] = [{place: _frozen(before) for place, before in table} for table in named["changed"]]
+    return Mark(**named)
 
 
-def _like(template: Any, values: Any) -> Any:
-    """Build what *values* were written from: a table of whole numbers, of tables, or of records like the first."""
-    if not isinstance(template, list) or not template:
-        return values
-    first = template[0]
-    if isinstance(first, list):
-        return [_like(template[min(place, len(template) - 1)], item) for place, item in enumerate(values)]
-    if isinstance(first, int):
-        return values
-    return [_fill(type(first)(), item) for item in values]
+def _named(values: list[Any]) -> list[Any]:
+    """Give values with a decision's key in its place."""
+    return [{"grant": value.key} if isinstance(value, Grant) else value for value in values]
 
 
-def _is_grant(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"grant"}
+def _found(values: list[Any], find_grant: FindGrant) -> list[Any]:
+    """Give values as they were before :func:`_named`."""
+    return [find_grant(value["grant"]) if isinstance(value, dict) else _frozen(value) for value in values]
 
 
 def _frozen(value: Any) -> Any:

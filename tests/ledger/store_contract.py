@@ -348,6 +348,27 @@ class HistoryContract:
             with pytest.raises(LedgerError, match="not recorded"):
                 book.deliver("crm/D-7", ACME, {})
 
+    def test_what_counts_from_an_instant_on_is_read_apart(self, store: Store) -> None:
+        """By the instants that events and decisions count from, which delivering again never moves."""
+        with store.transaction() as book:
+            for id, at in (("D-1", 5), ("D-2", 9), ("D-3", 7)):
+                book.add_event(deal(id, at=at), recorded_at=1)
+                book.deliver(f"crm/{id}", ACME, {})
+            book.add_event(deal("V-1", at=2, kind="void", of="D-3"), recorded_at=1)
+            book.deliver("crm/V-1", ACME, {}, at=7)
+            for grant in (_grant("a", at=4), _grant("b", at=8), _grant("c", at=8), _grant("d", ZOE, at=9)):
+                book.add_grant(grant)
+        for inputs in ({}, {"tier": 2}):
+            with store.transaction() as book:
+                book.deliver("crm/V-1", ACME, inputs)
+                since = book.received(ACME, since=7)
+                assert [item.recorded.event.id for item in since] == ["D-2", "D-3", "V-1"]
+                assert [(item.at, item.inputs) for item in since] == [(9, {}), (7, {}), (7, inputs)]
+                assert [item.at for item in book.received(ACME)] == [5, 9, 7, 7]
+                assert list(book.received(ACME, since=10)) == list(book.received(ZOE, since=0)) == []
+                assert [grant.key for grant in book.grants(ACME, since=8)] == ["b", "c"]
+                assert [grant.key for grant in book.grants(ACME)] == ["a", "b", "c"]
+
     def test_a_version_grows_with_each_change(self, store: Store) -> None:
         """Deliveries and grants raise the holder's version; entries and other holders do not."""
         with store.transaction() as book:

@@ -214,12 +214,12 @@ _TAMPERINGS = [
     ),
     ("UPDATE loyalty_delivery SET inputs = '{\"tier\":2}' WHERE inputs <> '{}'", "the history of person:zoe is not"),
     (
-        "INSERT INTO loyalty_delivery SELECT h.id, e.id, '{}' FROM loyalty_holder h, loyalty_event e "
+        "INSERT INTO loyalty_delivery SELECT h.id, e.occurred_at, e.id, '{}' FROM loyalty_holder h, loyalty_event e "
         "WHERE h.ref = 'zoe' AND e.identity = 'crm/D-2'",
         "the history of person:zoe is not what its version",
     ),
     (
-        "INSERT INTO loyalty_delivery SELECT 7777, id, '{}' FROM loyalty_event WHERE identity = 'crm/D-2'",
+        "INSERT INTO loyalty_delivery SELECT 7777, occurred_at, id, '{}' FROM loyalty_event WHERE identity = 'crm/D-2'",
         "event crm/D-2 is delivered to a holder 7777 that there is not",
     ),
     ("UPDATE loyalty_holder SET version = version + 1 WHERE ref = 'zoe'", "the history of person:zoe is not"),

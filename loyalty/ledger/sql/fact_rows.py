@@ -37,13 +37,18 @@ class EventRow(Row):
 
 
 class DeliveryRow(Row):
-    """An event in a holder's history, with what it brings there from other layers as JSON."""
+    """
+    An event in a holder's history, with what it brings there from other layers as JSON.
+
+    The key begins with the instant from which it counts there, so that what came after an instant lies together.
+    """
 
     NAME = "delivery"
-    INDEXES = (("event_id",),)
+    UNIQUE = (("event_id", "holder_id"),)
     CLUSTERED = True
 
     holder_id: int = big(key=True)
+    at: int = big(key=True)
     event_id: int = big(key=True)
     inputs: str = text()
 
@@ -54,7 +59,7 @@ class GrantRow(Row):
     NAME = "grant"
     REFERS: ClassVar[Mapping[str, str]] = {"book_id": "book.id", "holder_id": "holder.id"}
     UNIQUE = (("book_id", "key"), ("book_id", "of_key", "final"))
-    INDEXES = (("holder_id",),)
+    INDEXES = (("holder_id", "at"),)
     CHECKS: ClassVar[Mapping[str, str]] = {"amount": "amount > 0", "final": "final = 1"}
     APPEND_ONLY = True
 

@@ -37,9 +37,9 @@ def events_about(compiler: Compiler) -> Select[Any]:
 def received(compiler: Compiler) -> Select[Any]:
     event, delivery = compiler.schema.event, compiler.schema.delivery
     return (
-        select(*event.c, delivery.c.inputs)
+        select(*event.c, delivery.c.inputs, delivery.c.at)
         .join(delivery, delivery.c.event_id == event.c.id)
-        .where(delivery.c.holder_id == bindparam("holder"), delivery.c.event_id > bindparam("after"))
+        .where(delivery.c.holder_id == bindparam("holder"), delivery.c.at >= bindparam("since"))
         .order_by(delivery.c.event_id)
     )
 
@@ -107,7 +107,11 @@ def find_grant(compiler: Compiler) -> Select[Any]:
 
 def grants(compiler: Compiler) -> Select[Any]:
     grant = compiler.schema.grant
-    return granted(compiler).where(grant.c.holder_id == bindparam("holder")).order_by(grant.c.id)
+    return (
+        granted(compiler)
+        .where(grant.c.holder_id == bindparam("holder"), grant.c.at >= bindparam("since"))
+        .order_by(grant.c.id)
+    )
 
 
 def grants_of(compiler: Compiler) -> Select[Any]:

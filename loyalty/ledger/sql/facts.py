@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from attrs import Factory, define
 
+from loyalty.core.amounts import INT64_MAX
 from loyalty.core.events import Event, canonical_json
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError
@@ -45,7 +46,8 @@ class Waiting:
         about: The events about an identity, where all of them are known.
         reached: The holders that an event of this transaction reached, with what it brings.
         recorded: The identities, and the causes of commands, that this transaction recorded.
-        event_rows: To be written, with the deliveries and grants.
+        event_rows: To be written.
+        delivery_rows: To be written: by holder and event, the instant and what is brought.
         versions: The versions of holders, with the changes of this transaction.
         changed: The holders whose version has to be written.
         clock_days: The book's clock, where it is known.
@@ -57,7 +59,7 @@ class Waiting:
     reached: dict[str, dict[Holder, str]] = Factory(dict)
     recorded: set[str] = Factory(set)
     event_rows: list[tuple[Any, ...]] = Factory(list)
-    delivery_rows: dict[tuple[int, int], str] = Factory(dict)
+    delivery_rows: dict[tuple[int, int], tuple[int, str]] = Factory(dict)
     checkpoint_rows: dict[Holder, tuple[str, Checkpoint]] = Factory(dict)
     versions: dict[Holder, int] = Factory(dict)
     changed: set[Holder] = Factory(set)
@@ -82,7 +84,10 @@ class Facts:
         holders = self.names.holders
         with self.runner.together(len(waiting.event_rows) + len(waiting.delivery_rows)):
             self.runner.insert(schema.event, waiting.event_rows)
-            self.runner.insert(schema.delivery, [(*key, inputs) for key, inputs in waiting.delivery_rows.items()])
+            deliveries = [
+                (holder, at, event, inputs) for (holder, event), (at, inputs) in waiting.delivery_rows.items()
+            ]
+            self.runner.insert(schema.delivery, deliveries)
             versions = sorted((holders[holder], waiting.versions[holder]) for holder in waiting.changed)
             self.runner.update(schema.holder, ("version",), versions)
             if waiting.checkpoint_rows:
@@ -137,7 +142,7 @@ class Facts:
             waiting.about[origin].append(recorded)
         return recorded
 
-    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int]) -> None:
+    def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int], *, at: int | None = None) -> None:
         """
         Make the event part of the holder's history, or replace the inputs that it brings there.
 
@@ -151,6 +156,7 @@ class Facts:
         brought = _json_of_inputs(inputs)
         self.names.add_holders(self.runner, [holder])
         key = (self.names.holders[holder], found.sequence)
+        instant = found.event.occurred_at if at is None else at
         reached = self.waiting.reached.get(identity)
         if reached is not None:
             # An event that this transaction recorded has reached nobody but whom this transaction told.
@@ -158,13 +164,15 @@ class Facts:
                 return
             before = reached.get(holder)
             reached[holder] = brought
-            self.waiting.delivery_rows[key] = brought
+            if key in self.waiting.delivery_rows:
+                instant = self.waiting.delivery_rows[key][0]
+            self.waiting.delivery_rows[key] = (instant, brought)
         else:
             self.write()
             old = self.runner.first(ask.find_delivery, holder=key[0], event=key[1])
             before = None if old is None else old.inputs
             if before is None:
-                self.waiting.delivery_rows[key] = brought
+                self.waiting.delivery_rows[key] = (instant, brought)
             elif before == brought:
                 return
             else:
@@ -182,13 +190,17 @@ class Facts:
             about[identity] = [to_recorded(row) for row in rows]
         return tuple(about[identity])
 
-    def received(self, holder: Holder, *, after: int = 0) -> Sequence[Received]:
-        """Give the holder's events that were accepted after the one of this sequence, in order of acceptance."""
+    def received(self, holder: Holder, *, since: int | None = None) -> Sequence[Received]:
+        """Give the holder's events, all or those that count from an instant on, in order of acceptance."""
         if not self.holder_version(holder):
             return ()
         self._write_changes_of(holder)
-        rows = self.runner.rows(ask.received, holder=self.names.holders[holder], after=after)
-        return tuple(Received(to_recorded(row), orjson.loads(row.inputs)) for row in rows)
+        first = -INT64_MAX if since is None else since
+        rows = self.runner.rows(ask.received, holder=self.names.holders[holder], since=first)
+        if since is not None:
+            # What these speak of may count before them, and is asked for next.
+            self._find_together({row.origin for row in rows}.difference(row.identity for row in rows))
+        return tuple(Received(to_recorded(row), orjson.loads(row.inputs), row.at) for row in rows)
 
     def recipients(self, identity: str) -> Sequence[Holder]:
         """Give the holders in whose history the event is, in order of layer and id."""
@@ -241,12 +253,13 @@ class Facts:
         row = self.runner.first(ask.find_grant, book=self.names.book_id, key=key)
         return to_grant(row) if row is not None else None
 
-    def grants(self, holder: Holder, *, after: int = 0) -> Sequence[Grant]:
-        """Give the holder's decisions behind the first *after* ones, in order of recording."""
+    def grants(self, holder: Holder, *, since: int | None = None) -> Sequence[Grant]:
+        """Give the holder's decisions, all or those from an instant on, in order of recording."""
         if not self.holder_version(holder):
             return ()
-        rows = self.runner.rows(ask.grants, holder=self.names.holders[holder])
-        return tuple(to_grant(row) for row in rows[after:])
+        first = -INT64_MAX if since is None else since
+        rows = self.runner.rows(ask.grants, holder=self.names.holders[holder], since=first)
+        return tuple(to_grant(row) for row in rows)
 
     def grants_of(self, key: str) -> Sequence[Grant]:
         """Give the decisions that carry on the one of this key, in order of recording."""
@@ -293,7 +306,7 @@ class Facts:
         Returns:
             The holders, those of the events' origins included.
         """
-        waiting, book = self.waiting, self.names.book_id
+        waiting = self.waiting
         origins = {event.origin for event in events if event.origin is not None}
         identities = {event.identity for event in events}
         # What speaks of another event names no partner of its own.
@@ -302,18 +315,30 @@ class Facts:
         concerned |= self._lock_events(identities, origins)
         self._lock_holders(concerned)
         if events:
-            known = self._listed(identities | origins)
-            waiting.events |= dict.fromkeys(identities | origins)
-            waiting.events |= {
-                row.identity: to_recorded(row) for row in self.runner.rows(ask.find_events, book=book, identities=known)
-            }
-            waiting.about |= {identity: [] for identity in identities | origins}
-            for row in self.runner.rows(ask.events_about, book=book, origins=known):
-                waiting.about[row.origin].append(to_recorded(row))
+            self._find_all(identities | origins)
             new = sum(1 for identity in identities if waiting.events[identity] is None)
             if new:
                 waiting.event_ids = list(reversed(self.ids.take(self.runner, self.runner.schema.event, new)))
         return concerned
+
+    def _find_together(self, identities: set[str | None]) -> None:
+        """Read what is known of events, and about them, at once; what is known already stays."""
+        waiting = self.waiting
+        left = {one for one in identities if one is not None and not (one in waiting.events and one in waiting.about)}
+        if left:
+            self.write()
+            self._find_all(left)
+
+    def _find_all(self, identities: set[str]) -> None:
+        """Read events and what is about them."""
+        waiting, book, listed = self.waiting, self.names.book_id, self._listed(identities)
+        waiting.events |= dict.fromkeys(identities)
+        waiting.events |= {
+            row.identity: to_recorded(row) for row in self.runner.rows(ask.find_events, book=book, identities=listed)
+        }
+        waiting.about |= {identity: [] for identity in identities}
+        for row in self.runner.rows(ask.events_about, book=book, origins=listed):
+            waiting.about[row.origin].append(to_recorded(row))
 
     def lock_clock(self) -> None:
         """Keep other transactions from events and commands until this one has moved the book's clock."""

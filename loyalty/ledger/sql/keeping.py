@@ -96,14 +96,14 @@ class Keeping:
         received: dict[int, list[Received]] = defaultdict(list)
         events: dict[int, RecordedEvent] = {}
         inputs: dict[str, Mapping[str, int]] = {}
-        for holder_id, brought, id, *facts in runner.plain(_received, **span):
+        for holder_id, brought, at, id, *facts in runner.plain(_received, **span):
             recorded = events.get(id)
             if recorded is None:
                 recorded = events[id] = _to_recorded(id, *facts)
             given = inputs.get(brought)
             if given is None:
                 given = inputs[brought] = orjson.loads(brought)
-            received[holder_id].append(Received(recorded, given))
+            received[holder_id].append(Received(recorded, given, at))
         grants = defaultdict(list)
         for row in runner.rows(_grants, **span):
             grants[row.holder_id].append(to_grant(row))
@@ -193,8 +193,8 @@ def _received(compiler: Compiler) -> Select[Any]:
     delivery, event, holder = compiler.schema.delivery, compiler.schema.event, compiler.schema.holder
     return (
         select(
-            delivery.c.holder_id, delivery.c.inputs, event.c.id, event.c.identity, event.c.source, event.c.kind,
-            event.c.partner, event.c.person, event.c.occurred_at, event.c.recorded_at, event.c.origin,
+            delivery.c.holder_id, delivery.c.inputs, delivery.c.at, event.c.id, event.c.identity, event.c.source,
+            event.c.kind, event.c.partner, event.c.person, event.c.occurred_at, event.c.recorded_at, event.c.origin,
             event.c.fields_json, event.c.counts_from,
         )
         .select_from(delivery)

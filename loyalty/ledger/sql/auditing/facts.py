@@ -148,12 +148,15 @@ def _holders(compiler: Compiler) -> Select[Any]:
 def _deliveries(compiler: Compiler) -> Select[Any]:
     delivery, event = compiler.schema.delivery, compiler.schema.event
     return (
-        select(*delivery.c, event.c.identity, event.c.book_id, event.c.counts_from)
+        select(
+            delivery.c.holder_id, delivery.c.event_id, delivery.c.inputs,
+            event.c.identity, event.c.book_id, event.c.counts_from,
+        )
         .select_from(delivery)
         .outerjoin(event, event.c.id == delivery.c.event_id)
         .where(delivery.c.holder_id > bindparam("after"), delivery.c.holder_id <= bindparam("until"))
         .order_by(delivery.c.holder_id, delivery.c.event_id)
-    )
+    )  # fmt: skip
 
 
 def _grants(compiler: Compiler) -> Select[Any]:

@@ -166,11 +166,11 @@ def _facts(to: Target) -> None:
     _table(
         to,
         "delivery",
-        "holder_id event_id",
-        *(_big("holder_id"), _big("event_id"), _text("inputs")),
+        "holder_id at event_id",
+        *(_big("holder_id"), _big("at"), _big("event_id"), _text("inputs")),
+        unique=["event_id holder_id"],
         clustered=True,
     )
-    _index(to, "delivery", "event_id")
     _table(
         to,
         "grant",
@@ -181,7 +181,7 @@ def _facts(to: Target) -> None:
         checks={"amount": "amount > 0", "final": "final = 1"},
         refers={"book_id": "book", "holder_id": "holder"},
     )
-    _index(to, "grant", "holder_id")
+    _index(to, "grant", "holder_id at")
     _guard(to, "grant", keys=["id", "book_id key", "book_id of_key final"])
 
 
