@@ -38,6 +38,7 @@ from loyalty.engine.histories import Histories
 from loyalty.engine.messages import Messages
 from loyalty.engine.previewing import Preview, Previews, Undo, require_same
 from loyalty.engine.receipts import Receipt
+from loyalty.engine.refusing import why_not
 from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
@@ -190,6 +191,25 @@ class Engine(Commands, Statements, Standings, Previews):
         """
         with self.store.transaction(read_only=True) as tx:
             return self._answers.why(tx, asked)
+
+    def why_not(self, identity: str, rule: str) -> Explanation:
+        """
+        Say why a rule did not pay for an event: kind, person, dates, condition, key, cooldown, streak, group or cap.
+
+        Args:
+            identity: The event's identity.
+            rule: A rule of the revision that the event was settled under.
+
+        Returns:
+            A step for each holder that the rule pays, ``paid`` where it did pay.
+
+        Raises:
+            NotRecorded: no such event was accepted.
+            UsageError: there is no such rule.
+            StoreError: the declaration that it was settled under is neither this programme's nor kept in the book.
+        """
+        with self.store.transaction(read_only=True) as tx:
+            return why_not(self._answers, tx, identity, rule)
 
     def explain(self, identity: str) -> Explanation:
         """Do what :meth:`why` does."""

@@ -42,7 +42,8 @@ def explain_entry(
         steps += steps_of(programme, str(holder), parts.get(str(holder)), transfers_in(entry, holder), find)
     cause = entry.cause if entry.kind in (EntryKind.EVENT, EntryKind.COMMAND) else None
     identity = (cause or entry.key).removeprefix("command:") if entry.kind is EntryKind.COMMAND else cause or entry.key
-    return Explanation(identity, entry.revision, tuple(steps), _OF[entry.kind])
+    tiers = {holder: part[0] for holder, part in parts.items()} if entry.kind is EntryKind.EVENT else {}
+    return Explanation(identity, entry.revision, tuple(steps), _OF[entry.kind], tiers=tiers)
 
 
 def explain_correction(programme: Programme, entry: Entry, find: Find) -> Explanation:
@@ -84,7 +85,7 @@ def explain_parts(
     steps: list[Step] = []
     for holder in holders:
         steps += steps_of(programme, str(holder), parts.get(str(holder)), moved.get(holder, {}).items(), find)
-    return Explanation(identity, revision, tuple(steps))
+    return Explanation(identity, revision, tuple(steps), tiers={holder: part[0] for holder, part in parts.items()})
 
 
 def explain_command(programme: Programme, grants: Sequence[Grant], entries: Iterable[Entry]) -> Explanation:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from loyalty.core.calendar import NEVER
+from loyalty.core.calendar import NEVER, Calendar
 from loyalty.core.holders import Holder, Layer
-from loyalty.explaining.said import Amount, Day, Listed, Noun, Number, Said, Value, said
+from loyalty.explaining.said import Amount, Day, Listed, Moment, Noun, Number, Said, Value, said
 from loyalty.explaining.steps import Step
 from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, multiplier_said, unit_amount
 from loyalty.programme.model import Clawback, Programme
@@ -138,8 +138,9 @@ class _Settled:
             return said(f"skip.{reason}.{bound}", day=Day(details[0]))
         if reason == "once_per":
             return said("skip.once_per", key=key_said(rule.once_per)) if rule.once_per else said("skip.once")
-        if reason == "cooldown" and rule.cooldown is not None and not rule.cooldown.length.hours:
-            return said("skip.cooldown.until", day=Day(details[0]))
+        if reason == "cooldown" and rule.cooldown is not None:
+            hours, calendar = rule.cooldown.length.hours, self.programme.calendar
+            return said("skip.cooldown.until", day=moment_of(calendar, details[0]) if hours else Day(details[0]))
         if reason == "streak" and rule.streak is not None:
             run, length, period = details[0], rule.streak.length, rule.streak.every.value
             if run < length:
@@ -268,6 +269,11 @@ class _Settled:
         if len(units) == 1 and None not in units:
             return unit_amount(self.programme, str(units.pop()), minor)
         return said("refund.whole") if minor == 1 and not specs else Amount(minor)
+
+
+def moment_of(calendar: Calendar, at: int) -> Moment:
+    """Give an instant (UTC microseconds) as a local time."""
+    return Moment(Day(calendar.day_of(at)), f"{calendar.local(at):%H:%M}")
 
 
 def usable_said(lot_day: int) -> Value:

@@ -120,6 +120,7 @@ class Explanation:
         of: ``event``, ``command``, ``clock`` or ``correction``.
         late: Of a correction: the identity of the event that came late.
         corrected: Of a correction: each event that it corrects, with the steps before and now.
+        tiers: The partner's tier just before, by holder, where it was recorded.
     """
 
     identity: str
@@ -128,6 +129,7 @@ class Explanation:
     of: str = "event"
     late: str | None = None
     corrected: tuple[Corrected, ...] = ()
+    tiers: Mapping[str, str] = field(factory=dict, hash=False)
 
     def moved(self) -> Mapping[tuple[str, str], int]:
         """Give the minor units by (account path, asset) that all steps together moved; zeros are left out."""
@@ -202,6 +204,7 @@ class Explanation:
             "identity": self.identity,
             "revision": self.revision,
             "language": code,
+            "tiers": dict(self.tiers),
             "steps": [step.to_json(code) for step in self.steps],
             **({"late": self.late} if self.late is not None else {}),
             **(
