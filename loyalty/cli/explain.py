@@ -1,70 +1,110 @@
-"""``loyalty explain``: why one event of a file was settled as it was, step by step."""
+"""``loyalty explain``: why an event of a file, or anything in a book, was settled as it was, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
 
 import click
 
-from loyalty.cli.printing import print_line, print_table, stdout
+from loyalty.cli.explaining import answered, print_answer, print_explained, record_of
+from loyalty.cli.ledger.database import open_store
 from loyalty.cli.progress import Meter
-from loyalty.cli.running import FILE, FINDINGS, Command, WrongUseError, json_option, print_json, programme_argument
-from loyalty.core.amounts import format_minor_units
-from loyalty.core.calendar import NEVER, format_day
-from loyalty.core.events import VOID, Event
-from loyalty.explaining.steps import LineKind
-from loyalty.explaining.words import amount_words, unit_words
-from loyalty.ledger.transfers import transfers
+from loyalty.cli.running import FILE, FINDINGS, Command, WrongUseError, json_option, print_json
+from loyalty.core.events import Event
+from loyalty.explaining.languages import LANGUAGES, language
+from loyalty.ledger.memory import MemoryStore
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import join_words
-from loyalty.simulation.explaining import Explained, Fate, explain_event
+from loyalty.simulation.explaining import explain_event
 from loyalty.sources import load_mapping, read_events
 
-_STYLES = {LineKind.RULE: "bold cyan", LineKind.REFUSED: "dim"}
 
-
-@click.command("explain", cls=Command, short_help="Say why an event was settled as it was.")
-@programme_argument
-@click.argument("events_path", metavar="EVENTS", type=FILE)
-@click.option("--event", "wanted", metavar="ID", required=True, help="Its id, or source/id.")
+@click.command("explain", cls=Command, short_help="Say why something was posted as it was, or why not.")
+@click.argument("programme_path", metavar="[PROGRAMME]", type=FILE, required=False)
+@click.argument("events_path", metavar="[EVENTS]", type=FILE, required=False)
+@click.option("--event", "wanted", metavar="ID", help="An event: its id, or source/id.")
+@click.option("--entry", "entry_key", metavar="KEY", help="An entry by its key, or a command by its own.")
+@click.option("--why-not", "rule", metavar="RULE", help="Why this rule did not pay for the event.")
+@click.option("--lang", type=click.Choice(list(LANGUAGES)), default="en", show_default=True, help="The language.")
+@click.option("--db", metavar="URL", help="A book in a database: an SQLAlchemy URL, or the path of an SQLite file.")
+@click.option("--book", default="main", show_default=True, metavar="NAME", help="Which book in it.")
+@click.option("--prefix", default="loyalty_", show_default=True, metavar="P", help="What its tables begin with.")
+@click.option("--schema", default=None, metavar="S", help="The database schema that the tables are in.")
 @click.option("--map", "mapping_path", metavar="MAPPING", type=FILE, help="How the rows of a raw export become events.")
 @click.option("--skip-bad-rows", is_flag=True, help="Go on without rows that cannot be read.")
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context,
-    programme_path: str,
-    events_path: str,
-    wanted: str,
+    programme_path: str | None,
+    events_path: str | None,
+    wanted: str | None,
+    entry_key: str | None,
+    rule: str | None,
+    lang: str,
+    db: str | None,
+    book: str,
+    prefix: str,
+    schema: str | None,
     mapping_path: str | None,
     skip_bad_rows: bool,
     as_json: bool,
 ) -> None:
-    """Say why one event of EVENTS was settled as it was under PROGRAMME.
+    """Say why one event of EVENTS was settled as it was under PROGRAMME, or why anything stands in a book.
 
     Prints for each holder the rules that paid, with inputs, multiplier, cap, rounding and posting, and those that did
-    not apply, with the reason.
+    not apply, with the reason. With --db a book answers by the declarations that it keeps; PROGRAMME is needed only for
+    events that moved nothing.
 
     \b
-    Example:
+    Examples:
       loyalty explain examples/acme/programme.yaml examples/acme/history.jsonl --event crm/D-0040
+      loyalty explain programme.yaml events.csv --event D-4 --why-not registration
+      loyalty explain --db portal.db --entry clock:partner:acme:2027-01-01 --lang ru
     """
-    programme = load(programme_path)
-    mapping = load_mapping(mapping_path, programme) if mapping_path else None
+    if (wanted is None) == (entry_key is None):
+        raise WrongUseError("name what is to be explained: either --event ID or --entry KEY")
+    if rule is not None and wanted is None:
+        raise WrongUseError("--why-not asks about an event; name it with --event")
+    if (db is None) == (events_path is None):
+        raise WrongUseError("say where it is: a file of EVENTS after PROGRAMME, or a book with --db")
+    programme = load(programme_path) if programme_path is not None else None
+    if db is not None:
+        store = open_store(db, book=book, prefix=prefix, schema=schema)
+        answer = answered(store, programme, entry_key or str(wanted), rule)
+        print_json(answer.to_json(lang)) if as_json else print_answer(answer, language(lang))
+        return
+    if programme is None or events_path is None:
+        raise WrongUseError("events are settled under a programme; give PROGRAMME before EVENTS")
     with Meter() as meter:
+        mapping = load_mapping(mapping_path, programme) if mapping_path else None
         stage = meter.stage("reading")
-        reading = read_events(events_path, programme, mapping, skip_bad_rows=skip_bad_rows, progress=stage)
-        asked = _find(reading.events, wanted, events_path)
-        explained = explain_event(programme, reading.events, asked.identity)
+        events = read_events(events_path, programme, mapping, skip_bad_rows=skip_bad_rows, progress=stage).events
+    asked = _find(events, wanted, events_path) if wanted is not None else None
+    if asked is None or rule is not None:
+        answer = answered(_book_of(programme, events), programme, asked.identity if asked else str(entry_key), rule)
+        print_json(answer.to_json(lang)) if as_json else print_answer(answer, language(lang))
+        return
+    explained = explain_event(programme, events, asked.identity)
     if as_json:
-        print_json(_document(programme, asked, explained))
+        print_json(record_of(programme, asked, explained, lang))
     else:
-        _print(programme, asked, explained)
+        print_explained(programme, asked, explained, language(lang))
     if explained.differences():
         ctx.exit(FINDINGS)
+
+
+def _book_of(programme: Programme, events: Sequence[Event]) -> MemoryStore:
+    """Settle all events, in their order, into a book of its own."""
+    from loyalty.engine import Engine
+
+    store = MemoryStore()
+    engine = Engine(programme, store)
+    for _ in engine.submit_many(sorted(events, key=lambda event: event.key), refused=lambda _event, _error: None):
+        pass
+    return store
 
 
 def _find(events: Sequence[Event], wanted: str, path: str) -> Event:
@@ -81,107 +121,3 @@ def _find(events: Sequence[Event], wanted: str, path: str) -> Event:
     unlike = "ids stand in its column or key `id`, or where the mapping says"
     hint = f"did you mean {join_words(list(near)[:3], 'or')}?" if near else unlike
     raise WrongUseError(f"{path} has no event {wanted!r}; {hint}")
-
-
-def _print(programme: Programme, asked: Event, explained: Explained) -> None:
-    out = stdout()
-    event = explained.event
-    for line in _fate_lines(programme, asked, explained):
-        print_line(out, line, style="yellow")
-    print_line(out, f"{event.kind} {event.identity}, {_when(programme, event)}", style="bold")
-    for line in _inputs(programme, event):
-        print_line(out, f"  {line}")
-    for holder, tier in explained.tiers.items():
-        print_line(out)
-        print_line(out, f"{holder}, at tier {tier}" if holder.startswith("partner:") else f"{holder}", style="bold")
-        lines = list(explained.explanation.lines(holder))
-        if not lines:
-            print_line(out, "  nothing moves: no rule speaks of it here")
-        for told in lines:
-            print_line(out, f"  {told}", style=_STYLES.get(told.kind, ""))
-    print_line(out)
-    if explained.entry is None:
-        print_line(out, "It posts nothing.")
-        return
-    voided = " (without the void)" if explained.fate is Fate.VOIDED else ""
-    print_line(out, f"Entry {explained.entry.key}{voided}", style="bold")
-    columns = (("from", False), ("to", False), ("amount", True), ("last usable day", False), ("rule", False))
-    print_table(out, columns, _rows(programme, explained))
-    differences = explained.differences()
-    if not differences:
-        print_line(out, "The steps add up to what is posted.", style="green")
-    for (holder, rule, currency), amount in differences.items():
-        more = amount_words(programme, currency, amount) if currency in programme.currencies else str(amount)
-        print_line(out, f"{holder}, rule {rule}: {more} are posted beyond what the steps say", style="bold red")
-
-
-def _fate_lines(programme: Programme, asked: Event, explained: Explained) -> Iterator[str]:
-    event = explained.event
-    if asked.kind == VOID and asked is event:
-        yield f"{asked.identity} voids {asked.origin}, which is not in the file: it does nothing."
-    elif explained.fate is Fate.VOIDED:
-        void = asked if asked.kind == VOID else explained.voids[0]
-        yield f"{event.identity} was voided by {void.identity}, {_when(programme, void)}: it does not count."
-        yield "Without that it would be settled like this:"
-    elif explained.fate is Fate.WAITING:
-        yield f"It speaks of {event.origin}, which is not in the file or does not count: it does nothing."
-
-
-def _when(programme: Programme, event: Event) -> str:
-    local = programme.calendar.local(event.occurred_at)
-    is_midnight = (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0)
-    return f"{local:%Y-%m-%d}" if is_midnight else f"{local:%Y-%m-%d %H:%M} {programme.calendar.timezone}"
-
-
-def _inputs(programme: Programme, event: Event) -> Iterator[str]:
-    who = f"partner {event.partner}" if event.partner else ""
-    yield ", ".join(filter(None, (who, event.person and f"person {event.person}", event.of and f"of {event.of}")))
-    kind = programme.events.get(event.kind)
-    texts = []
-    for name, value in event.fields.items():
-        spec = kind.fields.get(name) if kind else None
-        if isinstance(value, bool):
-            shown = "yes" if value else "no"
-        elif isinstance(value, int):
-            shown = unit_words(programme, spec.unit if spec and spec.unit else "", value)
-        else:
-            shown = value
-        texts.append(f"{name} {shown}")
-    if texts:
-        yield ", ".join(texts)
-
-
-def _rows(programme: Programme, explained: Explained) -> Iterator[tuple[str, ...]]:
-    for debit, credit, amount in transfers(explained.entry.postings if explained.entry else ()):
-        lots = [leg.lot_day for leg in (debit, credit) if leg.lot_day is not None and leg.lot_day < NEVER]
-        known = debit.asset in programme.currencies
-        shown = amount_words(programme, debit.asset, amount) if known else debit.asset
-        last_day = format_day(lots[0] - 1) if lots else ""
-        yield (debit.account.path, credit.account.path, shown, last_day, credit.rule or "")
-
-
-def _document(programme: Programme, asked: Event, explained: Explained) -> dict[str, Any]:
-    differences = explained.differences()
-    return {
-        "ok": not differences,
-        "event": explained.event.identity,
-        "asked": asked.identity,
-        "fate": explained.fate.value,
-        "revision": programme.revision,
-        "tiers": dict(explained.tiers),
-        "steps": [step.to_json() for step in explained.explanation.steps],
-        "postings": [
-            {
-                "account": posting.account.path,
-                "asset": posting.asset,
-                "amount": format_minor_units(
-                    posting.amount,
-                    programme.currencies[posting.asset].scale if posting.asset in programme.currencies else 0,
-                ),
-                "lot_day": None if posting.lot_day is None else format_day(posting.lot_day),
-                "rule": posting.rule,
-            }
-            for posting in (explained.entry.postings if explained.entry else ())
-        ],
-        "adds_up": not differences,
-    }

@@ -97,3 +97,70 @@ def test_every_event_of_the_demo_is_explained_as_it_was_settled(part: int) -> No
         assert explained.differences() == {}, event.identity
         if explained.fate is Fate.COUNTS:
             assert explained.entry == entries.get(f"event:{explained.event.identity}"), event.identity
+
+
+def test_a_person_reads_it_in_russian(call: Call) -> None:
+    """The same chain in the field's words: баллы, уровень, лимит, отложено; numbers and days as Russian writes them."""
+    result = call("explain", *FILES, "--event", "D-0040", "--lang", "ru")
+    assert result.exit_code == 0
+    printed = result.stdout.replace("\N{NO-BREAK SPACE}", " ")
+    for line in (
+        "deal.won crm/D-0040, 14.06.2025 13:20 Europe/Berlin",
+        "partner:halden, уровень platinum",
+        "1 балл за каждые 100,00 EUR с 32 191,52 EUR = 321 балл, округлено вниз",
+        "множитель 1,5 (уровень platinum): 321 балл × 1,5 = 481 балл, округлено вниз",
+        "остаток до: 1 056,29 EUR, после: 0,00 EUR; рассчитано: 1 287,66 EUR, проходит: 1 056,29 EUR",
+        "начислено: 481 балл, отложено до 14.07.2025, последний день использования 31.12.2026",
+        "правило push-new-customer не применяется: условие не выполнено: event.new_customer",
+        "Шаги сходятся с проводками.",
+    ):
+        assert line in printed
+
+
+def test_why_a_rule_did_not_pay(call: Call) -> None:
+    """One rule, one answer, in either language; an unknown rule gets the nearest."""
+    result = call("explain", *FILES, "--event", "D-0040", "--why-not", "cloud-spring")
+    assert "rule cloud-spring does not apply: its campaign does not run on this day; it begins on 2026-03-01" in (
+        result.stdout
+    )
+    result = call("explain", *FILES, "--event", "D-0040", "--why-not", "cloud-spring", "--lang", "ru", "--json")
+    (step,) = json.loads(result.stdout)["steps"]
+    assert step["text"] == "не применяется: кампания в этот день не идёт, начало 01.03.2026"
+    result = call("explain", *FILES, "--event", "D-0040", "--why-not", "cloud-sping")
+    assert result.exit_code == 1
+    assert "did you mean cloud-spring?" in result.stderr
+
+
+def test_a_book_answers_without_the_programme(call: Call, tmp_path: Path) -> None:
+    """It keeps what it was settled under: events, the clock's entries and commands are read from it alone."""
+    db = tmp_path / "book.db"
+    assert call("backtest", *FILES, "--db", db, "--out", tmp_path / "out").exit_code == 0
+    result = call("explain", "--db", db, "--event", "crm/D-0040")
+    assert result.exit_code == 0
+    assert "1 point per 100.00 EUR of 32,191.52 EUR = 321 points, rounded down" in result.stdout
+    assert call("explain", FILES[0], "--db", db, "--event", "crm/D-0040").stdout == result.stdout
+    result = call("explain", "--db", db, "--event", "crm/D-0040", "--why-not", "cloud-spring")
+    assert "it begins on 2026-03-01" in result.stdout
+    result = call("explain", "--db", db, "--entry", "event:crm/D-0040", "--json")
+    document = json.loads(result.stdout)
+    assert (document["of"], document["identity"]) == ("event", "crm/D-0040")
+    result = call("explain", "--db", db, "--entry", "clock:nobody")
+    assert result.exit_code == 1
+    assert "'clock:nobody' is in the book neither as an event" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*FILES,), "either --event ID or --entry KEY"),
+        ((*FILES, "--event", "D-1", "--entry", "x"), "either --event ID or --entry KEY"),
+        ((*FILES, "--entry", "x", "--why-not", "deal"), "--why-not asks about an event"),
+        ((FILES[0], "--event", "D-1"), "a file of EVENTS after PROGRAMME, or a book with --db"),
+        ((*FILES, "--db", "x.db", "--event", "D-1"), "a file of EVENTS after PROGRAMME, or a book with --db"),
+    ],
+)
+def test_what_cannot_be_asked_says_what_can(call: Call, arguments: tuple[object, ...], message: str) -> None:
+    """Wrong use, in one sentence."""
+    result = call("explain", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
