@@ -14,7 +14,9 @@ from loyalty.tiers.declaration import Needs
 @frozen(kw_only=True)
 class Badge:
     """
-    A recognition that a holder gets once, after the event at which its needs are first met, and keeps.
+    A recognition that a holder gets once, after the event at which its needs are met, and keeps.
+
+    A refund may revoke it, where its policy says so; then it can be earned again.
 
     Args:
         give: Fixed amounts by currency, minor units, that come with the badge; available at once.

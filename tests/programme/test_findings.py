@@ -315,6 +315,7 @@ FAULTS = [
     ("multiplier: 1.5", "gift: {points: »0.5}", "bad-amount"),
     ("multiplier: 1.5", "gift: {points: »-5}", "out-of-range"),
     ("multiplier: 1.5", "gift: »5", "wrong-type"),
+    ("      needs: [year_status >= 100]", "      needs: [false]\n      gift: »{points: 5}", "no-effect"),
     ("multiplier: 1.5", "»gfit: {points: 5}", "unknown-key"),
     ("[year_status >= 100]", "{al: [deals > 1]}", "unknown-key"),
     ("every: calendar_year", "every: »yearly", "unknown-word"),

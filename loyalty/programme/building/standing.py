@@ -57,6 +57,7 @@ def build_ladder(draft: Draft, bounds: Bounds | None) -> Ladder:
         return Ladder(tiers=tuple(draft.tiers.values()), place=Place(draft.notes.file))
     scope = metric_symbols(draft, [Layer.PARTNER], bounds)
     tiers = [draft.tiers["base"]]
+    steps: list[tuple[Section, Tier]] = []
     #: The last tier whose multiplier could be read.
     below = tiers[0] if _multiplier_read(section.get("base"), section.has("base")) else None
     for step in section.get("ladder") or ():
@@ -76,6 +77,8 @@ def build_ladder(draft: Draft, bounds: Bounds | None) -> Ladder:
             )  # fmt: skip
         below = tier if readable else below
         tiers.append(tier)
+        steps.append((step, tier))
+    _note_gifts_by_hand(steps, draft)
     promote: Promote = section.value("promote", Promote.AT_ONCE)
     review = _review(section.get("review"), draft)
     if promote is Promote.AT_REVIEW and not section.has("review"):
@@ -197,6 +200,19 @@ def _note_unreachable(needs: Needs | None, name: str, code: str, draft: Draft) -
             "lower the threshold; a tier that is given by hand alone needs `false`",
             got=f"`{condition.source}`", width=len(condition.source),
         )  # fmt: skip
+
+
+def _note_gifts_by_hand(steps: list[tuple[Section, Tier]], draft: Draft) -> None:
+    """Note gifts of tiers that nobody rises to or above, since they are given by hand alone."""
+    for step, tier in reversed(steps):
+        condition = _impossible(tier.needs) if tier.needs is not None else None
+        if condition is None or condition.source.strip() != "false":
+            return
+        if tier.gift:
+            draft.notes.add(
+                "no-effect", step.at("gift"), f"nobody rises to {tier.name}, and a tier by hand brings no gift",
+                "leave `gift` out, or give the tier needs that can be met", got="a gift",
+            )  # fmt: skip
 
 
 def _impossible(needs: Needs) -> Expression | None:
