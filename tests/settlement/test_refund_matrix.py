@@ -477,8 +477,8 @@ def test_each_row_says_why_in_both_languages() -> None:
     engine = Engine(programme, MemoryStore())
     events, _ = told(programme, ["04-01 sold A 10000", "07-01 returned A"])
     up = engine.submit(events[0]).explain()
-    assert [str(line) for line in up.lines("partner:acme")][-6:] == [
-        "promoted from base to gold",
+    own = {"tier_gift", "badge", "badge_gift"}
+    assert [step.text for step in up.steps if step.name in own] == [
         "tier silver comes with 40 points, available at once, last usable day 2027-04-01",
         "tier gold comes with 100.00 EUR, available at once, last usable day 2027-04-01",
         "tier gold comes with 500 points, available at once, last usable day 2027-04-01",
@@ -487,10 +487,9 @@ def test_each_row_says_why_in_both_languages() -> None:
     ]
     engine.redeem(ACME, "points", 1610, key="all", at="2026-06-30")
     down = engine.submit(events[1]).explain()
-    names = [step.name for step in down.steps]
-    assert names.count("headroom_kept") == 1
-    assert [str(line) for line in down.lines("partner:acme")][-10:] == [
-        "demoted from gold to base",
+    own = {"headroom_kept", "tier_gift_back", "gift_written_off", "allotment_back", "badge_revoked", "badge_gift_back"}
+    assert [step.text for step in down.steps if step.name in own] == [
+        "the caps stay used by 1,000 points, by the policy keep",
         "takes back 100.00 EUR that came with tier gold",
         "takes back 500 points that came with tier gold",
         "writes 500 points of it off: at this tier at most 300 points may be owed",
@@ -501,7 +500,6 @@ def test_each_row_says_why_in_both_languages() -> None:
         "takes back 70 points that came with badge big",
         "writes 70 points of it off: at this tier at most 300 points may be owed",
     ]
-    assert "  the caps stay used by 1,000 points, by the policy keep" in map(str, down.lines("partner:acme"))
     assert "значок big отозван: его условия больше не выполнены" in down.text("ru")
     assert "сторно подарка за уровень gold" in down.text("ru")
 
