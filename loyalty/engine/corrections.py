@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve
 
@@ -26,8 +27,8 @@ from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, Transfer, transfer_postings, transfers_in
 from loyalty.settlement.marks import Mark, roll_back
-from loyalty.settlement.settle import Outcome, apply_item, clock_outcomes, entries_of
-from loyalty.settlement.trace import Part, stored
+from loyalty.settlement.settle import Outcome, advance_run, apply_item, entries_of
+from loyalty.settlement.trace import Part, stored, stored_correction
 
 
 def replay(
@@ -52,7 +53,7 @@ def replay(
         work.give_up()
         raise
     work.keep()
-    return _entries(histories.programme, work.difference, joining[0].identity, work.traces, recorded_at)
+    return _entries(histories.programme, work, joining[0].identity, recorded_at)
 
 
 class _Replay:
@@ -62,11 +63,14 @@ class _Replay:
     Attributes:
         difference: What moves with these events and does not move without them.
         traces: Why each of them was settled as it was, by holder.
+        corrected: Why what moves otherwise now was settled as it was before, and why it is as it is now; by the
+            instant from which it counts and its cause ("" is the clock), each by holder.
     """
 
     def __init__(self, histories: Histories, tx: Transaction, joining: Sequence[Event]) -> None:
         self.difference: Counter[Transfer] = Counter()
         self.traces: dict[str, dict[str, Part]] = {event.identity: {} for event in joining}
+        self.corrected: dict[tuple[int, str], tuple[dict[str, Part], dict[str, Part]]] = defaultdict(lambda: ({}, {}))
         self._histories = histories
         self._steps = histories.steps
         self._tx = tx
@@ -120,8 +124,8 @@ class _Replay:
             roll_back(run, mark)
         after = self._pass(run, self._told(holder, later), reached, tiers, is_new=True)
         same = _same(before, after)
-        self._add(holder, (outcome for outcome in after if outcome.key not in same), 1)
-        self._add(holder, (outcome for outcome in before if outcome.key not in same), -1)
+        self._add(holder, [outcome for outcome in after if outcome.key not in same], 1)
+        self._add(holder, [outcome for outcome in before if outcome.key not in same], -1)
 
     def _settle_whole(self, holder: Holder) -> None:
         """Settle the whole history, where what it moved before is known from the book alone."""
@@ -160,11 +164,9 @@ class _Replay:
         for item in later.with_versions(run, items):
             placed = item.what if isinstance(item.what, Placed) else None
             identity = placed.event.identity if placed is not None else ""
-            tier = apply_item(self._steps, run, item, outcomes, traced=identity in self.traces)
-            if identity in self.traces:
-                last = outcomes[-1] if outcomes else None
-                if last is not None and last.cause == identity and last.why is not None:
-                    self.traces[identity][str(run.holder)] = last.why
+            tier = apply_item(self._steps, run, item, outcomes, traced=True)
+            if identity in self.traces and outcomes[-1].why is not None:
+                self.traces[identity][str(run.holder)] = outcomes[-1].why
             if placed is None or run.holder.layer is not Layer.PARTNER:
                 continue
             if not is_new:
@@ -173,11 +175,15 @@ class _Replay:
                 for person in placed.holders[1:]:
                     self._news[person][identity] = (item.key[0], tier)
         day = max(through_day, self._histories.passed_day(self._tx, run, later))
-        outcomes.extend(clock_outcomes(self._steps, run.holder, run.advance(day)))
+        outcomes.extend(advance_run(self._steps, run, day, traced=True))
         return outcomes
 
-    def _add(self, holder: Holder, outcomes: Iterable[Outcome], sign: int) -> None:
-        """Add what outcomes move to the difference, or take it off."""
+    def _add(self, holder: Holder, outcomes: Sequence[Outcome], sign: int) -> None:
+        """Add what outcomes move to the difference, with why, or take it off."""
+        for outcome in outcomes:
+            if outcome.why is not None:
+                sides = self.corrected[outcome.effective_at, outcome.cause or ""]
+                sides[sign > 0][str(holder)] = outcome.why
         for entry in entries_of(self._steps, outcomes):
             sums = _summed(transfers_in(entry, holder))
             self.difference.update({transfer: sign * amount for transfer, amount in sums.items()})
@@ -198,16 +204,15 @@ def _moved(outcomes: Iterable[Outcome]) -> dict[str, list[tuple[int, Sequence[Mo
 
 def _entries(
     programme: Programme,
-    difference: Counter[Transfer],
+    work: _Replay,
     late: str,
-    traces: Mapping[str, Mapping[str, Part]],
     recorded_at: int,
 ) -> list[Entry]:
     """Make the entries of the events that are new, and corrections that name the late one of all else."""
     postings: dict[tuple[int, str], list[Posting]] = {}
-    for transfer, amount in difference.items():
+    for transfer, amount in work.difference.items():
         if amount:
-            cause = transfer.cause if transfer.cause in traces else ""
+            cause = transfer.cause if transfer.cause in work.traces else ""
             postings.setdefault((transfer.effective_at, cause or ""), []).extend(transfer_postings(transfer, amount))
     return [
         Entry(
@@ -218,10 +223,17 @@ def _entries(
             recorded_at=recorded_at,
             revision=in_force_at(programme, effective_at).revision,
             postings=tuple(legs),
-            explanation=stored(traces.get(cause, {})),
+            explanation=stored(work.traces[cause]) if cause else _corrected(work, effective_at, legs),
         )
         for (effective_at, cause), legs in sorted(postings.items(), key=lambda pair: pair[0])
     ]
+
+
+def _corrected(work: _Replay, effective_at: int, legs: Iterable[Posting]) -> Mapping[str, Any]:
+    """Give what a correction keeps of why: of each cause that it moves something for, the steps before and now."""
+    causes = dict.fromkeys(leg.cause or "" for leg in legs)
+    sides = {cause: work.corrected[effective_at, cause] for cause in causes if (effective_at, cause) in work.corrected}
+    return stored_correction(sides) if sides else {}
 
 
 def _summed(transfers: Iterable[tuple[Transfer, int]]) -> Mapping[Transfer, int]:
