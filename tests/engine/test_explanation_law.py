@@ -11,7 +11,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty import Engine, Event, MemoryStore, Programme
@@ -171,7 +171,6 @@ def test_every_entry_of_the_full_programme_is_explained(events: list[Event], dat
     assert_adds_up(engine, events)
 
 
-@settings(max_examples=40)
 @given(programme=programmes(), data=st.data())
 def test_every_entry_of_any_programme_is_explained(programme: Programme, data: st.DataObject) -> None:
     """The same for programmes that were drawn as well."""
