@@ -25,7 +25,8 @@ FEATURES = (
     "earned:", "not_ended", "trailing:", "anniversary_year", "calendar_", "lifetime", "holder: person", "any:",
     "promote: at_review", "grace:", "one_tier_down", "floor:", "badges:", "allotments:", "keep", "pending_only",
     "within_balance", "re_evaluate", "within:", "exchange:", "year_starts:", "ends: 202", "end_of_",
-    "limits:", "person:",
+    "limits:", "person:", "gift:", "tier: re_evaluate_and_take_back", "badges: re_evaluate", "caps:",
+    "badges: re_evaluate_and_take_back",
 )  # fmt: skip
 
 _ONLY_DRAW = settings(
