@@ -17,7 +17,7 @@ from loyalty.core.calendar import Period
 from loyalty.explaining.languages import ENGLISH, Language
 from loyalty.explaining.said import Amount, Listed, Number, Said, Value, said
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import currencies_of
+from loyalty.programme.revisions import currencies_of, currency_of
 from loyalty.programme.units import digits_of
 from loyalty.rules.declaration import (
     Award,
@@ -48,8 +48,9 @@ def unit_amount(programme: Programme, unit: str, minor: int) -> Amount:
 
 def unit_scale(programme: Programme, unit: str) -> int:
     """Give the digits after the point of a unit of money or a currency; a plain number has the unit ""."""
-    if unit in programme.currencies:
-        return programme.currencies[unit].scale
+    declared = currency_of(programme, unit)
+    if declared is not None:
+        return declared.scale
     return digits_of(unit) if unit else 0
 
 

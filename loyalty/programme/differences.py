@@ -27,7 +27,9 @@ from loyalty.rules.declaration import Cap, Roundings, Rule
 from loyalty.tiers.declaration import Ladder, Needs, Review
 
 #: What is not compared: where it was read, and what names it.
-UNCOMPARED: Final = frozenset({"place", "file", "source", "revision", "doc", "name", "earlier"})
+UNCOMPARED: Final = frozenset(
+    {"place", "file", "source", "revision", "doc", "name", "earlier", "most_earned", "most_held"}
+)
 
 #: What has no name and is compared option by option, as a part of what holds it.
 PARTS: Final = (Ladder, Review, Roundings)

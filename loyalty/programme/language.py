@@ -83,6 +83,14 @@ PROGRAMME: Final = Fields(
     },
 )
 
+REVISION: Final = Fields(
+    "revision",
+    {
+        "from": Key(DAY, "The first day on which this file is in force.", required=True),
+        "after": Key(Text("the file of the revision before this one"), "The revision before: a path beside this file."),
+    },
+)
+
 LIMITS: Final = Fields(
     "limits",
     {
@@ -233,6 +241,7 @@ FILE: Final = Fields(
     {
         "language": Key(Whole("the version of the language", 1, 1_000_000), "The language version: 1.", required=True),
         "programme": Key(PROGRAMME, "What the programme is, when it runs, and in which zone.", required=True),
+        "revision": Key(REVISION, "From when this file is in force, and after which other one."),
         "limits": Key(LIMITS, "Bounds that the proofs rest on."),
         "currencies": Key(MapOf("currencies", CURRENCY, CURRENCY_FIELDS), "What is earned.", required=True),
         "exchange": Key(

@@ -31,7 +31,7 @@ from loyalty.programme.vocabulary import (
     TIER,
     VALUE,
 )
-from loyalty.rules.declaration import BandMode, OnEnd, Take
+from loyalty.rules.declaration import BandMode, Grandfather, OnEnd, Take
 
 VALID: Final = Fields(
     "valid",
@@ -211,5 +211,9 @@ RULE: Final = Fields(
             "Pays only when periods in a row had a qualifying event.",
         ),
         "on_end": Key(choice_of("on_end", OnEnd), "What happens when the certification ends; keep unless written."),
+        "grandfather": Key(
+            choice_of("grandfather", Grandfather),
+            "The revision of which earlier day pays: of the origin's, or of the holder's first event.",
+        ),
     },
 )

@@ -28,6 +28,7 @@ from loyalty.programme.building.kinds import build_kinds
 from loyalty.programme.building.linting import all_rules_known, lint
 from loyalty.programme.building.metrics import build_metrics
 from loyalty.programme.building.policies import build_examples, build_fairness, build_refunds
+from loyalty.programme.building.revising import build_from_day, check_kept
 from loyalty.programme.building.rules import build_campaigns, build_groups, build_rules, finish_rules
 from loyalty.programme.building.standing import build_allotments, build_badges, build_ladder, build_tiers
 from loyalty.programme.building.totals import bound_balances
@@ -36,20 +37,101 @@ from loyalty.programme.language import FILE, LANGUAGE_VERSION
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import Notes
 from loyalty.programme.revision import revision_of
-from loyalty.programme.sections import Section
+from loyalty.programme.revisions import revisions_of
+from loyalty.programme.sections import Item, Section
 from loyalty.programme.yaml_reading import read_yaml
 
 
 def load(path: str | PathLike[str]) -> Programme:
     """
-    Load a programme file.
+    Load a programme file, and those of the revisions before it.
+
+    Raises:
+        ProgrammeError: with every finding, those of earlier files first, in the order of each file.
+    """
+    return _load(Path(path), str(path), ())
+
+
+def loads(text: str, file: str = "<text>", *, before: Programme | None = None) -> Programme:
+    """
+    Load a programme from its text.
+
+    Args:
+        text: The whole file.
+        file: Its name, for places.
+        before: The revision before it, where it is a later one; what it says of its file is then not looked at.
 
     Raises:
         ProgrammeError: with every finding, in the order of the file.
     """
-    file = str(path)
+    notes = Notes(text, file)
+    root = _read(notes)
+    revision = root.node.by_name.get("revision")
+    if before is None and revision is not None:
+        notes.add(
+            "no-earlier", revision, "it is a later revision, and the one before it was not given",
+            "load it from its file, or give `before`",
+        )  # fmt: skip
+    if before is not None and revision is None:
+        _note_no_day(notes, before)
+    return _built(notes, root, before)
+
+
+def _load(path: Path, file: str, following: tuple[Path, ...]) -> Programme:
+    """
+    Load a file.
+
+    Args:
+        following: The files of the revisions after it.
+    """
+    notes = Notes(_text_of(path, file), file)
+    root = _read(notes)
+    section: Section | None = root.get("revision")
+    if section is None:
+        return _built(notes, root, None)
+    after: Item[str] | None = section.get("after")
+    before: Programme | None = None
+    found: tuple[Finding, ...] = ()
+    if after is None:
+        if not section.has("after") and not section.has_strays:
+            notes.add(
+                "no-earlier", section.node, "a revision with a `from` is a later one, and does not say of which file",
+                "add `after: FILE`, the file of the revision before it, or leave `revision` out of a first one",
+            )  # fmt: skip
+    else:
+        before, found = _earlier(path, file, after, (*following, path.resolve()), notes)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        programme = _built(notes, root, before)
+    except ProgrammeError as error:
+        raise ProgrammeError([*found, *error.findings]) from None
+    if found:
+        raise ProgrammeError(found)
+    return programme
+
+
+def _earlier(
+    path: Path, file: str, after: Item[str], following: tuple[Path, ...], notes: Notes
+) -> tuple[Programme | None, tuple[Finding, ...]]:
+    """Load the revision before a file, or give what is wrong with it."""
+    place = path.parent / after.value
+    if place.resolve() in following:
+        notes.add(
+            "revision-cycle", after.node, "that file comes after this one, or is this one itself",
+            "name the file of the revision before this one",
+        )  # fmt: skip
+        return None, ()
+    if not place.is_file():
+        notes.add("no-file", after.node, f"there is no file {place}", "mend the path, which is relative to this file")
+        return None, ()
+    try:
+        return _load(place, str(Path(file).parent / after.value), following), ()
+    except ProgrammeError as error:
+        return None, error.findings
+
+
+def _text_of(path: Path, file: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         finding = Finding("no-file", Place(file), f"`{file}`", f"it cannot be read: {error.strerror}", "check the path")
         raise ProgrammeError([finding]) from None
@@ -58,27 +140,16 @@ def load(path: str | PathLike[str]) -> Programme:
         raise ProgrammeError(
             [Finding("not-utf-8", Place(file, line, 1), "bytes that are no UTF-8", str(error), "save it as UTF-8")]
         ) from None
-    return loads(text, file=file)
 
 
-def loads(text: str, file: str = "<text>") -> Programme:
-    """
-    Load a programme from its text.
-
-    Args:
-        text: The whole file.
-        file: Its name, for places.
-
-    Raises:
-        ProgrammeError: with every finding, in the order of the file.
-    """
-    notes = Notes(text, file)
-    node = read_yaml(text, notes)
+def _read(notes: Notes) -> Section:
+    """Read the shape of a file."""
+    node = read_yaml(notes.text, notes)
     if node is None:
         if not notes.findings:
             notes.add(
                 "empty-file",
-                Place(file, 1, 1),
+                Place(notes.file, 1, 1),
                 "there is no programme in it",
                 "start with `language: 1`",
                 got="an empty file",
@@ -87,10 +158,20 @@ def loads(text: str, file: str = "<text>") -> Programme:
     root = FILE.read(node, notes)
     if root is None:
         raise ProgrammeError(notes.result())
-    draft = Draft(notes, root)
-    programme = _build(draft)
+    return root
+
+
+def _built(notes: Notes, root: Section, before: Programme | None) -> Programme:
+    programme = _build(Draft(notes, root, before))
     notes.raise_if_any()
     return programme
+
+
+def _note_no_day(notes: Notes, before: Programme) -> None:
+    notes.add(
+        "missing-key", Place(notes.file, 1, 1), f"it comes after {before.file}, and does not say from when",
+        "add `revision: {from: 2027-01-01}`, its first day", got="a later revision without `revision`",
+    )  # fmt: skip
 
 
 def _build(draft: Draft) -> Programme:
@@ -107,8 +188,8 @@ def _build(draft: Draft) -> Programme:
     drafts = build_rules(draft)
     allotments = build_allotments(draft)
     all_known = all_rules_known(draft, drafts)
-    totals = bound_balances(drafts, allotments, draft)
-    bounds = totals if all_known else None
+    earned, held = bound_balances(drafts, allotments, draft)
+    bounds = earned if all_known else None
     rules = finish_rules(drafts, bounds, draft)
     ladder = build_ladder(draft, bounds)
     badges = build_badges(draft, bounds)
@@ -139,8 +220,13 @@ def _build(draft: Draft) -> Programme:
         accept_late=accept_late,
         accept_early=accept_early,
         fairness=build_fairness(draft),
+        from_day=build_from_day(draft),
+        earlier=revisions_of(draft.before) if draft.before is not None else (),
+        most_earned=earned,
+        most_held=held,
         source=draft.notes.text,
         file=draft.notes.file,
     )
+    check_kept(draft, programme)
     programme = evolve(programme, examples=build_examples(draft, programme))
     return evolve(programme, revision=revision_of(programme))

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from loyalty.core.amounts import Rounding
 from loyalty.core.calendar import Calendar, Duration, Period
 from loyalty.core.events import FieldValue
+from loyalty.core.holders import Layer
 from loyalty.errors import Place
 from loyalty.gamification.declaration import Badge
 from loyalty.mdf.declaration import Allotment
@@ -273,6 +274,8 @@ class Programme:
         accept_early: How long before its day an event may be recorded, or None for any time.
         from_day: The first day on which this revision is in force; of the first revision it is not looked at.
         earlier: The revisions before this one, the earliest first.
+        most_earned: Minor units that a holder can have earned by layer and currency, in all revisions up to this one.
+        most_held: Minor units that it can hold, likewise.
         source: The text of the file.
     """
 
@@ -302,5 +305,7 @@ class Programme:
     accept_early: Duration | None = None
     from_day: int = field(default=0, metadata=_SILENT)
     earlier: tuple[Programme, ...] = ()
+    most_earned: Mapping[tuple[Layer, str], int] = field(factory=dict, repr=False, eq=False)
+    most_held: Mapping[tuple[Layer, str], int] = field(factory=dict, repr=False, eq=False)
     source: str = field(default="", repr=False, eq=False)
     file: str = "<text>"

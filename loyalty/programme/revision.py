@@ -34,7 +34,7 @@ _SPACES: Final = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\s+""")
 IRRELEVANT: Final = frozenset(
     {
         *("place", "title", "worth", "worth_unit", "examples", "fairness", "file", "revision", "doc", "transfer"),
-        *("earlier", "source", "most", "accept_late", "accept_early"),
+        *("earlier", "source", "most_earned", "most_held", "accept_late", "accept_early"),
     }
 )
 

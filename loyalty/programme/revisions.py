@@ -37,6 +37,14 @@ def kind_of(programme: Programme, name: str) -> EventKind | None:
     return kind
 
 
+def currency_of(programme: Programme, name: str) -> Currency | None:
+    """Give a currency as the last revision that has it declares it, or None."""
+    currency = programme.currencies.get(name)
+    if currency is None and programme.earlier:
+        return next((one.currencies[name] for one in reversed(programme.earlier) if name in one.currencies), None)
+    return currency
+
+
 def currencies_of(programme: Programme) -> dict[str, Currency]:
     """Give every currency of all revisions, as the last that has it declares it; those of the last come first."""
     currencies = dict(programme.currencies)

@@ -40,11 +40,15 @@ def programme_texts() -> st.SearchStrategy[str]:
 
 
 def _is_valid(text: str) -> bool:
+    return loaded(text) is not None
+
+
+def loaded(text: str, before: Programme | None = None) -> Programme | None:
+    """Load a drawn file, after the revision before it where there is one; None where the loader refuses it."""
     try:
-        loads(text)
+        return loads(text, before=before)
     except ProgrammeError:
-        return False
-    return True
+        return None
 
 
 def write_yaml(value: Any, indent: str = "") -> str:
@@ -87,8 +91,22 @@ def _declarations(draw: st.DrawFn) -> Section:
     shape = evolve(shape, expiries=expiries_of(file["currencies"]))
     if draw(st.booleans()):
         file["limits"] = {"events_per_holder": 1000}
-    file["events"] = draw(_kinds(shape))
-    metrics = {f"m{place}": draw(_metrics(shape)) for place in range(draw(st.integers(0, 3)))}
+    file["events"] = draw(kinds(shape))
+    file |= draw(sections(shape))
+    return {name: section for name, section in file.items() if section or name == "earn"}
+
+
+@st.composite
+def sections(draw: st.DrawFn, shape: Shape) -> Section:
+    """
+    Draw what stands behind the events of a file: metrics, rules, tiers and all else.
+
+    Args:
+        shape: What the file has so far; its metrics are drawn where it has none, and it gets no tiers where nothing
+            can be asked of a partner.
+    """
+    file: Section = {}
+    metrics = shape.metrics or {f"m{place}": draw(metric_of(shape)) for place in range(draw(st.integers(0, 3)))}
     if shape.tiers and all("holder" in metric for metric in metrics.values()):
         shape = evolve(shape, tiers=())
     shape = evolve(shape, metrics=metrics)
@@ -111,7 +129,7 @@ def _declarations(draw: st.DrawFn) -> Section:
     file["refunds"] = draw(_blocks(shape, file))
     if draw(st.booleans()):
         file["exchange"] = {"USD": [{"from": "2020-01-01", "rate": "0.9 EUR"}]}
-    return {name: section for name, section in file.items() if section or name == "earn"}
+    return file
 
 
 @st.composite
@@ -145,7 +163,8 @@ def _frames(draw: st.DrawFn) -> Section:
 
 
 @st.composite
-def _kinds(draw: st.DrawFn, shape: Shape) -> Section:
+def kinds(draw: st.DrawFn, shape: Shape) -> Section:
+    """Draw the kinds of event."""
     amount: Section = {"type": "money", "unit": "EUR", "max": draw(st.sampled_from(("5000.00", "1000000.00")))}
     if draw(st.integers(0, 5)) == 5:
         amount["min"] = "1.00"
@@ -176,7 +195,8 @@ def _kinds(draw: st.DrawFn, shape: Shape) -> Section:
 
 
 @st.composite
-def _metrics(draw: st.DrawFn, shape: Shape) -> Section:
+def metric_of(draw: st.DrawFn, shape: Shape) -> Section:
+    """Draw a metric."""
     measure = draw(st.sampled_from(("earned", "count", "sum", "distinct", "balance", "in_force")))
     metric: Section = {}
     if measure == "earned":

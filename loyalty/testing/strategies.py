@@ -18,6 +18,7 @@ from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.programme import boundaries
 from loyalty.programme.model import EventKind, FieldSpec, Programme, Role
+from loyalty.programme.revisions import in_force_at
 from loyalty.rules.declaration import Subject
 from loyalty.testing.arrivals import Anew, Arrival, Batch, Clock, Command, commands_of
 
@@ -69,21 +70,22 @@ def events(
         earlier: Events that it may speak of.
         number: Makes its id ``e-number`` unique.
     """
-    possible = [k for k in programme.events.values() if k.role in (Role.NONE, Role.ENDS) or _origins(k, earlier)]
+    same_instant = [event.occurred_at for event in earlier[-1:]]
+    at = draw(st.one_of(instants(programme), *([st.sampled_from(same_instant)] if same_instant else [])))
+    declared = in_force_at(programme, at)
+    possible = [k for k in declared.events.values() if k.role in (Role.NONE, Role.ENDS) or _origins(k, earlier)]
     names = [kind.name for kind in possible]
     if any(event.kind != VOID for event in earlier):
         names.append(VOID)
-    if len(programme.ladder.tiers) > 1:
+    if len(declared.ladder.tiers) > 1:
         names.append(TIER_OVERRIDE)
-    return draw(_event_of(programme, draw(st.sampled_from(names)), partners, tuple(earlier), number))
+    return draw(_event_of(programme, draw(st.sampled_from(names)), partners, tuple(earlier), number, at))
 
 
 @st.composite
 def _event_of(
-    draw: st.DrawFn, programme: Programme, name: str, partners: int, earlier: tuple[Event, ...], number: int
+    draw: st.DrawFn, programme: Programme, name: str, partners: int, earlier: tuple[Event, ...], number: int, at: int
 ) -> Event:
-    same_instant = [event.occurred_at for event in earlier[-1:]]
-    at = draw(st.one_of(instants(programme), *([st.sampled_from(same_instant)] if same_instant else [])))
     partner = draw(st.sampled_from(PARTNERS[:partners]))
     person = draw(st.sampled_from(PERSONS))
     source = draw(st.sampled_from(SOURCES)) if number % 3 == 2 else ""
@@ -94,26 +96,32 @@ def _event_of(
             id=identifier, kind=VOID, partner=origin.partner, occurred_at=at, source=origin.source, of=origin.id
         )
     if name == TIER_OVERRIDE:
-        tier = draw(st.sampled_from([tier.name for tier in programme.ladder.tiers]))
+        tier = draw(st.sampled_from([tier.name for tier in in_force_at(programme, at).ladder.tiers]))
         until = programme.calendar.day_of(at) + draw(st.sampled_from((0, 1, 30, 400)))
         return Event(
             id=identifier, kind=TIER_OVERRIDE, partner=partner, occurred_at=at, source=source,
             fields={"tier": tier, "until": format_day(until)},
         )  # fmt: skip
-    kind = programme.events[name]
+    kind = in_force_at(programme, at).events[name]
     of = None
+    later = st.just(at)
     copied: dict[str, FieldValue] = {}
     if kind.role in (Role.REFUNDS, Role.FOLLOWS):
         origin = draw(st.sampled_from(_origins(kind, earlier)))
         partner, person, source, of = origin.partner, origin.person, origin.source, origin.id
-        at = draw(st.one_of(st.just(at), st.sampled_from(_after(programme, origin))))
+        later = st.one_of(later, st.sampled_from(_after(programme, origin)))
     elif kind.role is Role.ENDS and _origins(kind, earlier) and draw(st.integers(0, 4)):
         origin = draw(st.sampled_from(_origins(kind, earlier)))
         partner = origin.partner if Subject.PARTNER in kind.by or draw(st.booleans()) else partner
         person = origin.person
         copied = {part: origin.fields[part] for part in kind.by if isinstance(part, str) and part in origin.fields}
-        at = draw(st.one_of(st.just(at), st.sampled_from(_after(programme, origin))))
-    fields = draw(_fields(programme, kind))
+        later = st.one_of(later, st.sampled_from(_after(programme, origin)))
+    moved = draw(later)
+    declared = in_force_at(programme, moved)
+    if name in declared.events:
+        # What an event says is what the revision of its day asks for.
+        at, kind = moved, declared.events[name]
+    fields = draw(_fields(in_force_at(programme, at), kind))
     fields.update({field: value for field, value in copied.items() if field in kind.fields})
     return Event(
         id=identifier, kind=name, partner=partner, person=person, occurred_at=at, source=source, of=of, fields=fields

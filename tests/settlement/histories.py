@@ -21,6 +21,7 @@ from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import admit
 from loyalty.programme.model import EventKind, FieldSpec, FieldType, Programme, Role
+from loyalty.programme.revisions import in_force_at, revisions_of
 from loyalty.rules.declaration import Bands
 from tests.settlement.drawn_commands import drawn_commands, without_refused
 
@@ -49,7 +50,11 @@ def history(programme: Programme, rng: Random, size: int) -> History:
 
 
 def durations_of(programme: Programme) -> list[Duration]:
-    """Give every duration that the programme declares, but for those in hours."""
+    """Give every duration that the programme declares in any revision, but for those in hours."""
+    return [length for one in revisions_of(programme) for length in _durations_in(one)]
+
+
+def _durations_in(programme: Programme) -> list[Duration]:
     found = [currency.expires.after for currency in programme.currencies.values() if currency.expires]
     for rule in programme.rules:
         found += [pending.duration for pending in rule.pending.values() if pending.duration]
@@ -65,7 +70,7 @@ def durations_of(programme: Programme) -> list[Duration]:
 def numbers_of(programme: Programme, spec: FieldSpec) -> list[int]:
     """Give values of a number at which awards change: the starts of bands and the amounts of rates."""
     found = {spec.lowest, spec.lowest + 1, 1, 7, 10, 99, 100, 1000, 9_999, 10_000, 50_000, 123_457, spec.highest}
-    for rule in programme.rules:
+    for rule in (rule for one in revisions_of(programme) for rule in one.rules):
         for awards in rule.give.values():
             for award in awards.values():
                 for band in award.bands if isinstance(award, Bands) else ():
@@ -110,45 +115,48 @@ class Drawing:
     def event(self, id: str) -> Event:
         """Draw an event of any kind; kinds that speak of others are drawn more often once there are some."""
         rng = self.rng
-        plain = [kind for kind in self.programme.events.values() if kind.role is Role.NONE]
-        speaking = [kind for kind in self.programme.events.values() if kind.role is not Role.NONE]
+        at = self.instant()
+        declared = in_force_at(self.programme, at)
+        plain = [kind for kind in declared.events.values() if kind.role is Role.NONE]
+        speaking = [kind for kind in declared.events.values() if kind.role is not Role.NONE]
         chance = rng.random()
         if self.events and chance < 0.04:
-            return self.about(id, VOID, rng.choice(self.events))
-        if len(self.programme.ladder.tiers) > 1 and chance < 0.08:
-            fields = {"tier": rng.choice(self.programme.ladder.tiers).name, "until": self.override_end()}
-            return self.admitted(id, TIER_OVERRIDE, self.instant(), fields)
+            return self.about(id, VOID, rng.choice(self.events), at)
+        if len(declared.ladder.tiers) > 1 and chance < 0.08:
+            fields = {"tier": rng.choice(declared.ladder.tiers).name, "until": self.override_end()}
+            return self.admitted(id, TIER_OVERRIDE, at, fields)
         if not speaking or not self.events or chance < 0.5:
             kind = rng.choice(plain)
-            return self.admitted(id, kind.name, self.instant(), self.fields(kind))
+            return self.admitted(id, kind.name, at, self.fields(kind))
         kind = rng.choice(speaking)
         origins = [event for event in self.events if event.kind == kind.origin_kind]
         if kind.role is Role.ENDS:
-            return self.ending(id, kind, origins)
+            return self.ending(id, kind, origins, at)
         if not origins or rng.random() < 0.03:
             origins = self.events
-        return self.about(id, kind.name, rng.choice(origins), self.fields(kind))
+        return self.about(id, kind.name, rng.choice(origins), at)
 
-    def about(self, id: str, kind: str, origin: Event, fields: dict[str, FieldValue] | None = None) -> Event:
+    def about(self, id: str, kind: str, origin: Event, at: int) -> Event:
         """Make an event that speaks of another, mostly after it."""
         rng = self.rng
-        at = self.instant()
         if rng.random() < 0.8 and at < origin.occurred_at:
-            at = self.programme.calendar.day_start_us(
+            later = self.programme.calendar.day_start_us(
                 self.programme.calendar.day_of(origin.occurred_at) + rng.choice((1, 2, 30, 60, 200))
             )
-        declared = self.programme.events.get(kind)
-        if fields is not None and declared is not None and declared.part in fields:
+            at = later if kind == VOID or kind in in_force_at(self.programme, later).events else at
+        declared = in_force_at(self.programme, at).events.get(kind)
+        fields = self.fields(declared) if declared is not None else {}
+        if declared is not None and declared.part in fields:
             left = origin.fields.get(str(declared.part))
             part = rng.choice((left, 1, int(left) // 2, int(left) // 3, 0) if isinstance(left, int) else (1,))
             spec = declared.fields[str(declared.part)]
             fields[str(declared.part)] = min(max(int(part or 0), spec.lowest), spec.highest)
         of = "nobody" if rng.random() < 0.02 else origin.id
-        return self.admitted(id, kind, at, fields or {}, of=of, source=origin.source)
+        return self.admitted(id, kind, at, fields, of=of, source=origin.source)
 
-    def ending(self, id: str, kind: EventKind, origins: list[Event]) -> Event:
+    def ending(self, id: str, kind: EventKind, origins: list[Event], at: int) -> Event:
         """Make an event that ends what an earlier one began, mostly."""
-        fields, at = self.fields(kind), self.instant()
+        fields = self.fields(kind)
         if not origins or self.rng.random() < 0.2:
             return self.admitted(id, kind.name, at, fields)
         origin = self.rng.choice(origins)
@@ -207,6 +215,9 @@ class Drawing:
             length = rng.choice(durations_of(self.programme))
             days = length.days or 30 * length.months + length.months // 2
             return earlier + rng.choice((0, days, days + 1, days - 1, 1))
+        if self.programme.earlier and chance < 0.5:
+            begun = rng.choice((*self.programme.earlier[1:], self.programme)).from_day
+            return begun + rng.choice((-1, 0, 1, 31))
         if chance < 0.55:
             return self.first + rng.randrange(0, 40)
         anywhere = EPOCH + timedelta(days=self.first + rng.randrange(self.days))

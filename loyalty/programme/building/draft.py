@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from attrs import evolve
+
 from loyalty.core.amounts import MAX_AMOUNT, parse_decimal
 from loyalty.core.calendar import Calendar
 from loyalty.core.holders import Layer
 from loyalty.errors import Place, ProgrammeError
 from loyalty.programme.language import FILE
-from loyalty.programme.model import Currency, EventKind
+from loyalty.programme.model import Currency, EventKind, FieldSpec, Programme
 from loyalty.programme.nodes import Mapping, Scalar, Sequence
 from loyalty.programme.notes import Notes, did_you_mean
+from loyalty.programme.revisions import currency_of, kind_of, revisions_of, tiers_of
 from loyalty.programme.sections import Item, Section
 from loyalty.programme.units import digits_of, split_money
 from loyalty.rules.expressions import Expression, Scope, Type, compile_expression, names_in
@@ -37,9 +40,11 @@ _REQUIRED = {name for name, key in FILE.keys.items() if key.required}
 class Draft:
     """What is known of a programme while the rest of it is built."""
 
-    def __init__(self, notes: Notes, root: Section) -> None:
+    def __init__(self, notes: Notes, root: Section, before: Programme | None = None) -> None:
         self.notes = notes
         self.root = root
+        #: The revision before this one, where there is one.
+        self.before = before
         self.calendar: Calendar | None = None
         self.first_day = 0
         self.last_day: int | None = None
@@ -90,6 +95,28 @@ class Draft:
         """Look a currency up; an unknown one is noted."""
         self.known(name, self.declared["currencies"], "unknown-currency", "currencies")
         return self.currencies.get(name.text)
+
+    def currency_ever(self, name: Scalar) -> Currency | None:
+        """Look up a currency of this revision or of an earlier one; an unknown one is noted."""
+        if name.text not in self.declared["currencies"] and self.before is not None:
+            known = currency_of(self.before, name.text)
+            if known is not None:
+                return known
+        return self.currency(name)
+
+    def kind_ever(self, name: Scalar) -> EventKind | None:
+        """Look up a kind of this revision or of an earlier one; an unknown one is noted."""
+        if name.text not in self.declared["events"] and self.before is not None:
+            known = kind_of(self.before, name.text)
+            if known is not None:
+                return known
+        return self.kind(name)
+
+    def tier_ever(self, name: Scalar) -> str | None:
+        """Look up a tier of this revision or of an earlier one; an unknown one is noted."""
+        if self.before is not None and name.text in tiers_of(self.before):
+            return name.text
+        return self.tier(name)
 
     def kind(self, name: Scalar) -> EventKind | None:
         """Look a kind of event up; an unknown one is noted."""
@@ -191,6 +218,21 @@ class Draft:
             return None
 
     @property
+    def most_events(self) -> int:
+        """The most events that one holder can have in this revision and those before it."""
+        earlier = revisions_of(self.before) if self.before is not None else ()
+        return max([self.events_per_holder, *(one.events_per_holder for one in earlier)])
+
+    def kind_in_history(self, kind: EventKind) -> EventKind:
+        """Give a kind with what its fields held in any revision up to this one, which metrics count too."""
+        earlier = revisions_of(self.before) if self.before is not None else ()
+        kinds = [one.events[kind.name] for one in earlier if kind.name in one.events]
+        fields = {
+            name: _widened(spec, [other.fields.get(name) for other in kinds]) for name, spec in kind.fields.items()
+        }
+        return evolve(kind, fields=fields) if kinds else kind
+
+    @property
     def limits_read(self) -> bool:
         """Whether the number of events on which the proofs of size rest is the one that was written."""
         limits = self.root.get("limits")
@@ -207,6 +249,16 @@ class Draft:
             "duplicate-name", item.node, f"{what} of that name stands at {earlier} already", "give it another name"
         )
         return True
+
+
+def _widened(spec: FieldSpec, others: Iterable[FieldSpec | None]) -> FieldSpec:
+    same = [other for other in others if other is not None and other.type is spec.type]
+    return evolve(
+        spec,
+        lowest=min([spec.lowest, *(other.lowest for other in same)]),
+        highest=max([spec.highest, *(other.highest for other in same)]),
+        values=tuple(dict.fromkeys([*spec.values, *(value for other in same for value in other.values)])),
+    )
 
 
 def layer_words(layers: Iterable[Layer]) -> str:

@@ -154,9 +154,10 @@ def _expression(word: str, section: Section, kind: EventKind, draft: Draft) -> E
     item: Item[str] | None = section.get(word)
     if item is None:
         return None
+    history = draft.kind_in_history(kind)
     expression = draft.expression(
         item,
-        event_symbols(kind) if word == "when" else measured_symbols(kind, draft),
+        event_symbols(history) if word == "when" else measured_symbols(history, draft),
         BOOL if word == "when" else None,
         kind,
     )
@@ -168,11 +169,11 @@ def _expression(word: str, section: Section, kind: EventKind, draft: Draft) -> E
             "write a number or an amount, such as event.amount",
         )  # fmt: skip
         return None
-    most = max(abs(expression.interval.lo), abs(expression.interval.hi)) * draft.events_per_holder
+    most = max(abs(expression.interval.lo), abs(expression.interval.hi)) * draft.most_events
     if most > INT64_MAX and draft.limits_read:
         draft.notes.add(
             "possible-overflow", item.node,
-            f"{draft.events_per_holder} events of up to {most // draft.events_per_holder} leave 64 bits",
+            f"{draft.most_events} events of up to {most // draft.most_events} leave 64 bits",
             "lower the field's `max`, or `limits.events_per_holder`",
         )  # fmt: skip
         return None

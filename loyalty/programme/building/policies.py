@@ -24,6 +24,7 @@ from loyalty.programme.model import (
 )
 from loyalty.programme.nodes import Scalar
 from loyalty.programme.notes import did_you_mean
+from loyalty.programme.revisions import kind_of, revisions_of
 from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import Campaign, Rule
 
@@ -181,11 +182,11 @@ def _given(section: Section, index: int, draft: Draft, programme: Programme) -> 
     on: Item[str] | None = section.get("on")
     if on is None or section.get("at") is None:
         return None
-    if on.value not in _BUILT_IN and draft.kind(on.node) is None:
+    if on.value not in _BUILT_IN and draft.kind_ever(on.node) is None:
         return None
     raw: dict[str, Any] = {"id": f"e{index}", "partner": DEFAULT_PARTNER, "on": on.value}
     raw.update({name: section.value(name) for name in section.values if name != "on"})
-    kind = draft.kinds.get(on.value)
+    kind = draft.kinds.get(on.value) or kind_of(programme, on.value)
     for name, item in section.others.items():
         spec = kind.fields.get(name) if kind is not None else None
         if item is None:
@@ -231,7 +232,7 @@ def _got(reason: str, section: Section) -> str:
 def _redeemed(section: Section, draft: Draft) -> Given | None:
     amounts: dict[str, int] = {}
     for key, item in section.get("redeem") or ():
-        currency = draft.currency(key)
+        currency = draft.currency_ever(key)
         amount = draft.amount(item, currency) if currency is not None and item is not None else None
         if currency is None or amount is None:
             return None
@@ -268,7 +269,7 @@ def _expected(section: Section, draft: Draft) -> Expected | None:
     day: int | None = section.value("at")
     balances: dict[tuple[str, str], int] = {}
     for name, read in section.others.items():
-        currency = draft.currency(section.names[name])
+        currency = draft.currency_ever(section.names[name])
         if currency is None or read is None:
             continue
         parts = {"available": read} if isinstance(read, Item) else {a: read.get(a) for a in _ACCOUNTS if read.has(a)}
@@ -278,9 +279,11 @@ def _expected(section: Section, draft: Draft) -> Expected | None:
                 balances[name, account] = amount
     tier: Item[str] | None = section.get("tier")
     if tier is not None:
-        draft.tier(tier.node)
+        draft.tier_ever(tier.node)
     badges = [item.value for item in section.get("badges") or ()]
     names = [badge.value("badge") for badge in draft.root.get("badges") or () if badge.get("badge") is not None]
+    earlier = revisions_of(draft.before) if draft.before is not None else ()
+    names += [badge.name for one in earlier for badge in one.badges]
     for item in section.get("badges") or ():
         if draft.all_read("badges", naming="badge"):
             draft.known(item.node, names, "unknown-badge", "badges")

@@ -28,6 +28,7 @@ from loyalty.programme.sections import Item, Section
 from loyalty.rules.declaration import (
     Award,
     Campaign,
+    Grandfather,
     Group,
     Multiplier,
     OnEnd,
@@ -109,10 +110,12 @@ def finish_rules(drafts: list[RuleDraft], bounds: Bounds | None, draft: Draft) -
     for built in drafts:
         item: Item[str] | None = built.section.get("when")
         rule = built.rule
+        # What is grandfathered can be read in later revisions, of which nothing is proven yet.
+        proven = None if rule.grandfather else bounds
         if item is not None and not foreign_names(item, draft, rule.give):
             scope = {
                 **event_symbols(built.kind),
-                **(metric_symbols(draft, rule.give or list(Layer), bounds) if len(rule.give) < 2 else {}),
+                **(metric_symbols(draft, rule.give or list(Layer), proven) if len(rule.give) < 2 else {}),
                 **tier_symbols(draft),
             }
             rule = evolve(rule, when=draft.expression(item, scope, BOOL, built.kind))
@@ -155,6 +158,7 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
         pending=_pending(section, kind, named, draft),
         streak=_streak(section.get("streak")),
         on_end=section.value("on_end", OnEnd.KEEP),
+        grandfather=section.value("grandfather"),
         place=section.node.place,
     )
     if (
@@ -165,6 +169,15 @@ def _rule(section: Section, draft: Draft) -> RuleDraft | None:
         draft.notes.add(
             "never-ends", section.at("on_end"), f"no kind of event ends {kind.name}",
             "leave `on_end` out, or declare a kind with `ends`",
+        )  # fmt: skip
+    if (
+        rule.grandfather is Grandfather.ORIGIN
+        and kind.name not in draft.unrelated
+        and kind.role not in (Role.FOLLOWS, Role.REFUNDS)
+    ):
+        draft.notes.add(
+            "no-origin", section.at("grandfather"), f"events of {kind.name} speak of no other",
+            "write `grandfather: joined`, or leave it out",
         )  # fmt: skip
     built = RuleDraft(rule, section, kind, gives_all)
     _prove(built, measure[1], draft)

@@ -93,12 +93,12 @@ def metric_type(metric: Metric, draft: Draft) -> Type:
 def metric_interval(metric: Metric, draft: Draft, bounds: Bounds | None) -> Interval:
     """Give the range of a metric's value."""
     if metric.measure in (Measure.COUNT, Measure.DISTINCT):
-        return Interval(0, draft.events_per_holder)
+        return Interval(0, draft.most_events)
     if metric.measure is Measure.SUM:
         if metric.of is None or metric.of.interval is None:
             return Interval(0, 0)
         lo, hi = metric.of.interval.lo, metric.of.interval.hi
-        return Interval(min(0, lo) * draft.events_per_holder, max(0, hi) * draft.events_per_holder)
+        return Interval(min(0, lo) * draft.most_events, max(0, hi) * draft.most_events)
     # A balance holds allotments too, which the bounds of what is earned leave out.
     most = (
         MOST
