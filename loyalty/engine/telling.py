@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from loyalty.core.calendar import Calendar, format_day
 from loyalty.core.holders import Holder
@@ -34,7 +35,9 @@ class Telling:
         self._messages = messages
         #: What entries are settled under; a programme that was built without a text has none to keep.
         self._declarations = [
-            Declaration(one.revision, one.from_day, one.source) for one in revisions_of(programme) if one.source
+            Declaration(one.revision, one.from_day, one.source, before.revision if before is not None else None)
+            for before, one in pairwise([None, *revisions_of(programme)])
+            if one is not None and one.source
         ]
 
     def post(self, tx: Transaction, entries: Sequence[Entry]) -> None:

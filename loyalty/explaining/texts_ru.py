@@ -52,7 +52,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "key.quarter": "в квартал",
     "key.half_year": "в полугодие",
     "key.year": "в год",
-    "key.field": "на значение {field}",
+    "key.field": "по полю {field}",
     # Awards
     "award.fixed": "фиксированно {amount}",
     "award.rate": "{rate} с {measure}",

@@ -138,12 +138,14 @@ class Declaration:
         digest: What entries name as their revision.
         first_day: The first day on which it is in force.
         text: The text of the programme file.
+        after: The digest of the revision before it, or None.
         recorded_at: UTC microseconds: when the book got it; 0 before.
     """
 
     digest: str
     first_day: int
     text: str
+    after: str | None = None
     recorded_at: int = 0
 
 

@@ -579,14 +579,17 @@ class StoreContract(PostingContract, LotContract, HistoryContract, TransactionCo
 
     def test_a_declaration_is_kept_once(self, store: Store) -> None:
         """What is declared again keeps its first text and instant, and another one stands beside it."""
-        first, second = Declaration("aa11", 0, "language: 1\n# Ünïcode"), Declaration("0022", 20_500, "language: 1\n")
+        first, second = (
+            Declaration("aa11", 0, "language: 1\n# Ünïcode"),
+            Declaration("0022", 20_500, "language: 1\n", "aa11"),
+        )
         for at, declared in ((5, [first]), (6, [first, second]), (7, [Declaration("aa11", 1, "another")])):
             with store.transaction() as book:
                 book.declare(declared, recorded_at=at)
         with store.transaction(read_only=True) as book:
             assert book.declarations() == (
-                Declaration("0022", 20_500, "language: 1\n", 6),
-                Declaration("aa11", 0, "language: 1\n# Ünïcode", 5),
+                Declaration("0022", 20_500, "language: 1\n", "aa11", 6),
+                Declaration("aa11", 0, "language: 1\n# Ünïcode", None, 5),
             )
 
     def test_a_declaration_of_a_transaction_that_fails_is_kept_by_the_next(self, store: Store) -> None:

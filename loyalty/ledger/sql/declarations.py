@@ -32,7 +32,7 @@ class Declarations:
             revision, book_id = self.runner.schema.revision, self.names.book_id
             ids = self.ids.take(self.runner, revision, len(new))
             rows = [
-                (id, book_id, one.digest, one.first_day, one.text, recorded_at)
+                (id, book_id, one.digest, one.first_day, one.after, one.text, recorded_at)
                 for id, one in zip(ids, new, strict=True)
             ]
             # Another writer may have the same to keep; the first one's stays.
@@ -42,7 +42,7 @@ class Declarations:
     def declarations(self) -> Sequence[Declaration]:
         """Give the declarations that the book keeps, in order of their digests."""
         rows = self.runner.rows(_declarations, book=self.names.book_id)
-        return tuple(Declaration(row.digest, row.first_day, row.text, row.recorded_at) for row in rows)
+        return tuple(Declaration(row.digest, row.first_day, row.text, row.after, row.recorded_at) for row in rows)
 
 
 def _digests(compiler: Compiler) -> Select[Any]:
@@ -53,7 +53,7 @@ def _digests(compiler: Compiler) -> Select[Any]:
 def _declarations(compiler: Compiler) -> Select[Any]:
     revision = compiler.schema.revision
     return (
-        select(revision.c.digest, revision.c.first_day, revision.c.text, revision.c.recorded_at)
+        select(revision.c.digest, revision.c.first_day, revision.c.after, revision.c.text, revision.c.recorded_at)
         .where(revision.c.book_id == bindparam("book"))
         .order_by(revision.c.digest)
     )

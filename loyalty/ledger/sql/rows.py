@@ -275,7 +275,11 @@ class SealRow(Row):
 
 
 class RevisionRow(Row):
-    """The text of a declaration that entries were settled under; ``digest`` is what they name as their revision."""
+    """
+    The text of a declaration that entries were settled under.
+
+    ``digest`` is what they name as their revision, ``after`` that of the revision before it.
+    """
 
     NAME = "revision"
     REFERS = {"book_id": "book.id"}
@@ -286,6 +290,7 @@ class RevisionRow(Row):
     book_id: int = big()
     digest: str = text()
     first_day: int = big()
+    after: str | None = text(default=None)
     text: str = text()
     recorded_at: int = big()
 

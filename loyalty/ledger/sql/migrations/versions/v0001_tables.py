@@ -198,7 +198,8 @@ def _rest(to: Target) -> None:
         to,
         "revision",
         "id",
-        *(_big("id"), _big("book_id"), _text("digest"), _big("first_day"), _text("text"), _big("recorded_at")),
+        *(_big("id"), _big("book_id"), _text("digest"), _big("first_day")),
+        *(_text("after", null=True), _text("text"), _big("recorded_at")),
         unique=["book_id digest"],
         refers={"book_id": "book"},
     )
