@@ -35,6 +35,7 @@ from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
 from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
+from loyalty.engine.locking import Locking
 from loyalty.engine.messages import Messages
 from loyalty.engine.previewing import Preview, Previews, Undo, require_same
 from loyalty.engine.receipts import Receipt
@@ -62,7 +63,7 @@ _PATIENCE_S: Final = 20.0
 _Result = TypeVar("_Result")
 
 
-class Engine(Commands, Statements, Standings, Previews):
+class Engine(Commands, Statements, Standings, Previews, Locking):
     """
     Settles events and commands of one programme against a store.
 
@@ -323,11 +324,11 @@ class Engine(Commands, Statements, Standings, Previews):
         for run in runs:
             outcomes.extend(advance_run(self._steps, run, day, traced=True))
         entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
-        self._histories.telling.post_clock(tx, entries, reached, day)
+        posted = self._histories.telling.post_clock(tx, entries, reached, day)
         tx.set_clock_day(day)
         for run in runs:
             self._histories.keep(tx, run)
-        return entries
+        return list(posted)
 
     @contextmanager
     def _transaction(self, *, read_only: bool = False) -> Iterator[Transaction]:

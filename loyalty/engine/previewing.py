@@ -253,9 +253,10 @@ class _Listening(Telling):
         super().__init__(programme, None)
         self.entries: list[Entry] = []
 
-    def post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
-        super().post(tx, entries)
-        self.entries += entries
+    def post(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
+        posted = super().post(tx, entries)
+        self.entries += posted
+        return posted
 
 
 @frozen

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from attrs import evolve
+
 from loyalty.core.calendar import Calendar, format_day
 from loyalty.core.holders import Holder
 from loyalty.engine.messages import Messages, cloud_event, family_of, messages_of, money_of, rfc3339
@@ -40,17 +42,19 @@ class Telling:
             if one is not None and one.source
         ]
 
-    def post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
-        """Post entries that belong together, and tell what they say."""
+    def post(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Post entries that belong together, tell what they say, and give them as they are booked."""
+        entries = self._booked(tx, entries)
         self._post(tx, entries)
         if self._messages is not None:
             told = [message for _, message in messages_of(self._programme, self._messages, entries)]
             if told:
                 tx.add_messages(told)
+        return entries
 
-    def post_clock(self, tx: Transaction, entries: Sequence[Entry], since_day: int | None, day: int) -> None:
+    def post_clock(self, tx: Transaction, entries: Sequence[Entry], since_day: int | None, day: int) -> Sequence[Entry]:
         """
-        Post what fell due, and tell it together with what is about to expire.
+        Post what fell due, tell it together with what is about to expire, and give it as it is booked.
 
         Args:
             entries: Those of the clock.
@@ -58,9 +62,10 @@ class Telling:
             day: The day that it reaches now.
         """
         messages = self._messages
+        entries = self._booked(tx, entries)
         if messages is None:
             self._post(tx, entries)
-            return
+            return entries
         notices: list[tuple[int, Message]] = []
         if messages.expiring_days is not None:
             first_day = (day if since_day is None else since_day) + 1
@@ -71,6 +76,15 @@ class Telling:
         told = [*notices, *messages_of(self._programme, messages, entries)]
         # A notice is of the start of its day, and what falls due then comes behind it.
         tx.add_messages([message for _, message in sorted(told, key=lambda pair: pair[0])])
+        return entries
+
+    def _booked(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Give entries that count from a locked day the first day that is not locked as the one they are booked on."""
+        locked_day = tx.locked_day()
+        if locked_day is None:
+            return entries
+        first = self._programme.calendar.day_start_us(locked_day + 1)
+        return [evolve(entry, booked_day=locked_day + 1) if entry.effective_at < first else entry for entry in entries]
 
     def _post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
         if entries:

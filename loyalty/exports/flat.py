@@ -24,15 +24,15 @@ from loyalty.core.amounts import format_minor_units
 from loyalty.core.calendar import format_day
 from loyalty.core.events import canonical_json
 from loyalty.errors import UsageError
-from loyalty.exports.journals import Exported, instant_text, local_day, without_standing
+from loyalty.exports.journals import Exported, booking_day, instant_text, local_day, without_standing
 from loyalty.exports.names import scale_of
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
 
 #: The columns, in order; ``number`` counts entries and ``leg`` their postings, both from 1.
 FLAT_COLUMNS: Final = (
-    "number", "leg", "entry", "kind", "cause", "day", "effective_at", "recorded_at", "revision", "corrects", "account",
-    "asset", "amount", "lot_day", "rule", "leg_cause", "explanation",
+    "number", "leg", "entry", "kind", "cause", "day", "booked_day", "effective_at", "recorded_at", "revision",
+    "corrects", "account", "asset", "amount", "lot_day", "rule", "leg_cause", "explanation",
 )  # fmt: skip
 
 #: Rows that are written to Parquet at a time.
@@ -53,6 +53,7 @@ class _Leg:
     number: int
     leg: int
     day: int
+    booked_day: int
     scale: int
 
 
@@ -100,6 +101,7 @@ def write_parquet(entries: Iterable[Entry], programme: Programme, path: Path, *,
         "number": pa.int64(),
         "leg": pa.int32(),
         "day": pa.date32(),
+        "booked_day": pa.date32(),
         "effective_at": instant,
         "recorded_at": instant,
         "amount": pa.decimal128(38, digits),
@@ -136,11 +138,12 @@ def _legs(entries: Iterable[Entry], programme: Programme, standing: bool) -> Ite
     kept = entries if standing else without_standing(entries)
     for number, entry in enumerate(kept, start=1):
         day = local_day(programme.calendar, entry.effective_at, f"entry {entry.key}")
+        booked_day = booking_day(programme.calendar, entry)
         for leg, posting in enumerate(entry.postings, start=1):
             scale = scales.get(posting.asset)
             if scale is None:
                 scale = scales[posting.asset] = scale_of(programme, posting.asset)
-            yield _Leg(entry, number, leg, day, scale)
+            yield _Leg(entry, number, leg, day, booked_day, scale)
 
 
 def _text_row(leg: _Leg) -> tuple[str | int, ...]:
@@ -152,6 +155,7 @@ def _text_row(leg: _Leg) -> tuple[str | int, ...]:
         entry.kind.value,
         entry.cause or "",
         format_day(leg.day),
+        format_day(leg.booked_day),
         instant_text(entry.effective_at),
         instant_text(entry.recorded_at),
         entry.revision,
@@ -175,6 +179,7 @@ def _typed_row(leg: _Leg) -> tuple[Any, ...]:
         entry.kind.value,
         entry.cause,
         _EPOCH_DAY + timedelta(days=leg.day),
+        _EPOCH_DAY + timedelta(days=leg.booked_day),
         _EPOCH + timedelta(microseconds=entry.effective_at),
         _EPOCH + timedelta(microseconds=entry.recorded_at),
         entry.revision,

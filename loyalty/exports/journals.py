@@ -1,9 +1,10 @@
 """
 A book as a journal of dated transactions, for tools that keep plain-text accounts.
 
-An entry becomes a transaction on the local day of its effective instant, and the journal is in the order of those days.
-Balances are asserted at the end of each month, of what moved in it, and at the end of the journal, of everything. How
-each of this is written is the tool's own; see :mod:`loyalty.exports.hledger` and :mod:`loyalty.exports.beancount`.
+An entry becomes a transaction on the local day of its effective instant, or on the day under which it is booked behind
+a lock, and the journal is in the order of those days. Balances are asserted at the end of each month, of what moved in
+it, and at the end of the journal, of everything. How each of this is written is the tool's own; see
+:mod:`loyalty.exports.hledger` and :mod:`loyalty.exports.beancount`.
 """
 
 from __future__ import annotations
@@ -84,12 +85,13 @@ def write_journal(
         opened: dict[Account, int] = {}
         assets: set[str] = set(programme.currencies)
         for entry in entries if standing else without_standing(entries):
-            order.add(entry)
+            at = entry.effective_at if entry.booked_day is None else calendar.day_start_us(entry.booked_day)
+            order.add(entry, at)
             postings += len(entry.postings)
             for posting in entry.postings:
                 first = opened.get(posting.account)
-                if first is None or entry.effective_at < first:
-                    opened[posting.account] = entry.effective_at
+                if first is None or at < first:
+                    opened[posting.account] = at
                 assets.add(posting.asset)
         scales = {asset: scale_of(programme, asset) for asset in sorted(assets)}
         accounts = sorted(opened, key=lambda account: account.path)
@@ -120,6 +122,18 @@ def local_day(calendar: Calendar, instant_us: int, what: str) -> int:
         return calendar.day_of(instant_us)
     except ValueError as error:
         raise LedgerError(f"{what} cannot be dated: {error}; look at the entry, which no engine posts so") from error
+
+
+def booking_day(calendar: Calendar, entry: Entry) -> int:
+    """
+    Give the day under which an entry is booked: its own, or the first that was not locked when it was recorded.
+
+    Raises:
+        LedgerError: the calendar does not reach so far.
+    """
+    if entry.booked_day is not None:
+        return entry.booked_day
+    return local_day(calendar, entry.effective_at, f"entry {entry.key}")
 
 
 def instant_text(instant_us: int) -> str:
@@ -161,7 +175,7 @@ def _write_transactions(order: EffectiveOrder, calendar: Calendar, file: TextIO,
     moved: set[tuple[Account, str]] = set()
     day = month_end = -1
     for entry in order:
-        day = local_day(calendar, entry.effective_at, f"entry {entry.key}")
+        day = booking_day(calendar, entry)
         if day > month_end:
             if moved:
                 dialect.balances(file, month_end, _asserted(balances, moved))

@@ -68,14 +68,21 @@ class EffectiveOrder:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, entry: Entry) -> None:
-        """Take one entry."""
+    def add(self, entry: Entry, at: int | None = None) -> None:
+        """
+        Take one entry.
+
+        Args:
+            at: UTC microseconds: where it stands, if that is not its effective instant.
+        """
         legs = tuple(
             (posting.account.path, posting.asset, posting.amount, posting.lot_day, posting.rule, posting.cause)
             for posting in entry.postings
         )
         head = (entry.key, entry.kind.value, entry.cause, entry.recorded_at, entry.revision, entry.corrects)
-        self._run.append((entry.effective_at, self._count, (*head, legs)))
+        self._run.append(
+            (entry.effective_at if at is None else at, self._count, (entry.effective_at, entry.booked_day, *head, legs))
+        )
         self._count += 1
         if len(self._run) >= self.run_entries:
             self._put_aside()
@@ -84,8 +91,8 @@ class EffectiveOrder:
         """Give what was taken, in order; nothing may be added before the last one was given."""
         self._run.sort()
         runs = [self._read(blocks) for blocks in self._runs]
-        for effective_at, _, record in heapq.merge(*runs, self._run):
-            yield self._entry(effective_at, record)
+        for _, _, record in heapq.merge(*runs, self._run):
+            yield self._entry(record)
 
     def _put_aside(self) -> None:
         if self._file is None:
@@ -105,8 +112,8 @@ class EffectiveOrder:
             self._file.seek(start)
             yield from pickle.load(self._file)
 
-    def _entry(self, effective_at: int, record: tuple[Any, ...]) -> Entry:
-        key, kind, cause, recorded_at, revision, corrects, legs = record
+    def _entry(self, record: tuple[Any, ...]) -> Entry:
+        effective_at, booked_day, key, kind, cause, recorded_at, revision, corrects, legs = record
         return Entry(
             key=key,
             kind=EntryKind(kind),
@@ -115,6 +122,7 @@ class EffectiveOrder:
             recorded_at=recorded_at,
             revision=revision,
             corrects=corrects,
+            booked_day=booked_day,
             postings=tuple([Posting(self._account(path), *rest) for path, *rest in legs]),
         )
 

@@ -57,6 +57,7 @@ def trial_balance(
     *,
     effective_at: int | None = None,
     recorded_at: int | None = None,
+    booked_through: int | None = None,
     by_holder: bool = False,
 ) -> TrialBalance:
     """
@@ -66,6 +67,7 @@ def trial_balance(
         entries: In any order; they are read once.
         effective_at: UTC microseconds: entries that count from later are left out.
         recorded_at: UTC microseconds: entries that the book came to know later are left out.
+        booked_through: Entries that a lock moved to a later day than this are left out too.
         by_holder: Whether each holder has rows of its own; else there is one for all partners, and one for all persons.
     """
     sums: dict[tuple[str, str], int] = defaultdict(int)
@@ -73,6 +75,8 @@ def trial_balance(
         if effective_at is not None and entry.effective_at > effective_at:
             continue
         if recorded_at is not None and entry.recorded_at > recorded_at:
+            continue
+        if booked_through is not None and entry.booked_day is not None and entry.booked_day > booked_through:
             continue
         for posting in entry.postings:
             account = posting.account

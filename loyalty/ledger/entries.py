@@ -133,6 +133,8 @@ class Entry:
         postings: One leg each, in the order of settlement.
         corrects: The key of the entry that this one corrects, or None.
         explanation: Codes and numbers that answer why later, as plain JSON types.
+        booked_day: The day under which other accounting systems have it, where that is not its effective day: the
+            book was locked through that when the entry was recorded.
     """
 
     key: str
@@ -144,6 +146,7 @@ class Entry:
     postings: tuple[Posting, ...]
     corrects: str | None = None
     explanation: Mapping[str, Any] = field(factory=dict, hash=False)
+    booked_day: int | None = None
 
     def __attrs_post_init__(self) -> None:
         if not self.postings:

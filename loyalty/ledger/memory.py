@@ -30,6 +30,7 @@ from loyalty.ledger.memory_lines import MemoryLines
 from loyalty.ledger.outbox import MemoryOutbox, Message
 from loyalty.ledger.store import (
     READ_ONLY,
+    BookLock,
     Checkpoint,
     Declaration,
     Grant,
@@ -135,6 +136,7 @@ class MemoryTransaction(MemoryLines):
         self._grants_of: dict[str, list[Grant]] = {}
         self._clock_day: int | None = None
         self._declarations: dict[str, Declaration] = {}
+        self._locks: list[BookLock] = []
         self._outbox = MemoryOutbox(lambda call, arguments: self.undo.append((call, arguments)))
 
     def unwind(self, mark: int) -> None:
@@ -357,6 +359,20 @@ class MemoryTransaction(MemoryLines):
         self._require_writable()
         self.undo.append((setattr, (self, "_clock_day", self._clock_day)))
         self._clock_day = day
+
+    def locked_day(self) -> int | None:
+        """Give the day through which the book is locked, or None."""
+        return self._locks[-1].through_day if self._locks else None
+
+    def locks(self) -> Sequence[BookLock]:
+        """Give when the book was locked and unlocked, in order."""
+        return tuple(self._locks)
+
+    def add_lock(self, lock: BookLock) -> None:
+        """Lock the book, or unlock it, from now on."""
+        self._require_writable()
+        self._locks.append(lock)
+        self.undo.append((self._locks.pop, ()))
 
     def add_messages(self, messages: Sequence[Message]) -> None:
         """Put messages into the outbox, behind those that are there."""

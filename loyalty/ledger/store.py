@@ -121,6 +121,24 @@ class Lot:
     remaining: int
 
 
+@frozen(kw_only=True)
+class BookLock:
+    """
+    That a book was locked, or unlocked; the last one holds.
+
+    Attributes:
+        through_day: The last day under which nothing more is booked, or None for none.
+        recorded_at: UTC microseconds: since when.
+        actor: Who did it.
+        reason: Why.
+    """
+
+    through_day: int | None
+    recorded_at: int
+    actor: str
+    reason: str
+
+
 @frozen
 class Checkpoint:
     """A holder's state as text, and the version of the history that it was settled from."""
@@ -330,6 +348,15 @@ class Transaction(Protocol):
 
     def set_clock_day(self, day: int) -> None:
         """Record that everything due through *day* was posted."""
+
+    def locked_day(self) -> int | None:
+        """Give the day through which the book is locked, or None."""
+
+    def locks(self) -> Sequence[BookLock]:
+        """Give when the book was locked and unlocked, in order."""
+
+    def add_lock(self, lock: BookLock) -> None:
+        """Lock the book, or unlock it, from now on."""
 
     def add_messages(self, messages: Sequence[Message]) -> None:
         """Put messages into the outbox, behind those that are there about the same holders."""

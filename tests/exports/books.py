@@ -69,6 +69,29 @@ def late_entries() -> tuple[Entry, ...]:
         return tuple(transaction.entries())
 
 
+@cache
+def locked_entries() -> tuple[Entry, ...]:
+    """The entries of a book that was locked twice while late events and the clock went on."""
+    store = MemoryStore()
+    engine = Engine(commanded()[0], store, clock=lambda: 1_800_000_000_000_000)
+
+    def deal(id: str, at: str) -> None:
+        raw = {"on": "deal.won", "id": id, "at": at, "partner": "acme", "amount": "100.00 EUR"}
+        engine.submit(read_event(commanded()[0], raw))
+
+    deal("D-1", "2026-01-10")
+    deal("D-2", "2026-02-10")
+    engine.lock("2026-03-31", actor="u-1", reason="first quarter")
+    deal("D-3", "2026-01-05")
+    deal("D-4", "2026-04-02")
+    engine.advance("2026-07-02")
+    engine.lock("2026-06-30", actor="u-1", reason="second quarter")
+    deal("D-5", "2026-03-01")
+    engine.advance("2026-09-01")
+    with store.transaction(read_only=True) as transaction:
+        return tuple(transaction.entries())
+
+
 COMMANDS = """
 language: 1
 programme: {id: northwind, starts: 2026-01-01, timezone: Europe/Berlin}

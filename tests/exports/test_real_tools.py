@@ -13,7 +13,16 @@ from loyalty import Programme
 from loyalty.exports import Format, export_file
 from loyalty.ledger.entries import Entry
 from tests.exports import tools
-from tests.exports.books import PIPELINE, acme, commanded, commanded_entries, crm, late_entries, simulated
+from tests.exports.books import (
+    PIPELINE,
+    acme,
+    commanded,
+    commanded_entries,
+    crm,
+    late_entries,
+    locked_entries,
+    simulated,
+)
 from tests.exports.tools import bean_check, hledger_check, needs_beancount, needs_hledger, our_totals
 
 Book = tuple[Programme, tuple[Entry, ...]]
@@ -22,6 +31,7 @@ BOOKS = [
     pytest.param(lambda: (acme(), simulated()), id="demo"),
     pytest.param(lambda: (acme(), late_entries()), id="late"),
     pytest.param(lambda: (commanded()[0], commanded_entries()), id="commands"),
+    pytest.param(lambda: (commanded()[0], locked_entries()), id="locked"),
     pytest.param(
         crm, id="crm", marks=pytest.mark.skipif(not PIPELINE.exists(), reason="the CRM data is not kept here")
     ),

@@ -14,7 +14,7 @@ import pytest
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.entries import Account, Entry, EntryKind
-from loyalty.ledger.store import Declaration, Grant, Store, Transaction
+from loyalty.ledger.store import BookLock, Declaration, Grant, Store, Transaction
 from loyalty.ledger.verify import verify
 
 from .journals import (
@@ -78,6 +78,7 @@ class PostingContract:
             revision="r2",
             postings=(leg(ISSUED, -10), leg(AVAILABLE, 10, 100, rule="deal-base", cause="crm/D-1")),
             corrects="event:1",
+            booked_day=20_001,
             explanation={"steps": [1, 2], "why": "Überfällig"},
         )
         with store.transaction() as book:
@@ -419,6 +420,20 @@ class HistoryContract:
             assert book.clock_day() == 20_000
             book.set_clock_day(20_001)
             assert book.clock_day() == 20_001
+
+    def test_locks_are_kept(self, store: Store) -> None:
+        """The last one holds, with who did it and why; a book that was never locked has none."""
+        first = BookLock(through_day=20_000, recorded_at=5, actor="u-1", reason="closed")
+        with store.transaction() as book:
+            assert (book.locked_day(), book.locks()) == (None, ())
+            book.add_lock(first)
+            assert book.locked_day() == 20_000
+        with store.transaction() as book:
+            assert (book.locked_day(), book.locks()) == (20_000, (first,))
+            opened = BookLock(through_day=None, recorded_at=6, actor="u-2", reason="opened")
+            book.add_lock(opened)
+        with store.transaction(read_only=True) as book:
+            assert (book.locked_day(), book.locks()) == (None, (first, opened))
 
 
 class TransactionContract:

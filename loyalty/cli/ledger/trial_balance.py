@@ -18,7 +18,7 @@ from loyalty.cli.ledger.database import (
 )
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.progress import Meter
-from loyalty.cli.running import FINDINGS, Command, json_option, print_json, programme_argument
+from loyalty.cli.running import FINDINGS, Command, WrongUseError, json_option, print_json, programme_argument
 from loyalty.core.amounts import format_minor_units
 from loyalty.core.calendar import format_day
 from loyalty.exports.names import scale_of
@@ -31,6 +31,7 @@ from loyalty.programme.model import Programme
 @programme_argument
 @database_options
 @as_of_options
+@click.option("--booked", is_flag=True, help="With --until: by the days under which entries are booked behind a lock.")
 @click.option("--by-holder", is_flag=True, help="A row for each holder's account, not one for all of a kind.")
 @any_revision_option
 @json_option
@@ -44,6 +45,7 @@ def command(
     schema: str | None,
     until_day: int | None,
     recorded_until: str | None,
+    booked: bool,
     by_holder: bool,
     any_revision: bool,
     as_json: bool,
@@ -56,6 +58,8 @@ def command(
     Example:
       loyalty ledger trial-balance programme.yaml --db portal.db --until 2026-12-31
     """
+    if booked and until_day is None:
+        raise WrongUseError("--booked says how --until is meant; give both, or neither")
     programme = load(programme_path)
     store = open_store(db, book=book, prefix=prefix, schema=schema)
     known_by = recorded_us(programme, recorded_until)
@@ -65,6 +69,7 @@ def command(
             counted(transaction.entries(), meter),
             effective_at=end_of_day_us(programme, until_day),
             recorded_at=known_by,
+            booked_through=until_day if booked else None,
             by_holder=by_holder,
         )
     agrees = all(debit == credit for debit, credit in summed.totals().values())

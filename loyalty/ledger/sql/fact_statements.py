@@ -137,7 +137,17 @@ def checkpoint(compiler: Compiler) -> Select[Any]:
 
 def clock(compiler: Compiler) -> Select[Any]:
     book = compiler.schema.book
-    return select(book.c.clock_day).where(book.c.id == bindparam("book"))
+    return select(book.c.clock_day, book.c.locked_day).where(book.c.id == bindparam("book"))
+
+
+def set_locked_day(compiler: Compiler) -> Update:
+    book = compiler.schema.book
+    return update(book).where(book.c.id == bindparam("book")).values(locked_day=bindparam("day"))
+
+
+def locks(compiler: Compiler) -> Select[Any]:
+    lock = compiler.schema.book_lock
+    return select(lock).where(lock.c.book_id == bindparam("book")).order_by(lock.c.id)
 
 
 def set_clock(compiler: Compiler) -> Update:

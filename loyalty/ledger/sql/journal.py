@@ -145,6 +145,7 @@ class Journal:
                     postings=tuple([Posting(account_of(path), *rest) for _, path, *rest in legs[row.id]]),
                     corrects=row.corrects,
                     explanation=dict(json.loads(row.explanation)),
+                    booked_day=row.booked_day,
                 )
             except (LedgerError, ValueError, TypeError) as error:
                 raise LedgerError(f"entry {row.key} is stored as what no entry can be: {error}") from error

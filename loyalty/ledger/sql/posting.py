@@ -19,7 +19,7 @@ from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
 from loyalty.ledger.book import Book
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, EntryKind, Posting
-from loyalty.ledger.hashing import HASH_VERSION, hash_fields
+from loyalty.ledger.hashing import hash_fields, version_for
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql import posting_statements as ask
 from loyalty.ledger.sql.bulk import COPY_FROM_ROWS
@@ -253,9 +253,9 @@ class Batch:
                 fields += (
                     posting.account.path, posting.asset, posting.amount, posting.lot_day, posting.rule, posting.cause,
                 )  # fmt: skip
-            digest = hash_fields(fields)
+            digest = hash_fields(fields, entry.booked_day)
             self.hashes.append((entry_id, digest))
-            rows.append((entry_id, book_id, *own, digest, HASH_VERSION))
+            rows.append((entry_id, book_id, *own, digest, version_for(entry.booked_day), entry.booked_day))
         self.runner.insert(self.runner.schema.entry, rows)
 
     def _write_given_lots(

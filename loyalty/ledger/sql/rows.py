@@ -90,7 +90,7 @@ class Row(SQLModel):
 
 
 class BookRow(Row):
-    """A book: one programme's journal; several live in one database."""
+    """A book: one programme's journal; several live in one database. Its last lock says through which day it is."""
 
     NAME = "book"
     UNIQUE = (("name",),)
@@ -98,6 +98,23 @@ class BookRow(Row):
     id: int = big(key=True)
     name: str = text()
     clock_day: int | None = big(default=None)
+    locked_day: int | None = big(default=None)
+
+
+class BookLockRow(Row):
+    """When a book was locked through a day, or unlocked, by whom and why; the last one holds."""
+
+    NAME = "book_lock"
+    REFERS = {"book_id": "book.id"}
+    INDEXES = (("book_id",),)
+    APPEND_ONLY = True
+
+    id: int = big(key=True)
+    book_id: int = big()
+    through_day: int | None = big(default=None)
+    recorded_at: int = big()
+    actor: str = text()
+    reason: str = text()
 
 
 class AssetRow(Row):
@@ -171,6 +188,7 @@ class EntryRow(Row):
     explanation: str = text()
     content_hash: bytes = blob()
     hash_version: int = big()
+    booked_day: int | None = big(default=None)
 
 
 class PostingRow(Row):

@@ -65,6 +65,7 @@ class Schema:
     rows: Mapping[str, type[SQLModel]]
     ids: Sequence
     book: Table
+    book_lock: Table
     asset: Table
     holder: Table
     account: Table

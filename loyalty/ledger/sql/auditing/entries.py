@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, select
 
 from loyalty.core.calendar import format_day
 from loyalty.ledger.entries import EntryKind
-from loyalty.ledger.hashing import HASH_VERSIONS, hash_fields
+from loyalty.ledger.hashing import HASH_VERSIONS, hash_fields, version_for
 from loyalty.ledger.sql.auditing.reading import Findings, Reader
 from loyalty.ledger.sql.auditing.runs import Runs
 from loyalty.ledger.sql.posting import LOT_BITS
@@ -84,7 +84,7 @@ class _Passing:
         p = n = a = 0
         for row in entries:
             (id, book_id, key, kind, cause, effective_at, recorded_at, revision, corrects, explanation, digest,
-             version) = row  # fmt: skip
+             version, booked_day) = row  # fmt: skip
             while postings[p][0] < id:
                 self._orphan_posting(postings[p])
                 p += 1
@@ -137,7 +137,7 @@ class _Passing:
                     find(f"entry {key} is out of balance by {left} {reader.asset(of)}")
             if version not in HASH_VERSIONS:
                 find(f"entry {key} has a digest of encoding {version}, which is not known")
-            elif hash_fields(fields) != digest:
+            elif version != version_for(booked_day) or hash_fields(fields, booked_day) != digest:
                 find(f"entry {key} is not what was posted: its digest is another one's")
             if kind not in _KINDS:
                 find(f"entry {key} is stored as of a kind {kind!r}, which no entry can be")
@@ -255,7 +255,7 @@ def _entries(compiler: Compiler) -> Select[Any]:
     columns = (
         entry.c.id, entry.c.book_id, entry.c.key, entry.c.kind, entry.c.cause, entry.c.effective_at,
         entry.c.recorded_at, entry.c.revision, entry.c.corrects, entry.c.explanation, entry.c.content_hash,
-        entry.c.hash_version,
+        entry.c.hash_version, entry.c.booked_day,
     )  # fmt: skip
     return (
         select(*columns)

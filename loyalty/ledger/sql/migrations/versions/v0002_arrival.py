@@ -1,16 +1,32 @@
-"""What is decided when an event comes: the instant at which one counts that came too late for its own."""
+"""
+What is decided when something comes late: the instant at which an event counts that came too late for its own, and the
+lock of a book, behind which entries are booked under other days than their own.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer
-
 from loyalty.ledger.sql.migrations.target import Target
+from loyalty.ledger.sql.migrations.versions.v0001_tables import _big, _guard, _index, _table, _text
 
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade(to: Target) -> None:
-    """Add a column to the events; those that are there count at their own instants."""
-    kind = BigInteger().with_variant(Integer(), "sqlite")
-    to.op.add_column(to.prefix + "event", Column("counts_from", kind, nullable=True), schema=to.schema)
+    """Add columns that may be empty, and are in all rows that are there; and the table of locks."""
+    for table, column in (
+        ("event", "counts_from"),
+        ("entry", "booked_day"),
+        ("book", "locked_day"),
+    ):
+        to.op.add_column(to.prefix + table, _big(column, null=True), schema=to.schema)
+    _table(
+        to,
+        "book_lock",
+        "id",
+        *(_big("id"), _big("book_id"), _big("through_day", null=True), _big("recorded_at")),
+        *(_text("actor"), _text("reason")),
+        refers={"book_id": "book"},
+    )
+    _index(to, "book_lock", "book_id")
+    _guard(to, "book_lock", keys=["id"])
