@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.events import VOID, Event, canonical_json
@@ -281,11 +281,11 @@ class Histories:
         if (version + later.step - tx.holder_version(run.holder)) % VERSION_CYCLE:
             return None
         day_of, clock_day = self.programme.calendar.day_of, tx.clock_day()
-        if any(day_of(instant) < through_day for instant in later.instants):
+        if later.steps and day_of(later.steps[0][0]) < through_day:
             return None
         reached = max(day_of(last_key[0]), FIRST_DAY if clock_day is None else clock_day)
         # Whoever undid a transaction took back how far the clock ran in it, and no version tells of that.
-        return later if later.received or later.grants or through_day <= reached else None
+        return later if later.steps or through_day <= reached else None
 
     def _catch_up(self, tx: Transaction, run: HolderRun, later: Later) -> None:
         """Settle what came later, through the day that the holder's clock has reached."""
@@ -297,39 +297,42 @@ class Histories:
 
 @frozen
 class Later:
-    """What a holder received and decided from an instant on, or ever."""
+    """
+    What a holder received and decided from an instant on, or ever.
+
+    Attributes:
+        steps: The instant from which each of it counts, ascending, with what it adds to the holder's version.
+    """
 
     received: Sequence[Received]
     grants: Sequence[Grant]
+    steps: Sequence[tuple[int, int]] = field(init=False)
+
+    @steps.default
+    def _read_steps(self) -> Sequence[tuple[int, int]]:
+        events = [(item.at, step_of(item)) for item in self.received]
+        return sorted(events + [(grant.at, version_step(grant.key)) for grant in self.grants])
 
     @property
     def step(self) -> int:
         """What all of it adds to the holder's version."""
-        return sum(step for _, step in self._steps())
+        return sum(step for _, step in self.steps)
 
     def with_versions(self, run: HolderRun, items: Iterable[Item]) -> Iterator[Item]:
         """Give the items one by one, and the state the version of what lies before each."""
-        steps = sorted(self._steps())
         place = 0
         for item in items:
-            while place < len(steps) and steps[place][0] < item.key[0]:
-                run.version += steps[place][1]
+            while place < len(self.steps) and self.steps[place][0] < item.key[0]:
+                run.version += self.steps[place][1]
                 place += 1
             yield item
-        run.version += sum(step for _, step in steps[place:])
+        run.version += sum(step for _, step in self.steps[place:])
 
-    @property
-    def instants(self) -> Iterator[int]:
-        """From when each of it counts, UTC microseconds."""
-        return (at for at, _ in self._steps())
 
-    def _steps(self) -> Iterator[tuple[int, int]]:
-        """Give the instant of each, with what it adds to the holder's version."""
-        for item in self.received:
-            recorded, inputs = item.recorded, canonical_json(dict(item.inputs)) if item.inputs else "{}"
-            yield item.at, delivery_step(recorded.event.identity, inputs, recorded.counts_from)
-        for grant in self.grants:
-            yield grant.at, version_step(grant.key)
+def step_of(item: Received) -> int:
+    """Give what an item of a history adds to the version of its holder."""
+    recorded, inputs = item.recorded, canonical_json(dict(item.inputs)) if item.inputs else "{}"
+    return delivery_step(recorded.event.identity, inputs, recorded.counts_from)
 
 
 def later_of(tx: Transaction, holder: Holder, since: int | None = None) -> Later:

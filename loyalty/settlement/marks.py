@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from loyalty.settlement.holder_run import HolderRun
 
 #: How many items lie between the last two marks at least; a shorter history is settled again from its start.
-ITEMS_APART: Final = 128
+ITEMS_APART: Final = 64
 
 #: Two marks are made one where what lies around them is at most this part of what came after.
 _WIDENING: Final = 4
@@ -97,7 +97,7 @@ def roll_back(run: HolderRun, mark: Mark) -> None:
         run.marks.pop()
     mappings = run.mappings()
     for table, size in zip(tables, mark.sizes, strict=False):
-        del table.records[size:]
+        del table[size:]
     for known, size in zip(mappings, mark.sizes[len(tables) :], strict=True):
         while len(known) > size:
             known.popitem()
@@ -124,14 +124,11 @@ def resume(run: HolderRun, marks: list[Mark]) -> None:
 def _watched(run: HolderRun) -> list[Growing]:
     """Have the growing tables remember what changes, and give them."""
     memory = run.memory
-    for name in _GROWING:
-        if isinstance(table := getattr(memory, name), list):
-            setattr(memory, name, Growing(table, 0, {}))
-    keys: list[Any] = memory.keys
-    for place, table in enumerate(keys):
-        if isinstance(table, list):
-            keys[place] = Growing(table, 0, {})
-    return [*(getattr(memory, name) for name in _GROWING), *keys]
+    if not isinstance(memory.rows, Growing):
+        for name in _GROWING:
+            setattr(memory, name, Growing(getattr(memory, name)))
+        memory.keys = [Growing(table) for table in memory.keys]
+    return [*(getattr(memory, name) for name in _GROWING), *memory.keys]
 
 
 def _watch(tables: list[Growing], mark: Mark) -> None:

@@ -2,72 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final
 
 
-class Growing:
+class Growing(list[Any]):
     """
     A table that remembers what its records were when they were first reached after a mark.
 
     Attributes:
-        records: What is in it.
         size: How many records there were at the last mark.
         before: The values that records up to there had, by place.
     """
 
-    __slots__ = ("before", "records", "size")
+    __slots__ = ("before", "size")
 
-    def __init__(self, records: list[Any], size: int, before: dict[int, Any]) -> None:
-        self.records = records
-        self.size = size
-        self.before = before
+    def __init__(self, records: Iterable[Any]) -> None:
+        super().__init__(records)
+        self.size = 0
+        self.before: dict[int, Any] = {}
 
-    def __getitem__(self, place: int) -> Any:
+    def __getitem__(self, place: Any) -> Any:
+        record = _record(self, place)
         if place < self.size and place not in self.before:
-            self.before[place] = _values(self.records[place])
-        return self.records[place]
+            self.before[place] = _values(record)
+        return record
 
-    def __setitem__(self, place: int, value: int) -> None:
+    def __setitem__(self, place: Any, value: Any) -> None:
         if place < self.size and place not in self.before:
-            self.before[place] = self.records[place]
-        self.records[place] = value
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.records)
-
-    def append(self, record: Any) -> None:
-        """Add a record."""
-        self.records.append(record)
+            self.before[place] = _record(self, place)
+        super().__setitem__(place, value)
 
     def changed(self) -> dict[int, Any]:
         """Give the values before of those records that have other ones now."""
-        return {place: values for place, values in self.before.items() if _values(self.records[place]) != values}
+        return {place: values for place, values in self.before.items() if _values(_record(self, place)) != values}
 
     def restore(self, before: dict[int, Any], size: int) -> None:
         """Give the first *size* records back the values that they had."""
-        records = self.records
         for place, values in before.items():
-            if place < size:
-                if isinstance(values, int):
-                    records[place] = values
-                else:
-                    fill(records[place], values)
+            if place >= size:
+                continue
+            if isinstance(values, int):
+                super().__setitem__(place, values)
+            else:
+                fill(_record(self, place), values)
 
 
 def plain(value: Any) -> Any:
-    """Give a copy of a table or a record as lists; a number, a text or a tuple stands for itself."""
+    """Give a copy of a table or a record as lists and tuples; a number, a text or a tuple stands for itself."""
     if isinstance(value, list):
-        return [plain(item) for item in value] if value and not isinstance(value[0], int) else value[:]
-    if isinstance(value, Growing):
-        return plain(value.records)
+        if not value:
+            return []
+        first = next(iter(value))
+        if isinstance(first, int):
+            return list(value)
+        return [plain(item) for item in value] if isinstance(first, list) else list(map(_reader(type(first)), value))
     if value is None or isinstance(value, int | str | tuple | dict):
         return value
-    return [getattr(value, name) for name in type(value).__slots__]
+    return _values(value)
 
 
 def fill(record: Any, values: Any) -> Any:
@@ -89,16 +82,23 @@ def like(template: Any, values: Any) -> Any:
     return [fill(type(first)(), item) for item in values]
 
 
-#: What reads the values of a record, by its class.
-_READERS: Final[dict[type, Any]] = {}
+#: Gives a record of a table, whatever the table does besides.
+_record: Final = list.__getitem__
+
+
+#: What reads all values of a record, by its class.
+_READERS: Final[dict[type, Callable[[Any], Any]]] = {}
+
+
+def _reader(kind: type) -> Callable[[Any], Any]:
+    """Give what reads all values of a record."""
+    found = _READERS.get(kind)
+    if found is None:
+        names: tuple[str, ...] = kind.__slots__  # type: ignore[attr-defined]
+        found = _READERS[kind] = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, *names),)
+    return found
 
 
 def _values(record: Any) -> Any:
     """Give the values of a record; a number stands for itself."""
-    if isinstance(record, int):
-        return record
-    kind = type(record)
-    reader = _READERS.get(kind)
-    if reader is None:
-        reader = _READERS[kind] = attrgetter(*kind.__slots__)
-    return reader(record)
+    return record if isinstance(record, int) else _reader(type(record))(record)
