@@ -1,10 +1,10 @@
 """
-The declarations that a book keeps, read again: what its entries were settled under, whatever has become of the file.
+The declarations that a book keeps, read again: what its entries were settled under, whatever has become of the files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from loyalty.errors import ProgrammeError, StoreError
 from loyalty.ledger.store import Declaration, Transaction
@@ -32,7 +32,7 @@ class Declarations:
         Give the programme of a revision: the one at hand, or that of the text that the book keeps.
 
         Raises:
-            StoreError: neither is there.
+            StoreError: neither is there, or this library cannot read the text.
         """
         if revision not in self._known:
             kept = {one.digest: one for one in tx.declarations()}
@@ -42,36 +42,39 @@ class Declarations:
                     f"the declaration of revision {revision} is neither at hand nor kept in the book (there are: "
                     f"{others}); a programme that was built without a file is not kept: give it"
                 )
-            self._known[revision] = read_declaration(kept[revision])
+            self._known[revision] = _read(kept, revision)
         return self._known[revision]
-
-
-def read_declaration(declaration: Declaration) -> Programme:
-    """
-    Load the programme whose text a book keeps.
-
-    Raises:
-        StoreError: this library cannot read the text.
-    """
-    # A host that never asks about an older revision pays for no reader of YAML.
-    from loyalty.programme.loading import loads
-
-    try:
-        return loads(declaration.text, file=f"<revision {declaration.digest} of the book>")
-    except ProgrammeError as error:
-        raise StoreError(f"the declaration of revision {declaration.digest} cannot be read again: {error}") from error
 
 
 def check_declarations(tx: Transaction) -> Iterator[str]:
     """Look for texts that are not what they are kept as: the digest of each is its name."""
-    for declaration in tx.declarations():
+    kept = {one.digest: one for one in tx.declarations()}
+    for digest in kept:
         try:
-            programme = read_declaration(declaration)
+            programme = _read(kept, digest)
         except StoreError as error:
             yield str(error)
             continue
-        if programme.revision != declaration.digest:
+        if programme.revision != digest:
             yield (
-                f"the text of revision {declaration.digest} is that of revision {programme.revision}: it was changed, "
-                "or a later library reads it otherwise"
+                f"the text of revision {digest} is that of revision {programme.revision}: it was changed, or a later "
+                "library reads it otherwise"
             )
+
+
+def _read(kept: Mapping[str, Declaration], digest: str) -> Programme:
+    """Load a programme from the text that a book keeps, behind the revisions before it."""
+    # A host that never asks about an older revision pays for no reader of YAML.
+    from loyalty.programme.loading import loads
+
+    chain = [kept[digest]]
+    while (after := kept.get(chain[-1].after or "")) is not None and after not in chain:
+        chain.append(after)
+    before: Programme | None = None
+    for declaration in reversed(chain):
+        try:
+            before = loads(declaration.text, file=f"<revision {declaration.digest} of the book>", before=before)
+        except ProgrammeError as error:
+            raise StoreError(f"the text of revision {declaration.digest} cannot be read again: {error}") from error
+    assert before is not None
+    return before

@@ -51,6 +51,7 @@ from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.settle import Outcome, advance_run, entries_of
 
@@ -338,9 +339,9 @@ class Engine(Commands, Statements, Standings, Previews, Locking):
             yield tx
 
     def _look_at_book(self, tx: Transaction) -> None:
-        """See that the book was settled under this revision; a change of rules must never re-settle it unnoticed."""
+        """See that the book was settled under these revisions; a change of rules must never re-settle it unnoticed."""
         first = next(iter(tx.entries()), None)
-        if first is not None and first.revision != self.programme.revision:
+        if first is not None and first.revision != in_force_at(self.programme, first.effective_at).revision:
             raise StoreError(
                 f"the book was settled under revision {first.revision}, and {self.programme.file} is revision "
                 f"{self.programme.revision} of {self.programme.id}; load the file that it was settled under, use "
