@@ -60,7 +60,7 @@ def test_a_whole_book_is_verified_and_settled_again(call: Call, file: str) -> No
     first, second, chain, last = result.output.splitlines()
     assert first.startswith(f"Verified book main in {file}: ")
     assert first.endswith(" entries/s")
-    assert second.startswith("digests, balances, running balances, lots, events, decisions and histories")
+    assert second.startswith("digests, balances, running balances, lots, events, decisions, histories and declarations")
     assert chain.startswith("chain: ")
     assert " not yet; head 1:" in chain
     assert last == "Nothing is wrong."

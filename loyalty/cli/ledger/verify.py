@@ -12,6 +12,7 @@ from attrs import frozen
 from loyalty.cli.ledger.database import database_options, open_store, shown_database
 from loyalty.cli.printing import count_words, print_line, stdout
 from loyalty.cli.running import FILE, FINDINGS, Command, WrongUseError, json_option, print_json
+from loyalty.engine.declarations import check_declarations
 from loyalty.engine.replaying import Replayed, replay_book
 from loyalty.errors import LedgerError
 from loyalty.ledger.sealing import Head
@@ -26,13 +27,14 @@ class _Run:
     verification: Verification
     seconds: float
     heads: int
+    declarations: tuple[str, ...] = ()
     replayed: Replayed | None = None
     replay_seconds: float = 0.0
 
     @property
     def findings(self) -> tuple[str, ...]:
         """All of them."""
-        return self.verification.findings + (self.replayed.findings if self.replayed else ())
+        return self.verification.findings + self.declarations + (self.replayed.findings if self.replayed else ())
 
 
 @click.command("verify", cls=Command, short_help="Look for what was changed behind the book's back.")
@@ -77,6 +79,8 @@ def command(
     jobs = usable_cores() if jobs is None else jobs
     begun = time.perf_counter()
     verification = store.verify(heads, jobs)
+    with store.transaction(read_only=True) as transaction:
+        declarations = tuple(check_declarations(transaction))
     done = time.perf_counter()
     if not verification.entries and verification.head is None and not verification.findings:
         raise WrongUseError(
@@ -86,6 +90,7 @@ def command(
     replayed = replay_book(programme, store, jobs=jobs) if programme is not None else None
     run = _Run(
         verification=verification,
+        declarations=declarations,
         seconds=done - begun,
         heads=len(heads),
         replayed=replayed,
@@ -124,7 +129,9 @@ def _print(run: _Run, where: str) -> None:
     entries = count_words(found.entries, "entry", "entries")
     print_line(out, f"Verified {where}: {entries} in {run.seconds:.1f} s, {_rate(found.entries, run.seconds)}")
     print_line(
-        out, "digests, balances, running balances, lots, events, decisions and histories: looked at, all of them"
+        out,
+        "digests, balances, running balances, lots, events, decisions, histories and declarations: looked at, all of "
+        "them",
     )
     if found.head is not None:
         sealed = f"{found.sealed:,} sealed by {count_words(found.head.number, 'seal')}, {found.unsealed:,} not yet"

@@ -196,16 +196,6 @@ def _rest(to: Target) -> None:
     )
     _table(
         to,
-        "revision",
-        "id",
-        *(_big("id"), _big("book_id"), _text("digest"), _big("first_day")),
-        *(_text("after", null=True), _text("text"), _big("recorded_at")),
-        unique=["book_id digest"],
-        refers={"book_id": "book"},
-    )
-    _guard(to, "revision", keys=["id", "book_id digest"])
-    _table(
-        to,
         "outbox",
         "id",
         *(_big("id"), _big("book_id"), _text("topic"), _text("body")),

@@ -1,6 +1,7 @@
 """
 What is decided when something comes late: the instant at which an event counts that came too late for its own, and the
-lock of a book, behind which entries are booked under other days than their own.
+lock of a book, behind which entries are booked under other days than their own. And the texts of the declarations that
+entries were settled under.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ down_revision = "0001"
 
 
 def upgrade(to: Target) -> None:
-    """Add columns that may be empty, and are in all rows that are there; and the table of locks."""
+    """Add columns that may be empty, and are in all rows that are there; and tables of locks and of declarations."""
     for table, column in (
         ("event", "counts_from"),
         ("entry", "booked_day"),
@@ -30,3 +31,13 @@ def upgrade(to: Target) -> None:
     )
     _index(to, "book_lock", "book_id")
     _guard(to, "book_lock", keys=["id"])
+    _table(
+        to,
+        "revision",
+        "id",
+        *(_big("id"), _big("book_id"), _text("digest"), _big("first_day")),
+        *(_text("after", null=True), _text("text"), _big("recorded_at")),
+        unique=["book_id digest"],
+        refers={"book_id": "book"},
+    )
+    _guard(to, "revision", keys=["id", "book_id digest"])
