@@ -341,10 +341,11 @@ class Engine(Commands, Statements, Standings, Previews, Locking):
     def _look_at_book(self, tx: Transaction) -> None:
         """See that the book was settled under these revisions; a change of rules must never re-settle it unnoticed."""
         first = next(iter(tx.entries()), None)
-        if first is not None and first.revision != in_force_at(self.programme, first.effective_at).revision:
+        expected = self.programme if first is None else in_force_at(self.programme, first.effective_at)
+        if first is not None and first.revision != expected.revision:
             raise StoreError(
-                f"the book was settled under revision {first.revision}, and {self.programme.file} is revision "
-                f"{self.programme.revision} of {self.programme.id}; load the file that it was settled under, use "
+                f"the book was settled under revision {first.revision}, and {expected.file} is revision "
+                f"{expected.revision} of {expected.id}; load the file that it was settled under, use "
                 "another book, or pass resettle=True to have all holders settled again under the new rules"
             )
         self._book_is_ours = first is not None

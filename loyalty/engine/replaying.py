@@ -33,6 +33,7 @@ from loyalty.ledger.entries import LOT_ACCOUNTS
 from loyalty.ledger.kept import KeepsInBulk, Kept, SharesWork, kept_of
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import revisions_of
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import Placed, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
@@ -83,7 +84,7 @@ def replay_book(programme: Programme, store: Store, *, jobs: int = 1) -> Replaye
     Settle the recorded events and decisions of a book again, and compare with what it posted.
 
     Args:
-        programme: The revision that the book was settled under.
+        programme: The revision that the book was settled under, with those before it.
         store: Where the book is; it is only read.
         jobs: How many processes share the work, of a store in a database.
 
@@ -252,7 +253,8 @@ def _require_revision(programme: Programme, tx: Transaction) -> None:
         revisions: Sequence[str] = tx.revisions()
     else:
         revisions = sorted({entry.revision for entry in tx.entries()})
-    others = [revision for revision in revisions if revision != programme.revision]
+    known = {one.revision for one in revisions_of(programme)}
+    others = [revision for revision in revisions if revision not in known]
     if others:
         raise StoreError(
             f"entries of the book were settled under revision {', '.join(others)}, and {programme.file} is revision "

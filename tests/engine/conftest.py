@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, event
 
+from loyalty import Engine, Event, Programme
 from loyalty.ledger.memory import MemoryStore
 from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
 from loyalty.ledger.store import Store
+
+from .small_programmes import Told, told_by
 
 #: Opens the test's one book; called again it is what a restarted process would hold.
 OpenBook = Callable[[], Store]
@@ -67,3 +71,21 @@ def open_book(request: pytest.FixtureRequest) -> Iterator[OpenBook]:
 def store(open_book: OpenBook) -> Store:
     """The book, opened once."""
     return open_book()
+
+
+@pytest.fixture(params=["memory", "file", "server"])
+def told(request: pytest.FixtureRequest) -> Iterator[Told]:
+    """Give engines over empty books of each backend, that were told some events."""
+    numbers, database = count(), None
+    if request.param == "file":
+        database = open_database(request.getfixturevalue("book_file"))
+    elif request.param == "server":
+        database = request.getfixturevalue("postgresql_book")
+
+    def told(declared: Programme, *events: Event) -> Engine:
+        store = MemoryStore() if database is None else SqlStore(database, book=f"book {next(numbers)}")
+        return told_by(Engine(declared, store), *events)
+
+    yield told
+    if database is not None:
+        database.dispose()

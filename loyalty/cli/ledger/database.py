@@ -18,6 +18,7 @@ from loyalty.cli.running import WrongUseError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import in_force_at
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -181,10 +182,11 @@ def require_entries(transaction: Transaction, programme: Programme, *, db: str, 
             f"{_shown(_url(db))} has no entries of a book {book!r}; name the right one with --book, "
             "and where its tables are with --prefix and --schema"
         )
-    if first.revision != programme.revision and not any_revision:
+    expected = in_force_at(programme, first.effective_at)
+    if first.revision != expected.revision and not any_revision:
         raise WrongUseError(
-            f"book {book!r} was settled under revision {first.revision}, and {programme.file} is revision "
-            f"{programme.revision} of {programme.id}; give the file that it was settled under, or read it with "
+            f"book {book!r} was settled under revision {first.revision}, and {expected.file} is revision "
+            f"{expected.revision} of {expected.id}; give the file that it was settled under, or read it with "
             "--any-revision, by this file's currencies and time zone"
         )
 
