@@ -26,7 +26,14 @@ Nest = Callable[[], AbstractContextManager[object]]
 
 
 def accept(
-    programme: Programme, histories: Histories, tx: Transaction, event: Event, recorded_at: int, nest: Nest
+    programme: Programme,
+    histories: Histories,
+    tx: Transaction,
+    event: Event,
+    recorded_at: int,
+    nest: Nest,
+    *,
+    counts_from: int | None = None,
 ) -> None:
     """
     Record the event, find whom it reaches, and settle it in place or by replay.
@@ -34,6 +41,7 @@ def accept(
     Args:
         programme: Says how late and early events may come, which the steps of a revision do not know.
         recorded_at: UTC microseconds: when it comes.
+        counts_from: UTC microseconds: where it counts from by a verdict that was taken before, and is not taken again.
 
     Raises:
         EventRejected: it comes too early or too late, or one of its holders has as many events as the programme takes;
@@ -50,12 +58,13 @@ def accept(
         placed = place_events(histories.programme, [event])[0]
         holders = placed.holders
     if not holders:
-        tx.add_event(event, recorded_at=recorded_at)
+        tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
         return
     runs = [histories.run(tx, holder) for holder in holders]
-    counts_from = None
+    if placed is not None and counts_from is not None:
+        placed = placed.moved_to(counts_from)
     is_next = placed is not None and _is_next(histories, placed, runs)
-    if not is_next:
+    if not is_next and counts_from is None:
         counts_from = _judge(programme, histories, tx, event, runs, recorded_at)
         if counts_from is not None and placed is not None:
             placed = placed.moved_to(counts_from)

@@ -95,7 +95,13 @@ def commands_of(grants: Iterable[Grant]) -> list[Command]:
     return ordered
 
 
-def arrive(programme: Programme, store: Store, arrival: Arrival, until_day: int) -> State:
+def arrive(
+    programme: Programme,
+    store: Store,
+    arrival: Arrival,
+    until_day: int,
+    counts_from: Mapping[str, int] | None = None,
+) -> State:
     """
     Let a history come to an empty book, and give the state once everything due through a day has happened.
 
@@ -104,15 +110,16 @@ def arrive(programme: Programme, store: Store, arrival: Arrival, until_day: int)
         store: An empty book.
         arrival: The way in which it comes.
         until_day: The day, not before that of any fact or clock of the arrival.
+        counts_from: UTC microseconds by identity: where events count from that had come too late for their own instant.
     """
-    engine = play(programme, store, arrival)
+    engine = play(programme, store, arrival, counts_from)
     engine.advance(until_day)
     return state_of(engine, until_day)
 
 
-def play(programme: Programme, store: Store, arrival: Arrival) -> Engine:
-    """Let a history come to an empty book, and give the last engine over it."""
-    engine = _Recorder(programme, store)
+def play(programme: Programme, store: Store, arrival: Arrival, counts_from: Mapping[str, int] | None = None) -> Engine:
+    """Let a history come to an empty book as :func:`arrive` does, and give the last engine over it."""
+    engine = _Recorder(programme, store, counts_from or {})
     for step in arrival.steps:
         match step:
             case Batch(events, 0):
@@ -122,7 +129,7 @@ def play(programme: Programme, store: Store, arrival: Arrival) -> Engine:
             case Clock(day):
                 engine.advance(day)
             case Anew():
-                engine = _Recorder(programme, store)
+                engine = _Recorder(programme, store, counts_from or {})
             case _:
                 engine.record(step)
     return engine
@@ -150,9 +157,15 @@ def state_of(engine: Engine, day: int) -> State:
     }
 
 
-def settled(programme: Programme, events: Iterable[Event], grants: Sequence[Grant], until_day: int) -> State:
+def settled(
+    programme: Programme,
+    events: Iterable[Event],
+    grants: Sequence[Grant],
+    until_day: int,
+    counts_from: Mapping[str, int] | None = None,
+) -> State:
     """Give what a history comes to when it is settled from scratch."""
-    settlement = settle(programme, events, grants, until_day=until_day)
+    settlement = settle(programme, events, grants, counts_from=counts_from, until_day=until_day)
     lots: Counter[tuple[str, str, int]] = Counter()
     for entry in settlement.entries:
         for leg in entry.postings:
@@ -173,7 +186,11 @@ def settled(programme: Programme, events: Iterable[Event], grants: Sequence[Gran
 
 
 def through(
-    programme: Programme, events: Iterable[Event], grants: Iterable[Grant], instant: int
+    programme: Programme,
+    events: Iterable[Event],
+    grants: Iterable[Grant],
+    instant: int,
+    counts_from: Mapping[str, int] | None = None,
 ) -> tuple[list[Event], list[Grant]]:
     """
     Give the part of a history that counts from an instant or before, by all that is known of it now.
@@ -181,7 +198,9 @@ def through(
     An event that stands behind the one that it speaks of counts from that one's instant; a void counts from ever.
     """
     known = list(events)
-    counted = {item.event.identity for item in place_events(programme, known) if item.instant <= instant}
+    counted = {
+        item.event.identity for item in place_events(programme, known, counts_from or {}) if item.instant <= instant
+    }
     return (
         [event for event in known if event.kind == VOID or event.identity in counted],
         [grant for grant in grants if grant.at <= instant],
@@ -209,7 +228,17 @@ def netted(entries: Iterable[Entry]) -> dict[Leg, int]:
 
 
 class _Recorder(Engine):
-    """An engine that takes facts which another one accepted and decided: it settles them and decides nothing."""
+    """
+    An engine that takes facts which another one accepted and decided: it settles them and decides nothing.
+
+    Args:
+        counts_from: The verdicts on events that came too late, as they were recorded.
+    """
+
+    def __init__(self, programme: Programme, store: Store, counts_from: Mapping[str, int]) -> None:
+        super().__init__(programme, store)
+        self._counts_from = counts_from
+        self._unasked = _unasked(programme)
 
     def record(self, grants: Sequence[Grant]) -> None:
         """Record the decisions of one command, at whatever time it comes."""
@@ -228,13 +257,18 @@ class _Recorder(Engine):
 
     def _submit(self, tx: Transaction, event: Event, recorded_at: int | None) -> Receipt:
         if tx.find_event(event.identity) is None:
-            # How late and how early it may come was asked when it was accepted, and is not asked again.
-            unasked = evolve(self.programme, accept_late=None, accept_early=None, earlier=())
             at = self._clock() if recorded_at is None else recorded_at
-            accept(unasked, self._histories, tx, event, at, self.store.transaction)
+            verdict = self._counts_from.get(event.identity)
+            accept(self._unasked, self._histories, tx, event, at, self.store.transaction, counts_from=verdict)
             # What it posted for a closed holder was moved on by decisions that are among those recorded.
             self._histories.take_closed()
         return super()._submit(tx, event, recorded_at)
+
+
+def _unasked(programme: Programme) -> Programme:
+    """Give a programme that does not ask how late or how early an event comes."""
+    earlier = tuple(evolve(one, accept_late=None, accept_early=None) for one in programme.earlier)
+    return evolve(programme, accept_late=None, accept_early=None, earlier=earlier)
 
 
 def _step_words(step: Batch | Command | Clock | Anew) -> str:

@@ -27,8 +27,9 @@ WAYS, PASTS = 2, 2
 
 @pytest.fixture(autouse=True)
 def _kept_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have states saved after a few items already: drawn histories are short, and processes begin anew in them."""
+    """Have states saved and marked after few items: drawn histories are short, and processes begin anew in them."""
     monkeypatch.setattr(histories, "_SAVE_AFTER_ITEMS", 2)
+    monkeypatch.setattr(histories, "ITEMS_APART", 1)
 
 
 def test_any_arrival_ends_in_the_same_state(
@@ -46,7 +47,7 @@ def test_any_arrival_ends_in_the_same_state(
     def check(world: World, data: st.DataObject) -> None:
         nonlocal checked
         until = world.until_day
-        expected = settled(world.programme, world.events, world.grants, until)
+        expected = settled(world.programme, world.events, world.grants, until, world.counts_from)
         in_time = _live(world, MemoryStore(), _in_time(world), until)
         _require(expected, state_of(in_time, until))
         for _ in range(WAYS):
@@ -68,7 +69,7 @@ def test_any_arrival_ends_in_the_same_state(
 
 
 def _live(world: World, store: Store, arrival: Arrival, until: int) -> Engine:
-    engine = play(world.programme, store, arrival)
+    engine = play(world.programme, store, arrival, world.counts_from)
     engine.advance(until)
     return engine
 
@@ -96,8 +97,8 @@ def _require(expected: State, got: State) -> None:
 def _require_past(world: World, engine: Engine, instant: int) -> None:
     """See that what stood at an instant, by what is known now, is what settling all that counts until then gives."""
     programme = world.programme
-    events, decided = through(programme, world.events, world.grants, instant)
-    then = settled(programme, events, decided, programme.calendar.day_of(instant))
+    events, decided = through(programme, world.events, world.grants, instant, world.counts_from)
+    then = settled(programme, events, decided, programme.calendar.day_of(instant), world.counts_from)
     for holder in {Holder.parse(name) for name, _, _ in then["balances"]} | set(_holders_in(engine)):
         statement = engine.statement(holder, instant)
         assert statement.balances == {

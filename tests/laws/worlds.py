@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from random import Random
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 
-from loyalty import Event, MemoryStore, loads
+from loyalty import Event, MemoryStore
+from loyalty.core.calendar import Duration
 from loyalty.ledger.sql import SqlStore
 from loyalty.ledger.store import Grant, Store
-from loyalty.programme.model import Programme
-from loyalty.testing import grants, histories, programme_texts
+from loyalty.programme.model import AcceptLate, Programme, TooLate
+from loyalty.programme.revisions import revisions_of
+from loyalty.testing import chains, grants, histories, programmes
 from tests.settlement.lived_histories import live
 
 #: Gives an empty book.
@@ -27,19 +29,22 @@ class World:
     A programme, and what was accepted and decided under it.
 
     Args:
-        text: The programme's file, which is what is printed where a law is broken.
+        texts: The files of its revisions, which are what is printed where a law is broken.
         grants: In the order of recording.
+        counts_from: Where events count from that came too late for their own instants, by identity.
     """
 
-    text: str
+    texts: tuple[str, ...]
     programme: Programme = field(repr=False)
     events: tuple[Event, ...]
     grants: tuple[Grant, ...]
+    counts_from: Mapping[str, int] = field(factory=dict)
 
     @property
     def instants(self) -> list[int]:
         """When anything happened or was decided."""
-        return sorted({event.occurred_at for event in self.events} | {grant.at for grant in self.grants})
+        happened = {event.occurred_at for event in self.events} | {grant.at for grant in self.grants}
+        return sorted(happened | set(self.counts_from.values()))
 
     @property
     def until_day(self) -> int:
@@ -51,18 +56,30 @@ class World:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """
-    Draw a world.
+    Draw a world of one revision, or of up to three.
 
     In one half a history is drawn event by event and shrinks well; in the other a seed says what an engine lived
-    through, whose decisions are those that it took on what was there, closings and all.
+    through, whose decisions are those that it took on what was there: commands, closings, and the verdicts on events
+    that came late.
     """
-    text = draw(programme_texts())
-    programme = loads(text)
+    programme = draw(st.one_of(programmes(), programmes(), chains(), chains(3)))
+    texts = tuple(one.source for one in revisions_of(programme))
     if draw(st.booleans()):
         events = draw(histories(programme))
-        return World(text, programme, tuple(events), tuple(draw(grants(programme, events))))
+        return World(texts, programme, tuple(events), tuple(draw(grants(programme, events))))
+    programme = evolve(programme, accept_late=draw(_WINDOWS))
     lived = live(programme, Random(draw(st.integers(0, 2**32))), size=10).history
-    return World(text, programme, tuple(lived.events), tuple(lived.grants))
+    return World(texts, programme, tuple(lived.events), tuple(lived.grants), lived.counts_from)
+
+
+_WINDOWS = st.one_of(
+    st.none(),
+    st.builds(
+        AcceptLate,
+        within=st.sampled_from(("1 day", "20 days", "6 months")).map(Duration.parse),
+        otherwise=st.sampled_from((TooLate.FROM_NOW, TooLate.FROM_NOW, TooLate.REJECT)),
+    ),
+)
 
 
 def books_in_memory() -> OpenBook:
