@@ -124,6 +124,7 @@ class AsyncEngine:
     expiries_of = _awaited(Engine.expiries_of)
     standing = _awaited(Engine.standing)
     tiers_over_time = _awaited(Engine.tiers_over_time)
+    advise = _awaited(Engine.advise)
     lines = _awaited(Engine.lines)
     lines_between = _awaited(Engine.lines_between)
     why = _awaited(Engine.why)

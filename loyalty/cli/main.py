@@ -14,7 +14,7 @@ import loyalty
 from loyalty.cli.groups import LazyGroup
 
 #: The subcommands, in the order of the help; each is ``command`` of the module of its name.
-COMMANDS: Final = ("check", "diff", "backtest", "simulate", "explain", "preview", "ledger", "schema", "init")
+COMMANDS: Final = ("check", "diff", "backtest", "simulate", "explain", "advise", "preview", "ledger", "schema", "init")
 
 
 @click.command(

@@ -29,6 +29,7 @@ from typing import Final, TypeVar
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
+from loyalty.engine.advice import Advises
 from loyalty.engine.answers import Answers
 from loyalty.engine.arguments import day_of, event_of
 from loyalty.engine.closing import move_on
@@ -64,7 +65,7 @@ _PATIENCE_S: Final = 20.0
 _Result = TypeVar("_Result")
 
 
-class Engine(Commands, Statements, Standings, Previews, Locking):
+class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
     """
     Settles events and commands of one programme against a store.
 

@@ -83,6 +83,7 @@ def test_commands_and_questions_are_awaited(engine: AsyncEngine, run: Run) -> No
         standing = await engine.standing(ACME, instant("2026-02-06"))
         assert standing.badges == {"starter": instant("2026-02-01")}
         assert await engine.tiers_over_time(ACME) == ()
+        assert (await engine.advise(ACME, "gold", "2098-12-31")).held == "base"
         assert await engine.advance("2027-02-01")
         await settled(engine, [deal("D-1", "2026-02-01", 100, programme=PROGRAMME)])
 
