@@ -252,7 +252,7 @@ def test_programmes_that_are_the_same_have_no_differences() -> None:
         (
             "    cooldown: {for: 12 hours, per: [event.region]}\n", "",
             "rules: rule seats: cooldown: 12 hours per region → none",
-            "rules: правило seats: пауза: 12 часов на значение region → нет",
+            "rules: правило seats: пауза: 12 часов по полю region → нет",
         ),
         (
             "  ends: 2029-12-31\n", "", "programme: last day: 2029-12-31 → open",
