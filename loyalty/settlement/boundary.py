@@ -152,7 +152,9 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
         if pending.duration:
             waits.append(maturity_source(pending.duration, "earned"))
         if not layout.matures_first(c, pending):
-            waits.append(f"lot_day(m, {c}, earned)")
+            in_order = layout.expires_in_order(list(layout.currency)[c])
+            bucket = len(layout.currency) + index
+            waits.append(f"lot_day(m, {c}, earned)" if in_order else f"soonest_lot(m, {c}, {bucket})")
         with w.block("if earned < END"):
             for source in waits:
                 w.line(f"other = {source}")
@@ -169,7 +171,8 @@ def _write_wallets(w: Writer, layout: Layout) -> None:
     for index, (c, pending) in enumerate(layout.pending):
         if not layout.matures_first(c, pending):
             expired = layout.expired.get(list(layout.currency)[c], -1)
-            w.line(f"expire_pending(m, o, {expiry}, {c}, {len(layout.currency) + index}, {expired}, day)")
+            expire = "expire_pending" if layout.expires_in_order(list(layout.currency)[c]) else "expire_scattered"
+            w.line(f"{expire}(m, o, {expiry}, {c}, {len(layout.currency) + index}, {expired}, day)")
     with w.block("if s.hold_end <= day"):
         w.line(f"end_holds(s, m, o, {layout.label(RELEASE)}, day)")
     for index, (c, pending) in enumerate(layout.pending):

@@ -16,7 +16,6 @@ from loyalty.programme.model import EventKind, FieldType
 from loyalty.rules.declaration import KeyPart, Subject
 from loyalty.settlement.history import Placed
 from loyalty.settlement.layout import OVERRIDE_ITEM, Key, Layout
-from loyalty.settlement.merging import stand_ins
 from loyalty.settlement.runtime import room
 from loyalty.settlement.texts import Texts
 
@@ -74,13 +73,11 @@ def _compile(layout: Layout, kind: EventKind, code: int, texts: Texts) -> Encode
     lines = [f"item.kind = {code}", "fields = event.fields", "item.person = codes_of_persons.get(person, -1)"]
     persons = texts.codes(kind.name, "event.person")
     scope: dict[str, Any] = {"month_of": month_tables()[0], "room": room, "codes_of_persons": persons}
-    late = stand_ins(layout.programme, kind.name)
+    if kind.name in layout.stand_ins:
+        lines.append(f"fields = {{**{layout.stand_ins[kind.name]!r}, **fields}}")
     for spec in kind.fields.values():
         name = spec.name
         lines.append(f"value = fields.get({name!r})")
-        if name in late:
-            since, default = late[name]
-            lines.append(f"value = {default!r} if value is None and day < {since} else value")
         lines.append(f"item.p_{name} = value is not None")
         if spec.type is FieldType.ONE_OF:
             scope[f"codes_{name}"] = {value: index for index, value in enumerate(spec.values)}

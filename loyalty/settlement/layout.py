@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from attrs import Factory, define, evolve, field, frozen
 
 from loyalty.core.calendar import NEVER, Period
+from loyalty.core.events import FieldValue
 from loyalty.core.holders import Layer
 from loyalty.programme.model import BadgesOnRefund, EventKind, Expiry, Programme, Role, TierOnRefund
 from loyalty.programme.revisions import currencies_of, revisions_of, tiers_of
 from loyalty.rules.declaration import ByField, Cap, Grandfather, KeyPart, OnEnd, Pending, Rule, Subject
 from loyalty.settlement.grandfathering import paying_versions
-from loyalty.settlement.merging import aligned, lower_tiers, same_declaration, united
+from loyalty.settlement.merging import aligned, lower_tiers, same_declaration, stand_ins, united
 from loyalty.settlement.trace import rule_names
 from loyalty.tiers.declaration import Measure, Metric, WindowKind
 
@@ -182,6 +183,8 @@ class Layout:
     #: Those of tiers always, those of badges where a refund can revoke a badge; then what each is in the revision.
     gifts: list[Gift] = Factory(list)
     own_gifts: list[Gift] = Factory(list)
+    #: By kind, what is read of fields that some revision of the kind does not have.
+    stand_ins: dict[str, dict[str, FieldValue]] = Factory(dict)
     revokes_badges: bool = False
     takes_back_gifts: bool = False
     _named_keys: dict[object, Key] = Factory(dict)
@@ -360,6 +363,10 @@ class Layout:
         longest = pending.duration.days or 31 * pending.duration.months
         return longest <= shortest
 
+    def expires_in_order(self, currency: str) -> bool:
+        """Tell whether what is earned later never expires sooner: no revision has changed the expiry."""
+        return len(self.expiries(currency)) == 1
+
     def expiries(self, currency: str) -> list[Expiry | None]:
         """Give how points of the currency expire: what any revision says, each once."""
         return list(dict.fromkeys(view.programme.currencies[currency].expires for view in self.views))
@@ -401,6 +408,7 @@ def layout_of(programme: Programme, layer: Layer, names: Names) -> Layout:
         layout.views += [_view(layout, parts, place) for place in range(len(parts))]
         for view, one in zip(layout.views, revisions_of(programme), strict=True):
             view.currencies = tuple(sorted(one.currencies))
+        layout.stand_ins = {kind: found for kind in whole.events if (found := stand_ins(programme, kind))}
     _list_rules(layout)
     _list_metrics(layout)
     layout.tracked_kinds.update(kind for kind in whole.events if _leaves_row(layout, kind))

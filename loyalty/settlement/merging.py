@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from loyalty.core.events import canonical_json
+from loyalty.core.events import FieldValue, canonical_json
 from loyalty.programme.model import EventKind, FieldSpec, Programme
 from loyalty.programme.revision import written
 from loyalty.programme.revisions import currencies_of, currency_in, revisions_of, tiers_of
@@ -88,22 +88,17 @@ def _united_field(specs: Sequence[FieldSpec | None]) -> FieldSpec:
     )
 
 
-def stand_ins(programme: Programme, kind: str) -> dict[str, tuple[int, object]]:
+def stand_ins(programme: Programme, kind: str) -> dict[str, FieldValue]:
     """
-    Give what stands for fields that came later than their kind, where their first declaration has a default.
+    Give what is read of fields that an event does not have because its revision did not: the first default of each.
 
-    Returns:
-        By field, the first day of the revision that brought it, and the default.
+    Where a field has a default at all it has one in every revision, so that only such events are without it.
     """
-    found: dict[str, tuple[int, object]] = {}
-    seen: set[str] | None = None
-    for one in revisions_of(programme):
-        if kind not in one.events:
-            continue
-        for spec in one.events[kind].fields.values():
-            if seen is not None and spec.name not in seen and spec.default is not None:
-                found[spec.name] = (one.from_day, spec.default)
-        seen = (seen or set()) | set(one.events[kind].fields)
+    declared = [one.events[kind].fields for one in revisions_of(programme) if kind in one.events]
+    found: dict[str, FieldValue] = {}
+    for spec in chain.from_iterable(fields.values() for fields in declared):
+        if spec.default is not None and any(spec.name not in fields for fields in declared):
+            found.setdefault(spec.name, spec.default)
     return found
 
 

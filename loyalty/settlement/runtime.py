@@ -211,6 +211,34 @@ def expire_pending(m: Any, o: Any, label: int, c: int, b: int, expired_bucket: i
         remove_at(amounts, 0)
 
 
+def expire_scattered(m: Any, o: Any, label: int, c: int, b: int, expired_bucket: int, day: int) -> None:
+    """Do as :func:`expire_pending` where a revision has shortened the expiry, so that a later row can expire first."""
+    days = m.days[b]
+    amounts = m.amounts[b]
+    i = 0
+    while days[i] < END:
+        lot = lot_day(m, c, days[i])
+        if lot > day:
+            i += 1
+            continue
+        put(o, (label, c, PENDING, EXPIRED, amounts[i], lot, day))
+        if expired_bucket >= 0:
+            add_bucket(m, expired_bucket, lot, amounts[i])
+        remove_at(days, i)
+        remove_at(amounts, i)
+
+
+def soonest_lot(m: Any, c: int, b: int) -> int:
+    """Give the soonest expiry day of what is pending in bucket table *b*, in whatever order it expires."""
+    days = m.days[b]
+    soonest = NEVER
+    i = 0
+    while days[i] < END:
+        soonest = min(soonest, lot_day(m, c, days[i]))
+        i += 1
+    return soonest
+
+
 def lot_day(m: Any, c: int, day: int) -> int:
     """Give the expiry day of what is earned of currency *c* on *day*."""
     expiry: int = m.expiry[c][day - FIRST_DAY]
@@ -298,8 +326,8 @@ FUNCTIONS: Final = {
     function.__name__: function
     for function in (
         add_bucket, take_bucket, repay, earn_available, spend, owe, take_back, expire_available,
-        expire_pending, lot_day, maturity, add_months, anniversary, month_start, roll_window,
-        adjust_bucket, half_even,
+        expire_pending, expire_scattered, soonest_lot, lot_day, maturity, add_months, anniversary, month_start,
+        roll_window, adjust_bucket, half_even,
     )
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from tests.auditor.metrics import met, metrics
 from tests.auditor.revisions import currency_on, in_one_order, revision_on, revisions, version_of
 from tests.auditor.standing import give
 from tests.auditor.state import Fact, Lot, OwnedKey, Paid, State, Values
-from tests.auditor.values import event_values, fields_read, key_of, tier_values
+from tests.auditor.values import event_values, key_of, tier_values
 from tests.auditor.wallet import Cause, Wallet
 
 HOUR_US = 3_600_000_000
@@ -67,7 +67,7 @@ def as_it_stands(programme: Programme, wallet: Wallet, happening: Happening, tie
     """Read what the names of expressions stand for before an event, after its effect on an earlier one (11, 32)."""
     values: list[Values] = [
         {
-            **event_values(revision, happening),
+            **event_values(happening),
             **tier_values(programme, revision, tier),
             **metrics(revision, wallet.state, happening.day),
         }
@@ -161,19 +161,19 @@ def lies_within(day: int, valid: Validity) -> bool:
     return (valid.first_day is None or valid.first_day <= day) and (valid.last_day is None or day <= valid.last_day)
 
 
-def owned_key(earning: Earning, version: Version, owner: tuple[str, ...], parts: Iterable[KeyPart]) -> OwnedKey:
+def owned_key(earning: Earning, owner: tuple[str, ...], parts: Iterable[KeyPart]) -> OwnedKey:
     """Give the key under which something of a rule or campaign is kept; it is the same in each revision (13, 59)."""
-    return (*owner, key_of(revisions(earning.programme)[version.place], earning.happening, parts))
+    return (*owner, key_of(earning.programme, earning.happening, parts))
 
 
 def once_key(earning: Earning, version: Version) -> OwnedKey:
     """Give the key under which a rule pays once (13)."""
-    return owned_key(earning, version, (version.rule.name,), version.rule.once_per or ())
+    return owned_key(earning, (version.rule.name,), version.rule.once_per or ())
 
 
 def cooldown_key(earning: Earning, version: Version, cooldown: Cooldown) -> OwnedKey:
     """Give the key that a cooldown is kept for (13)."""
-    return owned_key(earning, version, (version.rule.name,), cooldown.per)
+    return owned_key(earning, (version.rule.name,), cooldown.per)
 
 
 def cools_down(earning: Earning, version: Version) -> bool:
@@ -210,11 +210,7 @@ def caps_on(earning: Earning, version: Version, currency: str) -> list[tuple[Own
     campaign = campaign_of(earning, version)
     if campaign is not None:
         named += [(("campaign", campaign.name), cap) for cap in campaign.caps]
-    return [
-        (owned_key(earning, version, (*name, currency), cap.per), cap)
-        for name, cap in named
-        if cap.currency == currency
-    ]
+    return [(owned_key(earning, (*name, currency), cap.per), cap) for name, cap in named if cap.currency == currency]
 
 
 def capped_awards(earning: Earning, version: Version) -> dict[str, int]:
@@ -224,7 +220,7 @@ def capped_awards(earning: Earning, version: Version) -> dict[str, int]:
         programme=earning.programme,
         place=version.place,
         values=fact.values[version.place],
-        fields=fields_read(revisions(earning.programme)[version.place], happening),
+        fields=happening.fields,
         tier=fact.tier,
     )
     for currency, award in version.rule.give[earning.state.layer].items():

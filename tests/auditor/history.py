@@ -8,21 +8,26 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import evolve, frozen
 
-from loyalty.core.events import TIER_OVERRIDE, VOID, Event
+from loyalty.core.events import TIER_OVERRIDE, VOID, Event, FieldValue
 from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import EventKind, Programme, Role
 from tests.auditor.days import day_of
-from tests.auditor.revisions import kind_on, revisions
+from tests.auditor.revisions import kind_on, revisions, stand_ins
 
 SPEAKS_OF_ANOTHER = (Role.REFUNDS, Role.FOLLOWS)
 
 
 @frozen(eq=False)
 class Happening:
-    """An event where it stands in the order: the instant that it counts at, and the partner and person it reaches."""
+    """
+    An event where it stands in the order: the instant that it counts at, and the partner and person it reaches.
+
+    Its fields are those of the event, and what stands for others that its revision did not have (60).
+    """
 
     event: Event
+    fields: Mapping[str, FieldValue]
     kind: EventKind | None  # None is the built-in tier.override.
     at: int
     day: int
@@ -96,6 +101,7 @@ def happenings(
         reached = origin or event
         happening = Happening(
             event=event,
+            fields={**stand_ins(programme, event.kind), **event.fields},
             kind=kind,
             at=instant,
             day=day,

@@ -33,11 +33,11 @@ def measure(revision: Programme, state: State, metric: Metric, today: int) -> in
     if metric.measure is Measure.EARNED:
         return sum(amount for currency, day, amount in state.earned if currency == metric.currency and counted_on(day))
 
-    facts = [fact for fact in state.facts if counts(revision, fact, metric) and counted_on(fact.happening.day)]
+    facts = [fact for fact in state.facts if counts(fact, metric) and counted_on(fact.happening.day)]
     if metric.measure is Measure.SUM:
         assert metric.of is not None
         some_left = [fact for fact in facts if not fact.nothing_left]
-        return sum(int(evaluate(metric.of, event_values(revision, fact.happening, fact.left))) for fact in some_left)
+        return sum(int(evaluate(metric.of, event_values(fact.happening, fact.left))) for fact in some_left)
     if metric.measure is Measure.DISTINCT:
         assert metric.by is not None
         return len({part_of_key(revision, fact.happening, metric.by) for fact in facts})
@@ -46,13 +46,13 @@ def measure(revision: Programme, state: State, metric: Metric, today: int) -> in
     return sum(not fact.nothing_left for fact in facts)
 
 
-def counts(revision: Programme, fact: Fact, metric: Metric) -> bool:
+def counts(fact: Fact, metric: Metric) -> bool:
     """Say whether a metric over events of a kind looks at this one; ``when`` is asked as things stood then (11, 31)."""
     if fact.happening.event.kind != metric.kind or not fact.is_counted:
         return False
     if metric.while_not_ended and not fact.in_force:
         return False
-    return metric.when is None or bool(evaluate(metric.when, event_values(revision, fact.happening)))
+    return metric.when is None or bool(evaluate(metric.when, event_values(fact.happening)))
 
 
 def ending_key(revision: Programme, fact: Fact) -> Key:

@@ -21,7 +21,7 @@ from tests.auditor.metrics import met, metrics
 from tests.auditor.revisions import at_or_below, currency_on, in_one_order, revision_on, revisions, tier_order
 from tests.auditor.standing import demote_at_once, is_above
 from tests.auditor.state import Fact, Lot, Paid
-from tests.auditor.values import amount_left, event_values, fields_read, key_of, tier_values
+from tests.auditor.values import amount_left, event_values, key_of, tier_values
 from tests.auditor.wallet import Cause, Wallet
 
 
@@ -83,7 +83,7 @@ def take_part(happening: Happening, fact: Fact) -> bool:
         fact.nothing_left = True
         return True
     left = amount_left(fact, part)
-    asked = happening.event.fields.get(part)
+    asked = happening.fields.get(part)
     taken = left if asked is None else min(int(asked), left)
     if taken == 0 and left > 0:
         return False
@@ -94,14 +94,14 @@ def take_part(happening: Happening, fact: Fact) -> bool:
 
 def target_of(programme: Programme, wallet: Wallet, paid: Paid) -> int:
     """Give what the award would be of what is left, by the version that paid it, and at most what was granted (27)."""
-    fact, rule, revision = paid.fact, paid.rule, revisions(programme)[paid.place]
+    fact, rule = paid.fact, paid.rule
     if fact.nothing_left:
         return 0
     as_left = Reading(
         programme=programme,
         place=paid.place,
-        values={**fact.values[paid.place], **event_values(revision, fact.happening, fact.left)},
-        fields=fields_read(revision, fact.happening, fact.left),
+        values={**fact.values[paid.place], **event_values(fact.happening, fact.left)},
+        fields={**fact.happening.fields, **fact.left},
         tier=fact.tier,
     )
     award = rule.give[wallet.state.layer][paid.currency]
@@ -146,12 +146,12 @@ def take_back(
 
 def end(programme: Programme, wallet: Wallet, happening: Happening, tier: str) -> None:
     """End what is in force under the key, and take back what rules say ends with it (31)."""
-    kind, revision = happening.kind, revision_on(programme, happening.day)
+    kind = happening.kind
     assert kind is not None
-    key = key_of(revision, happening, kind.by)
+    key = key_of(programme, happening, kind.by)
     for fact in wallet.state.facts:
         ends = fact.in_force and fact.happening.event.kind == kind.origin_kind
-        if not ends or key_of(revision, fact.happening, kind.by) != key:
+        if not ends or key_of(programme, fact.happening, kind.by) != key:
             continue
         fact.in_force = False
         for paid in [paid for paid in wallet.state.paid if paid.fact is fact]:

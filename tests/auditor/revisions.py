@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from loyalty.core.events import FieldValue
 from loyalty.programme.model import Currency, EventKind, Programme
 from loyalty.rules.declaration import Grandfather, Rule
 from loyalty.tiers.declaration import Ladder
@@ -45,6 +46,17 @@ def currency_on(programme: Programme, name: str, day: int) -> Currency:
 def kind_on(programme: Programme, name: str, day: int) -> EventKind:
     """Give a kind of event; its role, origin, part and key are the same wherever it is declared (60)."""
     return last_said(programme, day, lambda revision: revision.events.get(name))
+
+
+def stand_ins(programme: Programme, name: str) -> dict[str, FieldValue]:
+    """Give what stands for the fields of a kind of event where an event does not say them: the first default (60)."""
+    found: dict[str, FieldValue] = {}
+    for revision in revisions(programme):
+        kind = revision.events.get(name)
+        for field, spec in (kind.fields if kind else {}).items():
+            if spec.default is not None:
+                found.setdefault(field, spec.default)
+    return found
 
 
 def in_one_order(programme: Programme, declared: Callable[[Programme], Iterable[Any]], day: int) -> list[Any]:

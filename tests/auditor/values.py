@@ -22,23 +22,14 @@ def tier_values(programme: Programme, revision: Programme, tier: str) -> Values:
     return {"tier.level": level, "tier.name": revision.ladder.tiers[level].name}
 
 
-def fields_read(
-    revision: Programme, happening: Happening, left: Mapping[str, FieldValue] | None = None
-) -> dict[str, FieldValue | None]:
+def event_values(happening: Happening, left: Mapping[str, FieldValue] | None = None) -> Values:
     """
-    Give the fields that a revision declares: what the event says, else the default, else nothing (60).
+    Give what an expression can read of an event: its fields, and whom it is of.
 
     Args:
         left: What refunds left of fields, where that is asked for (27, 29).
     """
-    kind = revision.events.get(happening.event.kind)
-    said = {**happening.event.fields, **(left or {})}
-    return {name: said.get(name, spec.default) for name, spec in (kind.fields if kind else {}).items()}
-
-
-def event_values(revision: Programme, happening: Happening, left: Mapping[str, FieldValue] | None = None) -> Values:
-    """Give what an expression of a revision can read of an event: its fields, and whom it is of."""
-    values: Values = {f"event.{name}": value for name, value in fields_read(revision, happening, left).items()}
+    values: Values = {f"event.{name}": value for name, value in {**happening.fields, **(left or {})}.items()}
     values["event.partner"] = happening.partner
     values["event.person"] = happening.person
     return values
@@ -46,20 +37,20 @@ def event_values(revision: Programme, happening: Happening, left: Mapping[str, F
 
 def amount_left(fact: Fact, part: str) -> int:
     """Give what refunds left of the field that they take parts of (27)."""
-    return fact.left.get(part, int(fact.happening.event.fields[part]))
+    return fact.left.get(part, int(fact.happening.fields[part]))
 
 
-def part_of_key(revision: Programme, happening: Happening, part: KeyPart) -> Hashable:
+def part_of_key(programme: Programme, happening: Happening, part: KeyPart) -> Hashable:
     """Give one part of a key: the partner, the person (or none), the event's period, or a field (13)."""
     if part is Subject.PARTNER:
         return happening.partner
     if part is Subject.PERSON:
         return happening.person
     if isinstance(part, Period):
-        return period_number(happening.day, part, revision.year_starts_month)
-    return fields_read(revision, happening).get(part)
+        return period_number(happening.day, part, programme.year_starts_month)
+    return happening.fields.get(part)
 
 
-def key_of(revision: Programme, happening: Happening, parts: Iterable[KeyPart]) -> Key:
+def key_of(programme: Programme, happening: Happening, parts: Iterable[KeyPart]) -> Key:
     """Give a whole key; the order of its parts is of no account (13, 59)."""
-    return frozenset((part, part_of_key(revision, happening, part)) for part in parts)
+    return frozenset((part, part_of_key(programme, happening, part)) for part in parts)

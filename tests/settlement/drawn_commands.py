@@ -23,6 +23,7 @@ from loyalty.ledger.store import Grant, GrantedLot
 from loyalty.programme.model import Programme, Role
 from tests.auditor.days import add, day_of, expiry_day
 from tests.auditor.history import happenings
+from tests.auditor.revisions import currency_on, revision_on
 
 DRAWN = ("redeem", "capture", "debit", "send")
 PAID_IN = ("credit", "open")
@@ -219,7 +220,8 @@ class Commands:
 
     def currency(self, spendable: bool = False) -> str:
         """Draw a currency, or nothing where none can be spent."""
-        known = [c.name for c in self.programme.currencies.values() if c.spendable or not spendable]
+        now = revision_on(self.programme, self.day)
+        known = [c.name for c in now.currencies.values() if c.spendable or not spendable]
         if self.rng.random() < 0.6 and self.spent in known:
             return self.spent
         return self.rng.choice(known) if known else ""
@@ -232,7 +234,7 @@ class Commands:
 
     def expiry_days(self, currency: str) -> list[int]:
         """Give days on which lots of a currency expire: of what the history earns, of today, of what was paid in."""
-        declared, year_starts = self.programme.currencies[currency], self.programme.year_starts_month
+        declared, year_starts = currency_on(self.programme, currency, self.day), self.programme.year_starts_month
         days = [day_of(event.occurred_at, self.programme.calendar.timezone) for event in self.events]
         found = [expiry_day(day, declared.expires, year_starts) for day in [*days, self.day]]
         found += [lot.expires_day for grant in self.grants if grant.currency == currency for lot in grant.lots]

@@ -122,6 +122,16 @@ def _check_fields(draft: Draft, now: EventKind, before: Programme) -> None:
             )  # fmt: skip
             continue
         every = [*others, spec]
+        given_up = [one.default is None for one in every if one is not None and not one.required]
+        if any(given_up) and not all(given_up):
+            draft.notes.add(
+                "not-as-before", place,
+                "an earlier revision has it optional without a default; what its events do not say would be read as one"
+                if other is not None and other.default is None
+                else "an earlier revision has it with a default, and its events are read with that",
+                "leave it so, or give the field another name", got=f"`{name}`", width=len(name),
+            )  # fmt: skip
+            continue
         can_be_absent = any(one is None or (not one.required and one.default is None) for one in every)
         strict = next((one for one in every if one is not None and one.required), None)
         if can_be_absent and strict is not None:
