@@ -13,6 +13,7 @@ from attrs import evolve
 
 from loyalty import Engine, Event, EventRejected, Holder, MemoryStore, Programme, UsageError, load, loads, read_event
 from loyalty.advising.advice import Advice, Condition, Way
+from loyalty.core.calendar import parse_day
 from loyalty.ledger.store import Store
 from loyalty.programme.revisions import tiers_of
 from tests.settlement.histories import history
@@ -309,6 +310,24 @@ def test_a_partner_of_whom_nothing_is_known() -> None:
     assert engine.advise("partner:newcomer", "gold", "2026-12-31") == first
     with engine.store.transaction() as book:
         assert list(book.entries()) == []
+
+
+def test_a_revision_and_events_to_come() -> None:
+    """What is recorded of days to come counts as what it is, and a later revision asks from its first day on."""
+    first = programme("[year_status >= 2000]")
+    later = programme("[year_status >= 3000, leads >= 1]")
+    both = evolve(later, revision="later", from_day=parse_day("2026-07-01"), earlier=(first,))
+    engine = engine_of(both, deal("2026-02-03", 10_000), now="2026-05-20")
+    # Promoted today by what is asked today, the partner keeps it until the review reads what is asked then.
+    soon, far = (engine.advise(ACME, "gold", by) for by in ("2026-12-31", "2027-06-30"))
+    assert told(soon.ways[0]) == ["deal.won amount=19000000 region=north registered=True"]
+    assert told(far.ways[0]) == ["deal.won amount=29000000 region=north registered=True", "lead.registered"]
+    assert_verified(engine, soon)
+    assert_verified(engine, far)
+    known = engine_of(first, deal("2026-02-03", 10_000), deal("2026-09-03", 100_000), now="2026-05-20")
+    advice = known.advise(ACME, "gold", "2026-12-31")
+    assert told(advice.ways[0]) == ["deal.won amount=9000000 region=north registered=True"]
+    assert_verified(known, advice)
 
 
 def test_what_is_asked_wrongly() -> None:
