@@ -15,7 +15,14 @@ from loyalty.core.holders import Holder
 from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
 from loyalty.errors import NotRecorded, StoreError
-from loyalty.explaining.entries import explain_command, explain_correction, explain_entry, explain_parts, netted
+from loyalty.explaining.entries import (
+    explain_command,
+    explain_correction,
+    explain_entry,
+    explain_parts,
+    netted,
+    require_readable,
+)
 from loyalty.explaining.reading import Find
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry, EntryKind
@@ -134,7 +141,7 @@ class Answers:
                 outcomes: list[Outcome] = []
                 apply_item(histories.steps, run, item, outcomes, traced=own)
                 if own:
-                    parts |= {str(holder): outcome.why for outcome in outcomes if outcome.cause and outcome.why}
+                    parts |= {str(holder): outcome.why() for outcome in outcomes if outcome.cause and outcome.why}
                     break
         return parts
 
@@ -145,6 +152,7 @@ def _parts_of_event(identity: str, entries: Mapping[Holder, Sequence[Entry]]) ->
     revision = ""
     for holder, own in entries.items():
         for entry in own:
+            require_readable(entry)
             if entry.key == f"event:{identity}":
                 parts, revision = {**parts_of(entry.explanation), **parts}, entry.revision
             elif entry.kind is EntryKind.CORRECTION:

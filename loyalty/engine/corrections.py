@@ -166,7 +166,7 @@ class _Replay:
             identity = placed.event.identity if placed is not None else ""
             tier = apply_item(self._steps, run, item, outcomes, traced=True)
             if identity in self.traces and outcomes[-1].why is not None:
-                self.traces[identity][str(run.holder)] = outcomes[-1].why
+                self.traces[identity][str(run.holder)] = outcomes[-1].why()
             if placed is None or run.holder.layer is not Layer.PARTNER:
                 continue
             if not is_new:
@@ -183,7 +183,7 @@ class _Replay:
         for outcome in outcomes:
             if outcome.why is not None:
                 sides = self.corrected[outcome.effective_at, outcome.cause or ""]
-                sides[sign > 0][str(holder)] = outcome.why
+                sides[sign > 0][str(holder)] = outcome.why()
         for entry in entries_of(self._steps, outcomes):
             sums = _summed(transfers_in(entry, holder))
             self.difference.update({transfer: sign * amount for transfer, amount in sums.items()})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from loyalty.core.holders import Holder
+from loyalty.errors import StoreError
 from loyalty.explaining.moves import asked_step, steps_of
 from loyalty.explaining.reading import Find, finding
 from loyalty.explaining.steps import Corrected, Explanation, Step
@@ -15,7 +16,7 @@ from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
 from loyalty.settlement.commands import command_of, entry_key_of
 from loyalty.settlement.journal import Transfer, transfers_in
-from loyalty.settlement.trace import Part, corrected_parts, parts_of
+from loyalty.settlement.trace import VERSION, Part, corrected_parts, parts_of
 
 _OF: Final = {EntryKind.EVENT: "event", EntryKind.TIMER: "clock", EntryKind.COMMAND: "command",
               EntryKind.CORRECTION: "correction"}  # fmt: skip
@@ -33,6 +34,7 @@ def explain_entry(
         find: Finds other revisions; those before the programme by default.
     """
     find = find or finding(programme)
+    require_readable(entry)
     parts = parts_of(entry.explanation)
     asked = [asked_step(programme, grant) for grant in grants]
     holders = [*(Holder.parse(holder) for holder in parts), *(grant.holder for grant in grants), *_holders_in(entry)]
@@ -52,6 +54,7 @@ def explain_correction(programme: Programme, entry: Entry, find: Find) -> Explan
 
     What the steps now moved less what they moved before is what the entry posts.
     """
+    require_readable(entry)
     steps: list[Step] = []
     for holder in dict.fromkeys(_holders_in(entry)):
         steps += steps_of(programme, str(holder), None, transfers_in(entry, holder), find)
@@ -115,6 +118,21 @@ def netted(entries: Iterable[Entry], holder: Holder, is_wanted: Callable[[str | 
             if is_wanted(transfer.cause):
                 sums[transfer] += amount
     return {transfer: amount for transfer, amount in sums.items() if amount}
+
+
+def require_readable(entry: Entry) -> None:
+    """
+    See that this library reads the form in which an entry keeps why.
+
+    Raises:
+        StoreError: a later one wrote it.
+    """
+    form = entry.explanation.get("v", VERSION)
+    if form != VERSION:
+        raise StoreError(
+            f"entry {entry.key} keeps why in form {form}, and this library reads form {VERSION}; ask with the library "
+            "that wrote it, or a later one"
+        )
 
 
 def _holders_in(entry: Entry) -> Iterator[Holder]:

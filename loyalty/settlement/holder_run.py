@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from loyalty.core.calendar import FIRST_DAY, NEVER
@@ -13,11 +15,11 @@ from loyalty.settlement.drawing import ANY_LOT, left_of
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import OrderKey, Placed, command_key
 from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME, Movement
-from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Names
+from loyalty.settlement.layout import CARRY_ITEM, CLOSE_ITEM, DRAW_ITEM, GIVE_BACK_ITEM, Key, Layout, Names
 from loyalty.settlement.marks import Mark, set_mark
 from loyalty.settlement.recording import recorded, view_on
 from loyalty.settlement.state import Memory, item_fields, record, scalars
-from loyalty.settlement.trace import STEP_CODE, Part, by_day, stored_trace
+from loyalty.settlement.trace import STEP_CODE, Part, Record, Why, by_day, stored_trace
 
 
 class HolderRun:
@@ -227,7 +229,7 @@ class HolderRun:
         """Why what was traced last was settled as it was, the clock before it included, as the step records it."""
         return list(self.memory.trace)
 
-    def why(self, tier: int = 0) -> dict[int, Part]:
+    def why(self, tier: int = 0) -> dict[int, Why]:
         """
         Give why what was traced last was settled as it was, in the numbering of the revision in force.
 
@@ -235,15 +237,13 @@ class HolderRun:
             tier: The level of the partner's tier before the item.
 
         Returns:
-            What entries keep, by the day of the clock; that of the item itself under -1.
+            What gives what entries keep, by the day of the clock; that of the item itself under -1.
         """
         layout = self._step.layout
-        parts = {}
-        for day, records in {-1: [], **by_day(self.memory.trace)}.items():
-            view = self._view if day < 0 else view_on(layout, day)
-            numbered = recorded(layout, view, records) if self._has_revisions else records
-            parts[day] = stored_trace(view.programme, numbered, tier)
-        return parts
+        return {
+            day: partial(_part, layout, self._view if day < 0 else view_on(layout, day), records, tier)
+            for day, records in {-1: [], **by_day(self.memory.trace)}.items()
+        }
 
     def mappings(self) -> list[dict[Any, int]]:
         """Give the mappings that grow with the history; what has come in never changes there."""
@@ -275,3 +275,9 @@ class HolderRun:
 
 _AVAILABLE = ACCOUNT_NAMES.index("available")
 _FORFEITED = ACCOUNT_NAMES.index("forfeited")
+
+
+def _part(layout: Layout, view: Layout, records: Sequence[Record], tier: int) -> Part:
+    """Give records of the step in the numbering of a revision, as an entry keeps them."""
+    numbered = recorded(layout, view, records) if len(layout.views) > 1 else records
+    return stored_trace(view.programme, numbered, tier)

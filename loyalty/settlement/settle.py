@@ -25,7 +25,7 @@ from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, postings_of, split_by_day
-from loyalty.settlement.trace import Part, stored
+from loyalty.settlement.trace import Why, stored
 
 Progress = Callable[[int], None]
 
@@ -49,7 +49,7 @@ class Outcome:
     """
     What one cause moved for one holder: the makings of an entry, or of a part of one.
 
-    ``why`` is what its entry keeps of the reasons for this holder; with it a cause that moved nothing for the holder
+    ``why`` gives what its entry keeps of the reasons for this holder; with it a cause that moved nothing for the holder
     is an outcome too.
     """
 
@@ -61,7 +61,7 @@ class Outcome:
     movements: list[Movement]
     corrects: str | None = None
     place: OrderKey = ()
-    why: Part | None = None
+    why: Why | None = None
 
 
 @define
@@ -232,7 +232,7 @@ def clock_outcomes(steps: Steps, holder: Holder, movements: Sequence[Movement]) 
 
 
 def _clock_outcomes(
-    steps: Steps, holder: Holder, movements: Sequence[Movement], parts: Mapping[int, Part]
+    steps: Steps, holder: Holder, movements: Sequence[Movement], parts: Mapping[int, Why]
 ) -> list[Outcome]:
     calendar = steps.programme.calendar
     return [
@@ -277,7 +277,7 @@ def entries_of(steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int | 
                 revision=in_force_at(steps.programme, first.effective_at).revision,
                 postings=tuple(postings),
                 corrects=next((part.corrects for part in parts if part.corrects), None),
-                explanation=stored({str(part.holder): part.why for part in parts if part.why is not None}),
+                explanation=stored({str(part.holder): part.why() for part in parts if part.why is not None}),
             )
         )
     if len(entries) < 2:

@@ -8,7 +8,7 @@ and allotments are few and stand with their names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from loyalty.gamification.declaration import Badge
@@ -73,6 +73,9 @@ Record = Sequence[Any]
 
 #: A holder's records as an entry keeps them: the partner's tier before the event, then each record as a list.
 Part = list[Any]
+
+#: What gives a part: most items are settled without anybody asking why.
+Why = Callable[[], Part]
 
 
 def by_day(trace: Iterable[Record]) -> dict[int, list[Record]]:

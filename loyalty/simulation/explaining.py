@@ -140,7 +140,7 @@ def _settle_up_to(programme: Programme, placed: list[Placed], target: Placed) ->
             tier = apply_item(steps, run, item, moved, traced=is_target)
             if is_target:
                 of_target = [outcome for outcome in moved if outcome.cause == target.event.identity]
-                traces |= {str(holder): outcome.why for outcome in of_target if outcome.why is not None}
+                traces |= {str(holder): outcome.why() for outcome in of_target if outcome.why is not None}
                 outcomes += of_target
             if holder.layer is Layer.PARTNER and isinstance(item.what, Placed):
                 for person in item.what.holders[1:]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from loyalty import Engine, Holder, MemoryStore, loads
-from tests.engine.scenes import deal, happened, refund
+from loyalty import Engine, Holder, MemoryStore, StoreError, loads
+from tests.engine.scenes import deal, entries_in, happened, refund
 
 PROGRAMME = loads("""\
 language: 1
@@ -266,3 +267,11 @@ def told(engine: Engine, asked: str, language: str) -> list[str]:
 def test_what_is_told(engine: Engine, asked: str, language: str, lines: list[str]) -> None:
     """Each line is what a person would write, with amounts, days and plurals of the language."""
     assert told(engine, asked, language) == lines
+
+
+def test_a_later_form_is_refused_by_its_number(engine: Engine) -> None:
+    """Whoever reads a book with an older library is told so, and never gets numbers that mean something else."""
+    (entry, *_) = entries_in(engine.store)
+    assert entry.explanation["v"] == 1
+    with pytest.raises(StoreError, match="keeps why in form 2, and this library reads form 1"):
+        engine.why(evolve(entry, explanation={"v": 2, "why": {}}))
