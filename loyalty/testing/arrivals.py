@@ -227,6 +227,12 @@ def netted(entries: Iterable[Entry]) -> dict[Leg, int]:
     return {key: amount for key, amount in legs.items() if amount}
 
 
+def unasked(programme: Programme) -> Programme:
+    """Give a programme that does not ask how late or how early an event comes: what is submitted counts as accepted."""
+    earlier = tuple(evolve(one, accept_late=None, accept_early=None) for one in programme.earlier)
+    return evolve(programme, accept_late=None, accept_early=None, earlier=earlier)
+
+
 class _Recorder(Engine):
     """
     An engine that takes facts which another one accepted and decided: it settles them and decides nothing.
@@ -238,7 +244,7 @@ class _Recorder(Engine):
     def __init__(self, programme: Programme, store: Store, counts_from: Mapping[str, int]) -> None:
         super().__init__(programme, store)
         self._counts_from = counts_from
-        self._unasked = _unasked(programme)
+        self._unasked = unasked(programme)
 
     def record(self, grants: Sequence[Grant]) -> None:
         """Record the decisions of one command, at whatever time it comes."""
@@ -263,12 +269,6 @@ class _Recorder(Engine):
             # What it posted for a closed holder was moved on by decisions that are among those recorded.
             self._histories.take_closed()
         return super()._submit(tx, event, recorded_at)
-
-
-def _unasked(programme: Programme) -> Programme:
-    """Give a programme that does not ask how late or how early an event comes."""
-    earlier = tuple(evolve(one, accept_late=None, accept_early=None) for one in programme.earlier)
-    return evolve(programme, accept_late=None, accept_early=None, earlier=earlier)
 
 
 def _step_words(step: Batch | Command | Clock | Anew) -> str:

@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from loyalty.core.events import Event
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
+from loyalty.testing.arrivals import unasked
 from loyalty.testing.outcomes import Outcome
 
 History: TypeAlias = tuple[Event, ...]
@@ -79,11 +80,12 @@ class Bench:
     Settles histories of one programme and remembers the last of them.
 
     Args:
+        programme: What is settled under; how late an event may come is not asked, for laws speak of accepted events.
         deadline: The :func:`time.monotonic` instant after which a settlement is refused, or None.
         allowance: How many histories may be settled in all, or None.
     """
 
-    programme: Programme
+    programme: Programme = field(converter=unasked)
     deadline: float | None = None
     allowance: int | None = None
     settled: int = 0
