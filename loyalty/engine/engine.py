@@ -43,6 +43,7 @@ from loyalty.engine.receipts import Receipt
 from loyalty.engine.refusing import why_not
 from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
+from loyalty.engine.succession import objection
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventRejected, RetryableConflict, StoreError, UsageError
 from loyalty.explaining.entries import explain_entry
@@ -239,6 +240,9 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         def once() -> _Result:
             with self._transaction() as tx:
                 self._histories.begin()
+                if self.programme.earlier:
+                    # What is settled from here on follows these revisions, whether it moves anything or not.
+                    self._histories.telling.declare(tx, self._clock())
                 tx.expect(events, holders, clock=clock)
                 result = work(tx)
                 self._histories.save(tx)
@@ -340,16 +344,14 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             yield tx
 
     def _look_at_book(self, tx: Transaction) -> None:
-        """See that the book was settled under these revisions; a change of rules must never re-settle it unnoticed."""
-        first = next(iter(tx.entries()), None)
-        expected = self.programme if first is None else in_force_at(self.programme, first.effective_at)
-        if first is not None and first.revision != expected.revision:
+        """See that the book goes on as it was settled; a change of rules must never re-settle it unnoticed."""
+        reason = objection(self.programme, tx)
+        if reason is not None:
             raise StoreError(
-                f"the book was settled under revision {first.revision}, and {expected.file} is revision "
-                f"{expected.revision} of {expected.id}; load the file that it was settled under, use "
-                "another book, or pass resettle=True to have all holders settled again under the new rules"
+                f"{reason}, use another book, or pass resettle=True to have all holders settled again under the new "
+                "rules"
             )
-        self._book_is_ours = first is not None
+        self._book_is_ours = next(iter(tx.entries()), None) is not None
 
     def _receipt(self, tx: Transaction, event: Event, counts_from: int | None) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))

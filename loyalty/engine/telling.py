@@ -86,9 +86,13 @@ class Telling:
         first = self._programme.calendar.day_start_us(locked_day + 1)
         return [evolve(entry, booked_day=locked_day + 1) if entry.effective_at < first else entry for entry in entries]
 
+    def declare(self, tx: Transaction, recorded_at: int) -> None:
+        """Have the book keep what its entries are settled under."""
+        tx.declare(self._declarations, recorded_at=recorded_at)
+
     def _post(self, tx: Transaction, entries: Sequence[Entry]) -> None:
         if entries:
-            tx.declare(self._declarations, recorded_at=entries[0].recorded_at)
+            self.declare(tx, entries[0].recorded_at)
         tx.post(entries)
 
 

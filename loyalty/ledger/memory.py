@@ -350,6 +350,14 @@ class MemoryTransaction(MemoryLines):
             item for item in self.book.allocations() if item.lot.account == account and item.lot.asset == asset
         )
 
+    def front(self) -> int | None:
+        """Give the latest instant from which anything counts, UTC microseconds: an event, a decision or an entry."""
+        facts = [
+            item.event.occurred_at if item.counts_from is None else item.counts_from for item in self._events.values()
+        ]
+        entries = [entry.effective_at for entry in self.entries()]
+        return max([*facts, *(grant.at for grant in self._grants.values()), *entries], default=None)
+
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""
         return self._clock_day

@@ -343,6 +343,13 @@ class Transaction(Protocol):
     def standing_lines(self, holder: Holder) -> Sequence[StandingLine]:
         """Give what came to the holder's standing and what went, in the order of posting."""
 
+    def front(self) -> int | None:
+        """
+        Give the latest instant from which anything counts, UTC microseconds: an event, a decision or an entry; or None.
+
+        It is asked when another revision is added to a book, and may read all of it.
+        """
+
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""
 

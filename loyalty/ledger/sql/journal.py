@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, cast, func, literal_column, select
 
@@ -60,6 +60,12 @@ class Journal:
             self.write()
         row = self.runner.first(_last_effective, holder=self.names.find_holder(self.runner, holder))
         return None if row is None else row.latest
+
+    def front(self) -> int | None:
+        """Give the latest instant from which anything counts, UTC microseconds: an event, a decision or an entry."""
+        self.write()
+        rows = (self.runner.first(latest, book=self.names.book_id) for latest in _LATEST)
+        return max((row.latest for row in rows if row is not None and row.latest is not None), default=None)
 
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
@@ -225,6 +231,25 @@ def _last_effective(compiler: Compiler) -> Select[Any]:
         .join(account, account.c.id == posting.c.account_id)
         .where(account.c.holder_id == bindparam("holder"), posting.c.version.is_not(None))
     )
+
+
+def _latest_entry(compiler: Compiler) -> Select[Any]:
+    entry = compiler.schema.entry
+    return select(func.max(entry.c.effective_at).label("latest")).where(entry.c.book_id == bindparam("book"))
+
+
+def _latest_event(compiler: Compiler) -> Select[Any]:
+    event = compiler.schema.event
+    at = func.coalesce(event.c.counts_from, event.c.occurred_at)
+    return select(func.max(at).label("latest")).where(event.c.book_id == bindparam("book"))
+
+
+def _latest_grant(compiler: Compiler) -> Select[Any]:
+    grant = compiler.schema.grant
+    return select(func.max(grant.c.at).label("latest")).where(grant.c.book_id == bindparam("book"))
+
+
+_LATEST: Final = (_latest_entry, _latest_event, _latest_grant)
 
 
 def _entry_ids_of_holder(compiler: Compiler) -> Select[Any]:
