@@ -53,7 +53,6 @@ from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.generate import steps_of
 from loyalty.settlement.settle import Outcome, advance_run, entries_of
 
