@@ -411,6 +411,20 @@ class HistoryContract:
             names = ["partner:B", "partner:b", "partner:Ä", "person:amy", "person:zoe"]
             assert [str(holder) for holder in book.holders()] == names
 
+    def test_the_front_is_the_latest_instant_from_which_anything_counts(self, store: Store) -> None:
+        """Of events, by where they count from, of decisions and of entries; a book of nothing has none."""
+        with store.transaction() as book:
+            assert book.front() is None
+            book.add_event(deal("D-1"), recorded_at=1)
+            at = deal("D-1").occurred_at
+            assert book.front() == at
+            book.add_event(deal("D-2"), recorded_at=2, counts_from=at + 5)
+            assert book.front() == at + 5
+            book.post([earn("a", 5, at=at + 7)])
+            assert book.front() == at + 7
+        with store.transaction(read_only=True) as book:
+            assert book.front() == at + 7
+
     def test_the_clock_is_kept(self, store: Store) -> None:
         """A book that was never advanced has no clock."""
         with store.transaction() as book:
