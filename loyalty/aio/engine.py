@@ -83,7 +83,7 @@ class AsyncEngine:
         programme: A checked programme.
         store: Where facts and entries are kept; the host's transaction is joined where it gave one.
         clock: Gives the instant of recording, UTC microseconds; the system's by default.
-        resettle: Whether a book that was settled under another revision may be used, as for the engine.
+        any_revision: Whether a book that is settled under another chain may be read, as for the engine.
         messages: What is put into the outbox for others, as for the engine.
         at_once: How many calls are under way at once, > 0; others wait for their turn. Each of them has a connection
             and states of holders in memory of its own.
@@ -98,7 +98,7 @@ class AsyncEngine:
         store: AsyncSqlStore,
         *,
         clock: Callable[[], int] | None = None,
-        resettle: bool = False,
+        any_revision: bool = False,
         messages: bool | Collection[str] | Messages = False,
         at_once: int = _AT_ONCE,
     ) -> None:
@@ -108,7 +108,7 @@ class AsyncEngine:
         self.store = store
         self._turns = asyncio.Semaphore(at_once)
         self._idle: list[Engine] = []
-        self._options: dict[str, Any] = {"clock": clock, "resettle": resettle, "messages": messages}
+        self._options: dict[str, Any] = {"clock": clock, "any_revision": any_revision, "messages": messages}
 
     submit = _awaited(Engine.submit)
     submit_all = _awaited(Engine.submit_all)

@@ -10,7 +10,7 @@ neither read nor settled, however much it is.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -56,9 +56,32 @@ def replay(
     return _entries(histories.programme, work, joining[0].identity, recorded_at)
 
 
+def resettle(
+    histories: Histories, tx: Transaction, holders: Collection[Holder], name: str, recorded_at: int
+) -> list[Entry]:
+    """
+    Settle holders' whole histories again under another programme, and give what differs from the book as corrections.
+
+    Args:
+        histories: States of their own under that programme.
+        holders: All holders of the book.
+        name: What the corrections name as their cause.
+        recorded_at: UTC microseconds.
+    """
+    work = _Replay(histories, tx, (), whole=True)
+    for layer in Layer:
+        work.settle_layer(layer, set(holders))
+    work.keep()
+    return _entries(histories.programme, work, name, recorded_at)
+
+
 class _Replay:
     """
-    Holders that are settled again because of events that join their histories.
+    Holders that are settled again because of events that join their histories, or of another programme.
+
+    Args:
+        joining: The events.
+        whole: Whether what the histories moved before is known from the book alone, and they are settled whole.
 
     Attributes:
         difference: What moves with these events and does not move without them.
@@ -67,14 +90,15 @@ class _Replay:
             instant from which it counts and its cause ("" is the clock), each by holder.
     """
 
-    def __init__(self, histories: Histories, tx: Transaction, joining: Sequence[Event]) -> None:
+    def __init__(self, histories: Histories, tx: Transaction, joining: Sequence[Event], *, whole: bool = False) -> None:
         self.difference: Counter[Transfer] = Counter()
         self.traces: dict[str, dict[str, Part]] = {event.identity: {} for event in joining}
         self.corrected: dict[tuple[int, str], tuple[dict[str, Part], dict[str, Part]]] = defaultdict(lambda: ({}, {}))
         self._histories = histories
         self._steps = histories.steps
         self._tx = tx
-        self._since = min(delivered_at(histories.programme, tx, event) for event in joining)
+        self._whole = whole
+        self._since = min((delivered_at(histories.programme, tx, event) for event in joining), default=0)
         self._moved: list[tuple[HolderRun, Mark | None]] = []
         #: By person what tier its partner has now, and by event the one that it had: from which instant, and which.
         self._news: dict[Holder, dict[str, tuple[int, int]]] = defaultdict(dict)
@@ -88,7 +112,7 @@ class _Replay:
         for holder in concerned:
             instants = [at for at, _ in self._news[holder].values()] if holder in self._news else []
             since = min([*instants, self._since]) if holder in holders else min(instants)
-            if self._histories.resettles:
+            if self._whole:
                 self._settle_whole(holder)
             else:
                 self._settle_since(holder, since)
@@ -143,7 +167,7 @@ class _Replay:
         received = list(later.received)
         for place, item in enumerate(received):
             identity = item.recorded.event.identity
-            if identity in self._news[holder]:
+            if identity in self._news[holder] and item.inputs != {"tier": self._news[holder][identity][1]}:
                 received[place] = evolve(item, inputs={"tier": self._news[holder][identity][1]})
                 self._tx.deliver(identity, holder, received[place].inputs)
         return evolve(later, received=received)

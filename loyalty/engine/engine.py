@@ -29,6 +29,7 @@ from typing import Final, TypeVar
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
+from loyalty.engine.adopting import require_going_on, take_up
 from loyalty.engine.advice import Advises
 from loyalty.engine.answers import Answers
 from loyalty.engine.arguments import day_of, event_of
@@ -43,9 +44,8 @@ from loyalty.engine.receipts import Receipt
 from loyalty.engine.refusing import why_not
 from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
-from loyalty.engine.succession import objection
 from loyalty.engine.telling import Telling
-from loyalty.errors import EventRejected, RetryableConflict, StoreError, UsageError
+from loyalty.errors import EventRejected, RetryableConflict, UsageError
 from loyalty.explaining.entries import explain_entry
 from loyalty.explaining.reading import finding
 from loyalty.explaining.steps import Explanation
@@ -73,12 +73,14 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         programme: A checked programme.
         store: Where facts and entries are kept; the host's transaction is joined where it gave one.
         clock: Gives the instant of recording, UTC microseconds; the system's by default.
-        resettle: Whether a book that was settled under another revision may be used; its holders are then settled
-            again under this one, whole, as their next events come.
+        any_revision: Whether a book that is settled under another chain of revisions may be read all the same; what is
+            due by now is then told by this programme.
         messages: What of all this is put into the outbox for others: nothing by default, everything with True, the
             topics of a collection, or what a :class:`~loyalty.engine.messages.Messages` says.
 
-    The first call looks at the book, and raises StoreError where it was settled under another revision.
+    Each call looks at the chain of revisions that the book is settled under, and raises StoreError where it is another
+    one. A chain that only goes on, with a revision that begins after everything in the book, is taken up; anything else
+    is a migration (:func:`~loyalty.engine.migrating.plan_migration`).
     """
 
     def __init__(
@@ -87,17 +89,17 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         store: Store,
         *,
         clock: Callable[[], int] | None = None,
-        resettle: bool = False,
+        any_revision: bool = False,
         messages: bool | Collection[str] | Messages = False,
     ) -> None:
         self.programme = programme
         self.store = store
         self._clock = clock or (lambda: time.time_ns() // 1000)
         self._steps = steps_of(programme)
-        self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)), resettles=resettle)
+        self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)))
         self._declarations = Declarations(programme)
         self._answers = Answers(self._declarations, self._histories)
-        self._book_is_ours = resettle
+        self._any_revision = any_revision
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
         """
@@ -239,10 +241,8 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         def once() -> _Result:
             with self._transaction() as tx:
                 self._histories.begin()
-                if self.programme.earlier:
-                    # What is settled from here on follows these revisions, whether it moves anything or not.
-                    self._histories.telling.declare(tx, self._clock())
                 tx.expect(events, holders, clock=clock)
+                take_up(self.programme, tx, self._clock)
                 result = work(tx)
                 self._histories.save(tx)
             return result
@@ -256,6 +256,7 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             result: Sequence[Preview] = ()
             with suppress(Undo), self._transaction() as tx:
                 tx.expect(events)
+                require_going_on(self.programme, tx)
                 result = work(tx)
                 raise Undo
             return result
@@ -338,19 +339,9 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
     @contextmanager
     def _transaction(self, *, read_only: bool = False) -> Iterator[Transaction]:
         with self.store.transaction(read_only=read_only) as tx:
-            if not self._book_is_ours:
-                self._look_at_book(tx)
+            if read_only and not self._any_revision:
+                require_going_on(self.programme, tx)
             yield tx
-
-    def _look_at_book(self, tx: Transaction) -> None:
-        """See that the book goes on as it was settled; a change of rules must never re-settle it unnoticed."""
-        reason = objection(self.programme, tx)
-        if reason is not None:
-            raise StoreError(
-                f"{reason}, use another book, or pass resettle=True to have all holders settled again under the new "
-                "rules"
-            )
-        self._book_is_ours = next(iter(tx.entries()), None) is not None
 
     def _receipt(self, tx: Transaction, event: Event, counts_from: int | None) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))

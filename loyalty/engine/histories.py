@@ -74,14 +74,11 @@ class Histories:
     Args:
         steps: The programme's generated steps.
         telling: What posts their entries.
-        resettles: Whether entries may be those of another revision, so that what a history moved before is what the
-            book says.
     """
 
-    def __init__(self, steps: Steps, telling: Telling, *, resettles: bool = False) -> None:
+    def __init__(self, steps: Steps, telling: Telling) -> None:
         self.steps = steps
         self.telling = telling
-        self.resettles = resettles
         self._marks_apart = ITEMS_APART
         self.programme = steps.programme
         self._chain = chain_of(steps.programme)

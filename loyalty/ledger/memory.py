@@ -30,6 +30,7 @@ from loyalty.ledger.memory_lines import MemoryLines
 from loyalty.ledger.outbox import MemoryOutbox, Message
 from loyalty.ledger.store import (
     READ_ONLY,
+    Adoption,
     BookLock,
     Checkpoint,
     Declaration,
@@ -135,6 +136,7 @@ class MemoryTransaction(MemoryLines):
         self._grants: dict[str, Grant] = {}
         self._grants_of: dict[str, list[Grant]] = {}
         self._clock_day: int | None = None
+        self._adoptions: list[Adoption] = []
         self._declarations: dict[str, Declaration] = {}
         self._locks: list[BookLock] = []
         self._outbox = MemoryOutbox(lambda call, arguments: self.undo.append((call, arguments)))
@@ -357,6 +359,20 @@ class MemoryTransaction(MemoryLines):
         ]
         entries = [entry.effective_at for entry in self.entries()]
         return max([*facts, *(grant.at for grant in self._grants.values()), *entries], default=None)
+
+    def chain(self) -> str | None:
+        """Give the digest of the chain of revisions that the book is settled under, or None before the first."""
+        return self._adoptions[-1].chain if self._adoptions else None
+
+    def adoptions(self) -> Sequence[Adoption]:
+        """Give the chains that the book took up, in order."""
+        return tuple(self._adoptions)
+
+    def adopt(self, adoption: Adoption) -> None:
+        """Have the book settled under another chain of revisions from now on."""
+        self._require_writable()
+        self._adoptions.append(adoption)
+        self.undo.append((self._adoptions.pop, ()))
 
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""

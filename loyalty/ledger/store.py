@@ -167,6 +167,26 @@ class Declaration:
     recorded_at: int = 0
 
 
+@frozen(kw_only=True)
+class Adoption:
+    """
+    When a book took up a chain of revisions, by whom and why; the last one holds.
+
+    Args:
+        chain: The digest of the chain.
+        revisions: The first day and the digest of each revision, the earliest first.
+        recorded_at: UTC microseconds.
+        actor: Who did it; "" where the engine did, because nothing that was settled changed by it.
+        reason: Why.
+    """
+
+    chain: str
+    revisions: tuple[tuple[int, str], ...]
+    recorded_at: int
+    actor: str = ""
+    reason: str = ""
+
+
 class Transaction(Protocol):
     """Reads and writes that take effect together when the transaction ends without an error."""
 
@@ -349,6 +369,15 @@ class Transaction(Protocol):
 
         It is asked when another revision is added to a book, and may read all of it.
         """
+
+    def chain(self) -> str | None:
+        """Give the digest of the chain of revisions that the book is settled under, or None before the first."""
+
+    def adoptions(self) -> Sequence[Adoption]:
+        """Give the chains that the book took up, in order."""
+
+    def adopt(self, adoption: Adoption) -> None:
+        """Have the book settled under another chain of revisions from now on."""
 
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""

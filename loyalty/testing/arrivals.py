@@ -29,8 +29,10 @@ from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.engine import Engine, settle
 from loyalty.engine.accepting import accept
-from loyalty.engine.corrections import replay
+from loyalty.engine.corrections import resettle
+from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt
+from loyalty.engine.telling import Telling
 from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry
 from loyalty.ledger.store import Grant, Store, Transaction
 from loyalty.programme.model import Programme
@@ -249,15 +251,14 @@ class _Recorder(Engine):
     def record(self, grants: Sequence[Grant]) -> None:
         """Record the decisions of one command, at whatever time it comes."""
         holders = sorted({grant.holder for grant in grants})
-        # Entries of a difference name an event that came late; here it is the command.
-        named = Event(id=command_of(grants[0]), kind=VOID, partner="", occurred_at=grants[0].at)
 
         def work(tx: Transaction) -> None:
             for grant in grants:
                 tx.add_grant(grant)
             # What a decision moves is known from the whole book alone, for no event brought it.
-            whole = Engine(self.programme, self.store, resettle=True)._histories
-            self._histories.telling.post(tx, replay(whole, tx, set(holders), [named], self._clock()))
+            telling = Telling(self.programme, None)
+            histories = Histories(self._steps, telling)
+            telling.post(tx, resettle(histories, tx, holders, command_of(grants[0]), self._clock()))
 
         self._change(work, holders=holders)
 

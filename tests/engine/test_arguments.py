@@ -84,20 +84,21 @@ def test_instants_days_and_holders_may_be_written_in_each_usual_way() -> None:
 
 
 def test_a_book_of_another_revision_is_refused() -> None:
-    """Changed rules never settle an old book again unnoticed; who wants that says so."""
+    """Changed rules never settle an old book again unnoticed; what to do is said."""
     engine = engine_with_a_deal()
     doubled = loads(EXAMPLE.replace("1 per 100 EUR", "2 per 100 EUR"))
     later = Event(id="D-2", kind="deal.won", partner="acme", occurred_at=1_771_000_000_000_000, fields={"amount": 0})
-    with pytest.raises(StoreError, match="resettle=True"):
+    with pytest.raises(StoreError, match="loyalty ledger revise"):
         Engine(doubled, engine.store).submit(later)
+    with pytest.raises(StoreError, match="loyalty ledger revise"):
+        Engine(doubled, engine.store).statement(ACME, "2026-12-31")
     with engine.store.transaction() as tx:
         assert tx.find_event(later.identity) is None
     Engine(loads(EXAMPLE), engine.store).submit(later)
-    resettling = Engine(doubled, engine.store, resettle=True)
-    resettling.submit(
-        Event(id="D-0", kind="deal.won", partner="acme", occurred_at=1_769_000_000_000_000, fields={"amount": 0})
-    )
-    assert resettling.statement(ACME, "2026-12-31").balances["available", "points"] == 500
+    reading = Engine(doubled, engine.store, any_revision=True)
+    assert reading.statement(ACME, "2026-12-31").balances["available", "points"] == 250
+    with pytest.raises(StoreError, match="loyalty ledger revise"):
+        reading.redeem(ACME, "points", 1, key="r")
 
 
 def test_all_errors_share_one_base() -> None:

@@ -6,6 +6,7 @@ The derived class has a fixture ``store`` that gives an empty store with the boo
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.entries import Account, Entry, EntryKind
-from loyalty.ledger.store import BookLock, Declaration, Grant, Store, Transaction
+from loyalty.ledger.store import Adoption, BookLock, Declaration, Grant, Store, Transaction
 from loyalty.ledger.verify import verify
 
 from .journals import (
@@ -434,6 +435,25 @@ class HistoryContract:
             assert book.clock_day() == 20_000
             book.set_clock_day(20_001)
             assert book.clock_day() == 20_001
+
+    def test_a_book_remembers_the_chains_that_it_took_up(self, store: Store) -> None:
+        """The last one holds, and all of them can be read with who took them up and why."""
+        one = Adoption(chain="c1", revisions=((0, "r1"),), recorded_at=5)
+        two = Adoption(chain="c2", revisions=((0, "r1"), (20_000, "r2")), recorded_at=6, actor="u-1", reason="rates")
+        with store.transaction() as book:
+            assert (book.chain(), book.adoptions(), book.latest_at()) == (None, (), None)
+            book.adopt(one)
+            assert book.chain() == "c1"
+        with contextlib.suppress(RuntimeError), store.transaction() as book:
+            book.adopt(two)
+            raise RuntimeError
+        with store.transaction() as book:
+            assert book.chain() == "c1"
+            book.adopt(two)
+            book.set_clock_day(20_001)
+        with store.transaction(read_only=True) as book:
+            assert (book.chain(), book.clock_day()) == ("c2", 20_001)
+            assert tuple(book.adoptions()) == (one, two)
 
     def test_locks_are_kept(self, store: Store) -> None:
         """The last one holds, with who did it and why; a book that was never locked has none."""

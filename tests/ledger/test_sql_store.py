@@ -484,6 +484,10 @@ def test_a_file_of_its_own_keeps_a_write_ahead_log(tmp_path: Path) -> None:
 _WHOLE_BOOK = {
     "holders",
     "locks",
+    "adoptions",
+    "latest_entry",
+    "latest_event",
+    "latest_grant",
     "_derived_balance",
     "_derived_balances",
     "_kept_balances",

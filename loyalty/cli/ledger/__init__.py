@@ -10,8 +10,8 @@ from loyalty.cli.groups import LazyGroup
 
 #: The commands, in the order of the help; each is ``command`` of the module of its name.
 COMMANDS: Final = (
-    "init", "migrate", "rights", "advance", "lock", "statement", "standing", "relay", "seal", "verify", "export",
-    "trial-balance", "liability",
+    "init", "migrate", "rights", "revise", "advance", "lock", "statement", "standing", "relay", "seal", "verify",
+    "export", "trial-balance", "liability",
 )  # fmt: skip
 
 
@@ -20,7 +20,7 @@ COMMANDS: Final = (
 def command() -> None:
     """Work with a book that an application keeps in its database.
 
-    Only init, migrate, advance, lock, relay and seal change anything there.
+    Only init, migrate, revise, advance, lock, relay and seal change anything there.
 
     \b
     Example:

@@ -15,10 +15,11 @@ import click
 from loyalty.cli.options import DAY
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import WrongUseError
+from loyalty.engine.adopting import require_going_on
+from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import in_force_at
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -174,21 +175,20 @@ def require_entries(transaction: Transaction, programme: Programme, *, db: str, 
     See that the book is there and was settled under the programme.
 
     Raises:
-        WrongUseError: it has no entries, or its first one is of another revision.
+        WrongUseError: it has no entries, or is settled under another chain of revisions.
     """
-    first = next(iter(transaction.entries()), None)
-    if first is None:
+    if next(iter(transaction.entries()), None) is None:
         raise WrongUseError(
             f"{_shown(_url(db))} has no entries of a book {book!r}; name the right one with --book, "
             "and where its tables are with --prefix and --schema"
         )
-    expected = in_force_at(programme, first.effective_at)
-    if first.revision != expected.revision and not any_revision:
-        raise WrongUseError(
-            f"book {book!r} was settled under revision {first.revision}, and {expected.file} is revision "
-            f"{expected.revision} of {expected.id}; give the file that it was settled under, or read it with "
-            "--any-revision, by this file's currencies and time zone"
-        )
+    if not any_revision:
+        try:
+            require_going_on(programme, transaction)
+        except StoreError as error:
+            raise WrongUseError(
+                f"book {book!r}: {error}; or read it with --any-revision, by this file's currencies and time zone"
+            ) from None
 
 
 def counted(entries: Iterable[Entry], meter: Meter) -> Iterator[Entry]:

@@ -60,7 +60,7 @@ def command(
     at, known_at = (None if day is None else format_day(day) for day in (at_day, known_day))
     with store.transaction(read_only=True) as transaction:
         require_entries(transaction, programme, db=db, book=book, any_revision=any_revision)
-        engine = Engine(programme, store, resettle=any_revision)
+        engine = Engine(programme, store, any_revision=any_revision)
         standing = engine.standing(holder, at, known_at=known_at)
         until = standing.at
         changes = [one for one in engine.tiers_over_time(holder, known_at=known_at) if one.at <= until]

@@ -74,7 +74,7 @@ def command(
     at, known_at = (None if day is None else format_day(day) for day in (at_day, known_day))
     with store.transaction(read_only=True) as transaction:
         require_entries(transaction, programme, db=db, book=book, any_revision=any_revision)
-        engine = Engine(programme, store, resettle=any_revision)
+        engine = Engine(programme, store, any_revision=any_revision)
         statement = engine.statement(holder, at, known_at=known_at)
         expiries = engine.expiries_of(statement)
         pages = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, select, update
+from sqlalchemy import Select, Update, bindparam, func, select, update
 
 from loyalty.ledger.sql.statements import Compiler
 
@@ -135,21 +135,41 @@ def checkpoint(compiler: Compiler) -> Select[Any]:
     )
 
 
-def clock(compiler: Compiler) -> Select[Any]:
+def book(compiler: Compiler) -> Select[Any]:
     book = compiler.schema.book
-    return select(book.c.clock_day, book.c.locked_day).where(book.c.id == bindparam("book"))
+    return select(book.c.clock_day, book.c.locked_day, book.c.chain).where(book.c.id == bindparam("book"))
 
 
-def set_locked_day(compiler: Compiler) -> Update:
+def set_book(compiler: Compiler) -> Update:
     book = compiler.schema.book
-    return update(book).where(book.c.id == bindparam("book")).values(locked_day=bindparam("day"))
+    return (
+        update(book)
+        .where(book.c.id == bindparam("book"))
+        .values(clock_day=bindparam("clock"), locked_day=bindparam("locked"), chain=bindparam("digest"))
+    )
+
+
+def adoptions(compiler: Compiler) -> Select[Any]:
+    adoption = compiler.schema.adoption
+    return select(adoption).where(adoption.c.book_id == bindparam("book")).order_by(adoption.c.id)
+
+
+def latest_event(compiler: Compiler) -> Select[Any]:
+    event = compiler.schema.event
+    at = func.max(func.coalesce(event.c.counts_from, event.c.occurred_at)).label("at")
+    return select(at).where(event.c.book_id == bindparam("book"))
+
+
+def latest_grant(compiler: Compiler) -> Select[Any]:
+    grant = compiler.schema.grant
+    return select(func.max(grant.c.at).label("at")).where(grant.c.book_id == bindparam("book"))
+
+
+def latest_entry(compiler: Compiler) -> Select[Any]:
+    entry = compiler.schema.entry
+    return select(func.max(entry.c.effective_at).label("at")).where(entry.c.book_id == bindparam("book"))
 
 
 def locks(compiler: Compiler) -> Select[Any]:
     lock = compiler.schema.book_lock
     return select(lock).where(lock.c.book_id == bindparam("book")).order_by(lock.c.id)
-
-
-def set_clock(compiler: Compiler) -> Update:
-    book = compiler.schema.book
-    return update(book).where(book.c.id == bindparam("book")).values(clock_day=bindparam("day"))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
 from loyalty.core.amounts import INT64_MAX
 from loyalty.core.events import Event, canonical_json
@@ -24,7 +24,6 @@ from loyalty.ledger.sql.locks import lock_clock, lock_events
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Record, Runner
 from loyalty.ledger.store import (
-    BookLock,
     Checkpoint,
     Grant,
     GrantedLot,
@@ -35,6 +34,15 @@ from loyalty.ledger.store import (
     replacing_step,
     version_step,
 )
+
+
+@frozen
+class Book:
+    """A book's own row: through which days it was advanced and is locked, and the chain that it is settled under."""
+
+    clock_day: int | None = None
+    locked_day: int | None = None
+    chain: str | None = None
 
 
 @define(eq=False)
@@ -51,8 +59,7 @@ class Waiting:
         delivery_rows: To be written: by holder and event, the instant and what is brought.
         versions: The versions of holders, with the changes of this transaction.
         changed: The holders whose version has to be written.
-        clock_days: The book's clock, where it is known.
-        locked_days: The day through which the book is locked, where it is known.
+        books: The book's own row, where it is known.
         messages: To be written.
     """
 
@@ -65,8 +72,7 @@ class Waiting:
     checkpoint_rows: dict[Holder, tuple[str, Checkpoint]] = Factory(dict)
     versions: dict[Holder, int] = Factory(dict)
     changed: set[Holder] = Factory(set)
-    clock_days: list[int | None] = Factory(list)
-    locked_days: list[int | None] = Factory(list)
+    books: list[Book] = Factory(list)
     event_ids: list[int] = Factory(list)
     messages: list[Message] = Factory(list)
 
@@ -288,45 +294,6 @@ class Facts:
         self.runner.require_writable()
         self.waiting.checkpoint_rows[holder] = (revision, checkpoint)
 
-    def clock_day(self) -> int | None:
-        """Give the day through which the book was advanced, or None."""
-        if not self.waiting.clock_days:
-            self._read_book()
-        return self.waiting.clock_days[0]
-
-    def set_clock_day(self, day: int) -> None:
-        """Record that everything due through *day* was posted."""
-        self.runner.require_writable()
-        self.runner.write(ask.set_clock, [{"book": self.names.book_id, "day": day}])
-        self.waiting.clock_days = [day]
-
-    def locked_day(self) -> int | None:
-        """Give the day through which the book is locked, or None."""
-        if not self.waiting.locked_days:
-            self._read_book()
-        return self.waiting.locked_days[0]
-
-    def locks(self) -> Sequence[BookLock]:
-        """Give when the book was locked and unlocked, in order."""
-        return tuple(
-            BookLock(through_day=row.through_day, recorded_at=row.recorded_at, actor=row.actor, reason=row.reason)
-            for row in self.runner.rows(ask.locks, book=self.names.book_id)
-        )
-
-    def add_lock(self, lock: BookLock) -> None:
-        """Lock the book, or unlock it, from now on."""
-        self.runner.require_writable()
-        (lock_id,) = self.ids.take(self.runner, self.runner.schema.book_lock, 1)
-        row = (lock_id, self.names.book_id, lock.through_day, lock.recorded_at, lock.actor, lock.reason)
-        self.runner.insert(self.runner.schema.book_lock, [row])
-        self.runner.write(ask.set_locked_day, [{"book": self.names.book_id, "day": lock.through_day}])
-        self.waiting.locked_days = [lock.through_day]
-
-    def _read_book(self) -> None:
-        row = self.runner.first(ask.clock, book=self.names.book_id)
-        self.waiting.clock_days = [None if row is None else row.clock_day]
-        self.waiting.locked_days = [None if row is None else row.locked_day]
-
     def expect_facts(self, events: Sequence[Event], holders: Collection[Holder]) -> set[Holder]:
         """
         Lock the holders that events and commands concern, and read what is known of the events at once.
@@ -371,8 +338,7 @@ class Facts:
     def lock_clock(self) -> None:
         """Keep other transactions from events and commands until this one has moved the book's clock."""
         lock_clock(self.runner, self.names)
-        self.waiting.clock_days.clear()
-        self.waiting.locked_days.clear()
+        self.waiting.books.clear()
 
     def _lock_events(self, identities: set[str], origins: set[str]) -> set[Holder]:
         """Keep others from the events that these are, or speak of, and give the holders in whose history those are."""
@@ -387,8 +353,7 @@ class Facts:
                 break
             alone |= more
             lock_events(self.runner, self.names, (), more)
-        self.waiting.clock_days.clear()
-        self.waiting.locked_days.clear()
+        self.waiting.books.clear()
         return reached
 
     def _look_up(self, origins: set[str]) -> tuple[set[Holder], set[str]]:

@@ -57,7 +57,7 @@ class Names:
         if not self.book_id:
             self.book_id = runner.number(_find_book, name=self.book)
         if not self.book_id and not runner.read_only:
-            row = (*self._ids.take(runner, runner.schema.book, 1), self.book, None, None)
+            row = (*self._ids.take(runner, runner.schema.book, 1), self.book, None, None, None)
             runner.insert(runner.schema.book, [row], new=False)
             self.book_id = runner.number(_find_book, name=self.book)
 

@@ -29,7 +29,7 @@ class Part(StrEnum):
 
 #: The columns that a book changes, by table. Nothing else is ever updated, and :class:`Part` POST deletes nothing.
 CHANGED: Final = {
-    "book": ("clock_day", "locked_day"),
+    "book": ("clock_day", "locked_day", "chain"),
     "holder": ("version",),
     "balance": ("posted", "version"),
     "lot": ("remaining",),

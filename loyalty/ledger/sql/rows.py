@@ -99,6 +99,7 @@ class BookRow(Row):
     name: str = text()
     clock_day: int | None = big(default=None)
     locked_day: int | None = big(default=None)
+    chain: str | None = text(default=None)
 
 
 class BookLockRow(Row):
@@ -112,6 +113,23 @@ class BookLockRow(Row):
     id: int = big(key=True)
     book_id: int = big()
     through_day: int | None = big(default=None)
+    recorded_at: int = big()
+    actor: str = text()
+    reason: str = text()
+
+
+class AdoptionRow(Row):
+    """When a book took up a chain of revisions, by whom and why; the last one holds."""
+
+    NAME = "adoption"
+    REFERS = {"book_id": "book.id"}
+    INDEXES = (("book_id",),)
+    APPEND_ONLY = True
+
+    id: int = big(key=True)
+    book_id: int = big()
+    chain: str = text()
+    revisions: str = text()
     recorded_at: int = big()
     actor: str = text()
     reason: str = text()

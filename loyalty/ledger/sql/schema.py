@@ -66,6 +66,7 @@ class Schema:
     ids: Sequence
     book: Table
     book_lock: Table
+    adoption: Table
     asset: Table
     holder: Table
     account: Table

@@ -22,12 +22,13 @@ from loyalty.ledger.sql.keeping import Keeping
 from loyalty.ledger.sql.lines import WalletLines
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.outbox import Outbox
+from loyalty.ledger.sql.own_row import OwnRow
 from loyalty.ledger.sql.posting import Batch
 from loyalty.ledger.sql.seals import Seals, seal_settled, seal_written
 from loyalty.ledger.sql.statements import Runner
 
 
-class SqlTransaction(Facts, Journal, Declarations, WalletLines, Seals, Audit, Keeping, Outbox):
+class SqlTransaction(Facts, OwnRow, Journal, Declarations, WalletLines, Seals, Audit, Keeping, Outbox):
     """
     Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 
