@@ -14,7 +14,7 @@ from loyalty.core.calendar import format_day
 from loyalty.errors import StoreError
 from loyalty.ledger.store import Adoption, Transaction
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import chain_of, revisions_of
+from loyalty.programme.revisions import chain_of, in_force_at, revisions_of
 
 #: The first day and the digest of each revision, the earliest first.
 Chain = tuple[tuple[int, str], ...]
@@ -56,7 +56,7 @@ def require_going_on(programme: Programme, tx: Transaction) -> None:
     """
     if tx.chain() == chain_of(programme):
         return
-    settled, ours = _settled_under(tx), chain_parts(programme)
+    settled, ours = _settled_under(programme, tx), chain_parts(programme)
     if not settled or settled == ours:
         return
     what = f"{programme.file} is {_words(ours)} of {programme.id}"
@@ -79,13 +79,15 @@ def require_going_on(programme: Programme, tx: Transaction) -> None:
         )
 
 
-def _settled_under(tx: Transaction) -> Chain:
+def _settled_under(programme: Programme, tx: Transaction) -> Chain:
     """Give the chain that the book is settled under; of a book that never took one up, what its first entry says."""
     adoptions = tx.adoptions()
     if adoptions:
         return adoptions[-1].revisions
     first = next(iter(tx.entries()), None)
-    return () if first is None else ((0, first.revision),)
+    if first is None or first.revision == in_force_at(programme, first.effective_at).revision:
+        return ()
+    return ((0, first.revision),)
 
 
 def _words(chain: Chain) -> str:

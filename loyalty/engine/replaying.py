@@ -19,7 +19,7 @@ share the work, and what a partner tells its persons is compared where the partn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -27,13 +27,13 @@ from attrs import frozen
 from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Layer
+from loyalty.engine.adopting import require_going_on
 from loyalty.engine.histories import in_order
-from loyalty.errors import LoyaltyError, StoreError
+from loyalty.errors import LoyaltyError
 from loyalty.ledger.entries import LOT_ACCOUNTS
 from loyalty.ledger.kept import KeepsInBulk, Kept, SharesWork, kept_of
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import revisions_of
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import Placed, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
@@ -89,11 +89,11 @@ def replay_book(programme: Programme, store: Store, *, jobs: int = 1) -> Replaye
         jobs: How many processes share the work, of a store in a database.
 
     Raises:
-        StoreError: entries of the book were settled under another revision.
+        StoreError: the book is settled under another chain of revisions.
     """
     snapshot = getattr(store, "snapshot", None)
     with snapshot() if snapshot is not None else store.transaction(read_only=True) as tx:
-        _require_revision(programme, tx)
+        require_going_on(programme, tx)
         parts: list[_Part] | None = None
         in_bulk = isinstance(tx, KeepsInBulk)
         if isinstance(tx, KeepsInBulk):
@@ -245,22 +245,6 @@ def _by_entries(moved: Moved, apart: int) -> dict[tuple[Any, ...], dict[str, int
     for move, amount in moved.items():
         groups.setdefault((move[0] if apart else "", *move[1:]), {})[move[0]] = amount
     return groups
-
-
-def _require_revision(programme: Programme, tx: Transaction) -> None:
-    """Refuse a book that was settled, in whole or in part, under other rules."""
-    if isinstance(tx, KeepsInBulk):
-        revisions: Sequence[str] = tx.revisions()
-    else:
-        revisions = sorted({entry.revision for entry in tx.entries()})
-    known = {one.revision for one in revisions_of(programme)}
-    others = [revision for revision in revisions if revision not in known]
-    if others:
-        raise StoreError(
-            f"entries of the book were settled under revision {', '.join(others)}, and {programme.file} is revision "
-            f"{programme.revision} of {programme.id} in language {programme.language}; give the file that the book "
-            "was settled under, and verify a book of several revisions without settling again"
-        )
 
 
 def _unreached(programme: Programme, tx: Any) -> list[str]:

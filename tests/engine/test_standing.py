@@ -176,7 +176,7 @@ def test_a_standing_is_settlement_from_scratch(seed: int) -> None:
     rng = Random(seed)
     programme = programme_of(seed)
     life = Life(programme, rng)
-    life.engine = Engine(programme, MemoryStore(), clock=lambda: life.now, resettle=True)
+    life.engine = Engine(programme, MemoryStore(), clock=lambda: life.now)
     life.go_through(history(programme, rng, 12).events or history(programme, Random(0), 12).events)
     calendar = programme.calendar
     for event in rng.sample(life.events, min(3, len(life.events))):
@@ -215,7 +215,7 @@ def test_the_answer_of_then_is_given_again(seed: int) -> None:
     rng = Random(1000 + seed)
     programme = programme_of(seed)
     life = Answering(programme, rng)
-    life.engine = Engine(programme, MemoryStore(), clock=lambda: life.now, resettle=True)
+    life.engine = Engine(programme, MemoryStore(), clock=lambda: life.now)
     life.go_through(history(programme, rng, 10).events or history(programme, Random(0), 10).events)
     for (holder, at, known_at), answer in life.answers.items():
         again = life.engine.standing(holder, at, known_at=known_at)

@@ -1,13 +1,7 @@
 """
-<<<<<<< HEAD
 What is decided when something comes late: the instant at which an event counts that came too late for its own, and the
 lock of a book, behind which entries are booked under other days than their own. And the texts of the declarations that
-entries were settled under.
-=======
-What is decided when something comes late: the instant at which an event counts that came too late for its own, the
-lock of a book, behind which entries are booked under other days than their own, and the chains of revisions that a book
-took up.
->>>>>>> 022cc0f (A book takes up a chain of revisions that only goes on; everything else is a migration, planned first and posted as corrections)
+entries were settled under, and the chains of revisions that a book took up.
 """
 
 from __future__ import annotations
@@ -20,11 +14,7 @@ down_revision = "0001"
 
 
 def upgrade(to: Target) -> None:
-<<<<<<< HEAD
-    """Add columns that may be empty, and are in all rows that are there; and tables of locks and of declarations."""
-=======
-    """Add columns that may be empty, and are in all rows that are there; and the tables of locks and adoptions."""
->>>>>>> 022cc0f (A book takes up a chain of revisions that only goes on; everything else is a migration, planned first and posted as corrections)
+    """Add columns that may be empty, and are in all rows that are there; and tables of what is decided of a book."""
     for table, column in (
         ("event", "counts_from"),
         ("entry", "booked_day"),
@@ -39,7 +29,6 @@ def upgrade(to: Target) -> None:
         *(_text("actor"), _text("reason")),
         refers={"book_id": "book"},
     )
-<<<<<<< HEAD
     _index(to, "book_lock", "book_id")
     _guard(to, "book_lock", keys=["id"])
     _table(
@@ -52,7 +41,6 @@ def upgrade(to: Target) -> None:
         refers={"book_id": "book"},
     )
     _guard(to, "revision", keys=["id", "book_id digest"])
-=======
     to.op.add_column(to.prefix + "book", _text("chain", null=True), schema=to.schema)
     _table(
         to,
@@ -62,7 +50,5 @@ def upgrade(to: Target) -> None:
         *(_text("actor"), _text("reason")),
         refers={"book_id": "book"},
     )
-    for table in ("book_lock", "adoption"):
-        _index(to, table, "book_id")
-        _guard(to, table, keys=["id"])
->>>>>>> 022cc0f (A book takes up a chain of revisions that only goes on; everything else is a migration, planned first and posted as corrections)
+    _index(to, "adoption", "book_id")
+    _guard(to, "adoption", keys=["id"])
