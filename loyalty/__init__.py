@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from loyalty.core.events import Event
     from loyalty.core.holders import Holder, Layer
     from loyalty.engine import Engine, Receipt, Statement, settle
+    from loyalty.engine.migrating import MigrationPlan, migrate, plan_migration
     from loyalty.errors import (
         ClaimError,
         EventConflict,
@@ -64,6 +65,9 @@ _HOME = {
     "Programme": "loyalty.programme.model",
     "load": "loyalty.programme.loading",
     "loads": "loyalty.programme.loading",
+    "MigrationPlan": "loyalty.engine.migrating",
+    "migrate": "loyalty.engine.migrating",
+    "plan_migration": "loyalty.engine.migrating",
     "read_event": "loyalty.programme.admission",
 }
 
@@ -80,6 +84,7 @@ __all__ = [
     "LedgerError",
     "LoyaltyError",
     "MemoryStore",
+    "MigrationPlan",
     "NotRecorded",
     "Place",
     "Programme",
@@ -91,6 +96,8 @@ __all__ = [
     "UsageError",
     "load",
     "loads",
+    "migrate",
+    "plan_migration",
     "read_event",
     "settle",
 ]

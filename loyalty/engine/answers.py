@@ -33,7 +33,7 @@ from loyalty.settlement.commands import command_of
 from loyalty.settlement.history import Placed, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Outcome, apply_item
-from loyalty.settlement.trace import STEP_CODE, Part, corrected_parts, parts_of
+from loyalty.settlement.trace import STEP_CODE, CorrectedParts, Part, corrected_parts, parts_of
 
 
 class Answers:
@@ -156,7 +156,7 @@ def _parts_of_event(identity: str, entries: Mapping[Holder, Sequence[Entry]]) ->
             if entry.key == f"event:{identity}":
                 parts, revision = {**parts_of(entry.explanation), **parts}, entry.revision
             elif entry.kind is EntryKind.CORRECTION:
-                now = corrected_parts(entry.explanation).get(identity, ({}, {}))[1]
+                now = corrected_parts(entry.explanation).get(identity, CorrectedParts()).now
                 if str(holder) in now:
                     parts[str(holder)], revision = now[str(holder)], entry.revision
                 elif entry.cause != identity and any(leg.cause == identity for leg in entry.postings):

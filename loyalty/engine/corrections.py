@@ -28,7 +28,7 @@ from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, Transfer, transfer_postings, transfers_in
 from loyalty.settlement.marks import Mark, roll_back
 from loyalty.settlement.settle import Outcome, advance_run, apply_item, entries_of
-from loyalty.settlement.trace import Part, stored, stored_correction
+from loyalty.settlement.trace import CorrectedParts, Part, corrected_parts, parts_of, stored, stored_correction
 
 
 def replay(
@@ -93,7 +93,7 @@ class _Replay:
     def __init__(self, histories: Histories, tx: Transaction, joining: Sequence[Event], *, whole: bool = False) -> None:
         self.difference: Counter[Transfer] = Counter()
         self.traces: dict[str, dict[str, Part]] = {event.identity: {} for event in joining}
-        self.corrected: dict[tuple[int, str], tuple[dict[str, Part], dict[str, Part]]] = defaultdict(lambda: ({}, {}))
+        self.corrected: dict[tuple[int, str], CorrectedParts] = defaultdict(CorrectedParts)
         self._histories = histories
         self._steps = histories.steps
         self._tx = tx
@@ -159,6 +159,19 @@ class _Replay:
         self._add(holder, self._pass(run, later, FIRST_DAY, {}, is_new=True), 1)
         for entry in self._tx.entries(holder=holder):
             self.difference.subtract(dict(_summed(transfers_in(entry, holder))))
+            self._keep_why(holder, entry)
+
+    def _keep_why(self, holder: Holder, entry: Entry) -> None:
+        """Keep what an entry of the book says of why as what was; of several entries the last one says it."""
+        known = {cause: parts.now for cause, parts in corrected_parts(entry.explanation).items()}
+        if not known and entry.kind in (EntryKind.EVENT, EntryKind.TIMER):
+            known = {entry.cause or "": dict(parts_of(entry.explanation))}
+        for cause, parts in known.items():
+            if str(holder) in parts:
+                at = (entry.effective_at, cause)
+                kept = evolve(self.corrected[at], revision=entry.revision)
+                kept.before[str(holder)] = parts[str(holder)]
+                self.corrected[at] = kept
 
     def _told(self, holder: Holder, later: Later) -> Later:
         """Have the events bring the holder what is news, and give what it received so."""
@@ -206,8 +219,8 @@ class _Replay:
         """Add what outcomes move to the difference, with why, or take it off."""
         for outcome in outcomes:
             if outcome.why is not None:
-                sides = self.corrected[outcome.effective_at, outcome.cause or ""]
-                sides[sign > 0][str(holder)] = outcome.why()
+                kept = self.corrected[outcome.effective_at, outcome.cause or ""]
+                (kept.now if sign > 0 else kept.before)[str(holder)] = outcome.why()
         for entry in entries_of(self._steps, outcomes):
             sums = _summed(transfers_in(entry, holder))
             self.difference.update({transfer: sign * amount for transfer, amount in sums.items()})
@@ -256,8 +269,8 @@ def _entries(
 def _corrected(work: _Replay, effective_at: int, legs: Iterable[Posting]) -> Mapping[str, Any]:
     """Give what a correction keeps of why: of each cause that it moves something for, the steps before and now."""
     causes = dict.fromkeys(leg.cause or "" for leg in legs)
-    sides = {cause: work.corrected[effective_at, cause] for cause in causes if (effective_at, cause) in work.corrected}
-    return stored_correction(sides) if sides else {}
+    kept = {cause: work.corrected[effective_at, cause] for cause in causes if (effective_at, cause) in work.corrected}
+    return stored_correction(kept) if kept else {}
 
 
 def _summed(transfers: Iterable[tuple[Transfer, int]]) -> Mapping[Transfer, int]:

@@ -23,7 +23,7 @@ from loyalty.engine.corrections import resettle
 from loyalty.engine.histories import Histories
 from loyalty.engine.telling import Telling
 from loyalty.errors import EventRejected, StoreError, UsageError
-from loyalty.ledger.entries import Entry
+from loyalty.ledger.entries import MIGRATION, Entry
 from loyalty.ledger.store import Adoption, Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
@@ -148,7 +148,7 @@ def _migrate(programme: Programme, tx: Transaction, recorded_at: int, adoption: 
         telling = Telling(programme, None)
         histories = Histories(steps_of(programme), telling)
         # A book can come back to a chain that it had before; each time has a name of its own.
-        name = f"migration:{len(adopted)}:{chain}"
+        name = f"{MIGRATION}{len(adopted)}:{chain}"
         entries = resettle(histories, tx, sorted(tx.holders()), name, recorded_at)
         telling.post(tx, entries)
         if adoption is not None:

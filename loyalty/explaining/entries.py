@@ -59,8 +59,13 @@ def explain_correction(programme: Programme, entry: Entry, find: Find) -> Explan
     for holder in dict.fromkeys(_holders_in(entry)):
         steps += steps_of(programme, str(holder), None, transfers_in(entry, holder), find)
     corrected = tuple(
-        Corrected(*(explain_parts(programme, cause, entry.revision, parts, find=find) for parts in pair))
-        for cause, pair in corrected_parts(entry.explanation).items()
+        Corrected(
+            explain_parts(find(kept.revision), cause, kept.revision, kept.before, find=find)
+            if kept.revision is not None
+            else explain_parts(programme, cause, entry.revision, kept.before, find=find),
+            explain_parts(programme, cause, entry.revision, kept.now, find=find),
+        )
+        for cause, kept in corrected_parts(entry.explanation).items()
     )
     return Explanation(entry.key, entry.revision, tuple(steps), "correction", entry.cause, corrected)
 

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from loyalty.core.calendar import NEVER, format_day
 from loyalty.explaining.languages import ENGLISH, Language, language
 from loyalty.explaining.said import Noun, Said, said
+from loyalty.ledger.entries import MIGRATION
 
 
 @frozen
@@ -118,7 +119,7 @@ class Explanation:
         revision: The revision that it was settled under.
         steps: What was done, holder by holder.
         of: ``event``, ``command``, ``clock`` or ``correction``.
-        late: Of a correction: the identity of the event that came late.
+        late: Of a correction: the identity of the event that came late, or the name of the migration.
         corrected: Of a correction: each event that it corrects, with the steps before and now.
         tiers: The partner's tier just before, by holder, where it was recorded.
     """
@@ -157,7 +158,8 @@ class Explanation:
         tongue = language(code)
         lines = [tongue.tell(self.head())]
         if self.late is not None:
-            lines.append(f"  {tongue.tell(said('late', late=self.late))}")
+            key = "migration" if self.late.startswith(MIGRATION) else "late"
+            lines.append(f"  {tongue.tell(said(key, late=self.late))}")
         for holder in self.holders():
             lines.append(f"  {holder}")
             lines += [f"    {line}" for line in self.lines(holder, tongue)]

@@ -15,6 +15,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "rule": "rule {rule}",
     "rule.refused": "rule {rule} {why}",
     "late": "{late} came late",
+    "migration": "the book was put under other revisions ({late})",
     "corrected.before": "{cause} before",
     "corrected.now": "{cause} now",
     # What postings name in place of a rule

@@ -16,6 +16,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "rule": "правило {rule}",
     "rule.refused": "правило {rule} {why}",
     "late": "событие {late} пришло позже",
+    "migration": "книга переведена на другие редакции программы ({late})",
     "corrected.before": "{cause}: было",
     "corrected.now": "{cause}: стало",
     # What postings name in place of a rule

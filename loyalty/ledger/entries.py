@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -36,6 +36,10 @@ PROGRAMME_ACCOUNTS = frozenset({
     "issued", "redeemed", "expired", "standing",
     "adjusted", "transferred", "opening", "forfeited", "written_off",
 })  # fmt: skip
+
+
+#: What the cause of corrections begins with that a migration to other revisions posted, and no late event.
+MIGRATION: Final = "migration:"
 
 
 class EntryKind(Enum):

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from attrs import field, frozen
+
 from loyalty.gamification.declaration import Badge
 from loyalty.mdf.declaration import Allotment
 from loyalty.programme.model import Clawback, Programme
@@ -109,18 +111,39 @@ def parts_of(explanation: Mapping[str, Any]) -> Mapping[str, Part]:
     return parts
 
 
-#: What corrections keep, by cause ("" is the clock): the records before, by holder, and those now.
-Corrections = Mapping[str, tuple[Mapping[str, Part], Mapping[str, Part]]]
+@frozen
+class CorrectedParts:
+    """
+    What a correction keeps of one cause.
+
+    Attributes:
+        before, now: The records as they were and as they are, by holder.
+        revision: That of the records before, where it is another one than the entry's.
+    """
+
+    before: dict[str, Part] = field(factory=dict)
+    now: dict[str, Part] = field(factory=dict)
+    revision: str | None = None
+
+
+#: What corrections keep, by cause ("" is the clock).
+Corrections = Mapping[str, CorrectedParts]
 
 
 def stored_correction(corrected: Corrections) -> dict[str, Any]:
     """Give the explanation that a correction keeps."""
-    return {"v": VERSION, "of": {cause: [dict(before), dict(now)] for cause, (before, now) in corrected.items()}}
+    return {
+        "v": VERSION,
+        "of": {
+            cause: [parts.before, parts.now, *([parts.revision] if parts.revision is not None else [])]
+            for cause, parts in corrected.items()
+        },
+    }
 
 
 def corrected_parts(explanation: Mapping[str, Any]) -> Corrections:
     """Give what :func:`stored_correction` was given."""
-    return {cause: (before, now) for cause, (before, now) in explanation.get("of", {}).items()}
+    return {cause: CorrectedParts(*kept) for cause, kept in explanation.get("of", {}).items()}
 
 
 def rule_names(programme: Programme) -> list[str]:

@@ -106,6 +106,10 @@ def test_a_plan_changes_nothing_and_a_migration_does_what_it_says(chain) -> None
     done = migrate(plan, store, actor="u-17", reason="the spring rates were announced in May", clock=lambda: NOW)
     assert done.digest == plan.digest
     engine = Engine(both, store, clock=lambda: NOW)
+    # A correction says what it was before, by the revision of then, and what it is now.
+    told = engine.why(plan.entries[0]).text()
+    assert "the book was put under other revisions" in told
+    assert told.index("1 point per 100.00 EUR") < told.index("3 points per 100.00 EUR")
     engine.submit(deal("D-4", "2026-05-01", 500))
     with store.transaction(read_only=True) as book:
         adoption = book.adoptions()[-1]
