@@ -172,7 +172,7 @@ def test_a_book_of_something_else_is_left_alone(call: Call, tmp_path: Path) -> N
          PROGRAMME, lambda: changed(tmp_path, number, f'"{line["id"]}"', '"X-1"')),
         (f"holds event {identity} with another body than the file",
          PROGRAMME, lambda: changed(tmp_path, number, amount, "1" + amount)),
-        ("was settled under revision", other, lambda: HISTORY),
+        ("is settled under revision", other, lambda: HISTORY),
     ):  # fmt: skip
         result = call("backtest", programme, events(), "--out", tmp_path / "none", "--db", db, "--until", "2026-12-31")
         assert result.exit_code == 2, result.output

@@ -130,7 +130,7 @@ def test_after_the_file_was_edited_in_place(open_book: OpenBook) -> None:
     engine = Engine(edited, open_book())
     assert_same(told, answers(engine))
     assert "1 point per 1.00 EUR of 300.00 EUR" in str(engine.why("/D-1"))
-    with pytest.raises(StoreError, match="was settled under revision"):
+    with pytest.raises(StoreError, match="is settled under revision"):
         engine.submit(deal("D-8", "2026-06-01", 1, edited))
 
 
