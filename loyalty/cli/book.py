@@ -21,9 +21,9 @@ from loyalty.cli.running import WrongUseError
 from loyalty.core.calendar import format_day
 from loyalty.core.events import Event
 from loyalty.engine import Engine
+from loyalty.engine.adopting import objection_to
 from loyalty.errors import LedgerError
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.history import place_events
 from loyalty.settlement.settle import Settlement
 
@@ -134,8 +134,9 @@ class Target:
         with self._store().transaction(read_only=True) as transaction:
             first = next(iter(transaction.entries()), None)
             reached = transaction.clock_day()
-        if first is not None and first.revision != in_force_at(self._programme, first.effective_at).revision:
-            self._refuse(f"was settled under revision {first.revision}, not under this file's")
+            objection = objection_to(self._programme, transaction)
+        if objection is not None:
+            self._refuse(f"cannot be gone on with: {objection}")
         if reached is not None and reached > until_day:
             self._refuse(f"was advanced through {format_day(reached)} already, and this run ends before")
         recorded, decisions = recorded_facts(self._engine, place.book, place.prefix, place.schema)

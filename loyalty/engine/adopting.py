@@ -8,9 +8,8 @@ migration, which is planned first; a change of rules never re-settles a book unn
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import zip_longest
 
-from loyalty.core.calendar import format_day
+from loyalty.core.calendar import FIRST_DAY, format_day
 from loyalty.errors import StoreError
 from loyalty.ledger.store import Adoption, Transaction
 from loyalty.programme.model import Programme
@@ -54,29 +53,44 @@ def require_going_on(programme: Programme, tx: Transaction) -> None:
     Raises:
         StoreError: it does; what differs is said, and what to do.
     """
+    objection = objection_to(programme, tx)
+    if objection is not None:
+        raise StoreError(
+            f"{objection}; see what a migration would change with `loyalty ledger revise`, or load the file that the "
+            "book is settled under"
+        )
+
+
+def objection_to(programme: Programme, tx: Transaction) -> str | None:
+    """Give why the book cannot be gone on with under this programme, or None where it can."""
     if tx.chain() == chain_of(programme):
-        return
+        return None
     settled, ours = _settled_under(programme, tx), chain_parts(programme)
     if not settled or settled == ours:
-        return
-    what = f"{programme.file} is {_words(ours)} of {programme.id}"
-    way_out = (
-        "see what a migration would change with `loyalty ledger revise`, or load the file that the book was settled "
-        "under"
+        return None
+    place = next(
+        (place for place, (before, now) in enumerate(zip(settled, ours, strict=False)) if before != now),
+        min(len(settled), len(ours)),
     )
-    before, now = next(pair for pair in zip_longest(settled, ours) if pair[0] != pair[1])
-    if before is not None:
-        raise StoreError(f"the book is settled under {_words(settled)}, and {what}; {way_out}")
-    latest_at = tx.latest_at()
-    clock_day = tx.clock_day()
-    days = [] if latest_at is None else [programme.calendar.day_of(latest_at)]
-    front = max([*days, *([] if clock_day is None else [clock_day])], default=None)
-    assert now is not None
-    if front is not None and now[0] <= front:
-        raise StoreError(
-            f"the revision of {format_day(now[0])} comes too late for this book, which is settled through "
-            f"{format_day(front)} without it: {what}; {way_out}"
+    front = _front(programme, tx)
+    goes_on = 0 < place < len(ours)
+    if goes_on and all(day > front for day, _ in (*settled[place:], *ours[place:])):
+        # What begins later than anything that is settled can still be added, or another put in its place.
+        return None
+    what = f"{programme.file} is {_words(ours)} of {programme.id}"
+    if goes_on and place == len(settled):
+        return (
+            f"the revision of {format_day(ours[place][0])} comes too late for this book, which is settled through "
+            f"{format_day(front)} without it: {what}"
         )
+    return f"the book is settled under {_words(settled)}, and {what}"
+
+
+def _front(programme: Programme, tx: Transaction) -> int:
+    """Give the last day of which anything was settled: an event, a decision, what fell due, or the clock."""
+    at, clock_day = tx.front(), tx.clock_day()
+    days = (None if at is None else programme.calendar.day_of(at), clock_day)
+    return max((day for day in days if day is not None), default=FIRST_DAY)
 
 
 def _settled_under(programme: Programme, tx: Transaction) -> Chain:

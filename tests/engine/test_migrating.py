@@ -81,6 +81,16 @@ def test_a_later_revision_is_taken_up_where_nothing_changes(chain) -> None:  # t
         Engine(chain(), store).submit(deal("D-4", "2026-03-11", 10))
 
 
+def test_a_revision_that_has_not_begun_can_be_replaced(chain) -> None:  # type: ignore[no-untyped-def]
+    """Nothing was settled under it, so another can stand in its place; but the chain grows no shorter."""
+    store = book_of(chain(LATER.replace("1 per 100 EUR", "30 per 100 EUR")), DEALS[:2])
+    Engine(chain(LATER), store, clock=lambda: NOW).submit(deal("D-2b", "2026-02-11", 100))
+    with store.transaction(read_only=True) as book:
+        assert [adoption.revisions[1][0] for adoption in book.adoptions()] == [parse_day("2026-03-01")] * 2
+    with pytest.raises(StoreError, match="the book is settled under"):
+        Engine(chain(), store).submit(deal("D-2c", "2026-02-12", 100))
+
+
 def test_a_revision_that_comes_too_late_is_a_migration(chain) -> None:  # type: ignore[no-untyped-def]
     """It is refused with the day through which the book is settled, and a plan says what it would change."""
     store = book_of(chain(), DEALS)

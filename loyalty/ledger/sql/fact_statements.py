@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, func, select, update
+from sqlalchemy import Select, Update, bindparam, select, update
 
 from loyalty.ledger.sql.statements import Compiler
 
@@ -152,22 +152,6 @@ def set_book(compiler: Compiler) -> Update:
 def adoptions(compiler: Compiler) -> Select[Any]:
     adoption = compiler.schema.adoption
     return select(adoption).where(adoption.c.book_id == bindparam("book")).order_by(adoption.c.id)
-
-
-def latest_event(compiler: Compiler) -> Select[Any]:
-    event = compiler.schema.event
-    at = func.max(func.coalesce(event.c.counts_from, event.c.occurred_at)).label("at")
-    return select(at).where(event.c.book_id == bindparam("book"))
-
-
-def latest_grant(compiler: Compiler) -> Select[Any]:
-    grant = compiler.schema.grant
-    return select(func.max(grant.c.at).label("at")).where(grant.c.book_id == bindparam("book"))
-
-
-def latest_entry(compiler: Compiler) -> Select[Any]:
-    entry = compiler.schema.entry
-    return select(func.max(entry.c.effective_at).label("at")).where(entry.c.book_id == bindparam("book"))
 
 
 def locks(compiler: Compiler) -> Select[Any]:

@@ -23,10 +23,6 @@ class OwnRow:
     ids: Ids
     waiting: Waiting
 
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
-
     def clock_day(self) -> int | None:
         """Give the day through which the book was advanced, or None."""
         return self._book().clock_day
@@ -83,16 +79,6 @@ class OwnRow:
         )  # fmt: skip
         self.runner.insert(table, [row])
         self._set(evolve(self._book(), chain=adoption.chain))
-
-    def latest_at(self) -> int | None:
-        """Give the latest instant that anything in the book counts from (events, decisions, entries), or None."""
-        self.write()
-        book = self.names.book_id
-        rows = (
-            self.runner.first(latest, book=book) for latest in (ask.latest_event, ask.latest_grant, ask.latest_entry)
-        )
-        instants = [row.at for row in rows if row is not None and row.at is not None]
-        return max(instants, default=None)
 
     def _book(self) -> Book:
         known = self.waiting.books
