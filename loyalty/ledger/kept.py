@@ -81,9 +81,6 @@ class KeepsInBulk(Protocol):
     def kept(self, span: tuple[int, int]) -> Iterator[Kept]:
         """Give what is kept of each holder of a span that has anything."""
 
-    def revisions(self) -> Sequence[str]:
-        """Give the revisions that entries were settled under."""
-
     def unreached(self) -> Iterator[Received]:
         """Give the events that are in nobody's history."""
 

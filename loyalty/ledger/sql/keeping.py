@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -61,11 +61,6 @@ class Keeping:
             after = until
             # Holders have few events or many; what is held in memory at a time follows them.
             size = size * 2 if rows < _AT_ONCE // 2 else max(1, size // 2) if rows > _AT_ONCE else size
-
-    def revisions(self) -> Sequence[str]:
-        """Give the revisions that entries were settled under."""
-        self.write()
-        return [revision for (revision,) in self.runner.plain(_revisions, book=self.names.book_id)]
 
     def unreached(self) -> Iterator[Received]:
         """Give the events that are in nobody's history."""
@@ -275,11 +270,6 @@ def _moved(compiler: Compiler) -> Select[Any]:
 def _beside(seq: Any) -> Any:
     """Write the place of the posting that makes a movement together with the one at *seq*."""
     return seq + literal_column("1") - literal_column("2") * (seq % literal_column("2"))
-
-
-def _revisions(compiler: Compiler) -> Select[Any]:
-    entry = compiler.schema.entry
-    return select(entry.c.revision).where(entry.c.book_id == bindparam("book")).distinct().order_by(entry.c.revision)
 
 
 def _unreached(compiler: Compiler) -> Select[Any]:
