@@ -148,7 +148,7 @@ def test_a_book_of_another_revision_is_not_settled_again(call: Call, file: str) 
     other = ACME.parent / "crm_sales" / "programme.yaml"
     result = call("ledger", "verify", other, "--db", file, "--replay")
     assert result.exit_code == 1
-    assert "entries of the book were settled under revision " in result.output
+    assert "the book is settled under revision " in result.output
     assert "Nothing is wrong" not in result.output
 
 
