@@ -21,6 +21,7 @@ from loyalty.explaining.words import amount_of, unit_amount
 from loyalty.ledger.store import Store
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 from loyalty.simulation.explaining import Explained, Fate
 
 _STYLES = {LineKind.RULE: "bold cyan", LineKind.REFUSED: "dim"}
@@ -136,7 +137,7 @@ def _inputs(programme: Programme, event: Event, tongue: Language) -> Iterator[st
 def _rows(programme: Programme, explained: Explained, tongue: Language) -> Iterator[tuple[str, ...]]:
     for debit, credit, amount in transfers(explained.entry.postings if explained.entry else ()):
         lots = [leg.lot_day for leg in (debit, credit) if leg.lot_day is not None and leg.lot_day < NEVER]
-        known = debit.asset in programme.currencies
+        known = debit.asset in currencies_of(programme)
         shown = tongue.tell(amount_of(programme, debit.asset, amount)) if known else debit.asset
         last_day = tongue.tell(Day(lots[0] - 1)) if lots else ""
         yield (debit.account.path, credit.account.path, shown, last_day, credit.rule or "")
@@ -160,7 +161,7 @@ def record_of(programme: Programme, asked: Event, explained: Explained, code: st
                 "asset": posting.asset,
                 "amount": format_minor_units(
                     posting.amount,
-                    programme.currencies[posting.asset].scale if posting.asset in programme.currencies else 0,
+                    currencies_of(programme)[posting.asset].scale if posting.asset in currencies_of(programme) else 0,
                 ),
                 "lot_day": None if posting.lot_day is None else format_day(posting.lot_day),
                 "rule": posting.rule,

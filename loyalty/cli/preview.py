@@ -23,6 +23,7 @@ from loyalty.ledger.memory import MemoryStore
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 from loyalty.sources import load_mapping, read_events
 
 _STYLES = {LineKind.RULE: "bold cyan", LineKind.REFUSED: "dim"}
@@ -197,7 +198,7 @@ def _cap_words(programme: Programme, change: CapChange) -> str:
 def _rows(programme: Programme, entry: Entry) -> Iterator[tuple[str, ...]]:
     for debit, credit, amount in transfers(entry.postings):
         lots = [leg.lot_day for leg in (debit, credit) if leg.lot_day is not None and leg.lot_day < NEVER]
-        known = debit.asset in programme.currencies
+        known = debit.asset in currencies_of(programme)
         shown = amount_words(programme, debit.asset, amount) if known else debit.asset
         last_day = format_day(lots[0] - 1) if lots else ""
         cause = credit.cause if credit.cause not in (None, entry.cause) else ""
@@ -260,4 +261,4 @@ def _cap_record(programme: Programme, change: CapChange) -> dict[str, Any]:
 
 
 def _amount(programme: Programme, asset: str, minor: int) -> str:
-    return format_minor_units(minor, programme.currencies[asset].scale if asset in programme.currencies else 0)
+    return format_minor_units(minor, currencies_of(programme)[asset].scale if asset in currencies_of(programme) else 0)

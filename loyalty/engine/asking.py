@@ -18,6 +18,7 @@ from loyalty.errors import LedgerError
 from loyalty.explaining.entries import explain_command
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of, currency_of
 from loyalty.settlement.commands import command_of, entry_key_of
 
 #: An instant as hosts give it; None is now.
@@ -99,14 +100,14 @@ class Asking:
         return day_of(expires, self.programme.calendar)
 
     def _require_currency(self, currency: str) -> None:
-        if currency not in self.programme.currencies:
-            known = ", ".join(self.programme.currencies)
+        if currency not in currencies_of(self.programme):
+            known = ", ".join(currencies_of(self.programme))
             raise LedgerError(f"{currency!r} is no currency of the programme; its currencies are {known}")
 
     def _require_spendable(self, currency: str, what: str) -> None:
-        declared = self.programme.currencies.get(currency)
+        declared = currency_of(self.programme, currency)
         if declared is None or not declared.spendable:
-            spendable = ", ".join(c.name for c in self.programme.currencies.values() if c.spendable)
+            spendable = ", ".join(c.name for c in currencies_of(self.programme).values() if c.spendable)
             raise LedgerError(f"{currency!r} cannot be {what}; spendable currencies are {spendable}")
 
 

@@ -14,6 +14,7 @@ from loyalty.core.holders import Holder
 from loyalty.engine.deciding import Decision
 from loyalty.engine.histories import Histories
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
+from loyalty.programme.revisions import currencies_of
 from loyalty.settlement.commands import CLOSING_NOTE
 from loyalty.settlement.holder_run import HolderRun
 
@@ -92,7 +93,7 @@ def _emptied(decision: Decision, closed: Holder, into: Holder | None, closing: s
             note={CLOSING_NOTE: closing}, **named,
         )  # fmt: skip
 
-    for currency in decision.histories.programme.currencies:
+    for currency in currencies_of(decision.histories.programme):
         available, owed = decision.available(closed, currency), decision.owed(closed, currency)
         if available:
             lots = decision.soonest_lots(closed, currency, available)

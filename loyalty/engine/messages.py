@@ -35,6 +35,7 @@ from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.outbox import Message
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currency_of
 
 #: What a movement between two accounts is called; ``*`` is ``points``, or ``mdf`` for a currency of money.
 MOVES: Final[Mapping[tuple[str, str], str]] = {
@@ -190,14 +191,14 @@ def rfc3339(at: int) -> str:
 
 def money_of(programme: Programme, currency: str, amount: int) -> dict[str, Any]:
     """Write an amount of minor units with what one needs to read it."""
-    declared = programme.currencies.get(currency)
+    declared = currency_of(programme, currency)
     unit = {} if declared is None or declared.unit is None else {"unit": declared.unit}
     return {"currency": currency, "amount": amount, "scale": declared.scale if declared else 0, **unit}
 
 
 def family_of(programme: Programme, currency: str) -> str:
     """Give the first word of a currency's topics."""
-    declared = programme.currencies.get(currency)
+    declared = currency_of(programme, currency)
     return "mdf" if declared is not None and declared.unit is not None else "points"
 
 

@@ -11,6 +11,7 @@ from loyalty.engine.groups import require_group
 from loyalty.engine.receipts import Receipt
 from loyalty.errors import LedgerError, UsageError
 from loyalty.ledger.store import Grant, Transaction
+from loyalty.programme.revisions import currencies_of
 from loyalty.settlement.commands import FORFEIT, MATURE, PENDING_NOTE
 
 
@@ -53,7 +54,7 @@ class Moving(Asking):
         text_of(key, "a command's key")
 
         def granted(decision: Decision) -> list[Grant]:
-            require_group(decision.tx, self.programme.currencies[currency], source, target)
+            require_group(decision.tx, currencies_of(self.programme)[currency], source, target)
             decision.require(source, currency, amount, "transfer")
             lots = decision.soonest_lots(source, currency, amount)
             return [
@@ -177,7 +178,7 @@ def _left_words(decision: Decision, holder: Holder) -> str:
     run = decision.runs[holder]
     waiting = run.pending()
     parts = []
-    for name in decision.histories.programme.currencies:
+    for name in currencies_of(decision.histories.programme):
         for amount, what in (
             (decision.available(holder, name), "available"),
             (waiting.get(name, 0), "pending"),

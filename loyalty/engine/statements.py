@@ -25,6 +25,7 @@ from loyalty.ledger.entries import Posting
 from loyalty.ledger.lines import Lines
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 from loyalty.settlement.journal import accounts_of, postings_of
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -163,8 +164,8 @@ class Statements:
         return _page(whose, currency, found, following)
 
     def _require(self, currency: str, limit: int) -> None:
-        if currency not in self.programme.currencies:
-            known = ", ".join(self.programme.currencies)
+        if currency not in currencies_of(self.programme):
+            known = ", ".join(currencies_of(self.programme))
             raise UsageError(f"got {currency!r} for a currency; the programme has {known}")
         if type(limit) is not int or not 0 < limit <= _MOST_LINES:
             raise UsageError(f"got {limit!r} for a limit; write how many lines a page has, 1 to {_MOST_LINES}")
@@ -218,7 +219,7 @@ def _statement(
     tier = next((asset[5:] for asset in standing if asset.startswith("tier.")), programme.ladder.tiers[0].name)
     expiries = {
         name: tuple((day, amount) for (currency, day), amount in sorted(lots.items()) if currency == name and amount)
-        for name in programme.currencies
+        for name in currencies_of(programme)
     }
     badges = tuple(asset[6:] for asset in standing if asset.startswith("badge."))
     return Statement(holder, at, balances, expiries, tier, badges)

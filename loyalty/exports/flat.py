@@ -28,6 +28,7 @@ from loyalty.exports.journals import Exported, booking_day, instant_text, local_
 from loyalty.exports.names import scale_of
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 
 #: The columns, in order; ``number`` counts entries and ``leg`` their postings, both from 1.
 FLAT_COLUMNS: Final = (
@@ -96,7 +97,7 @@ def write_parquet(entries: Iterable[Entry], programme: Programme, path: Path, *,
             "Parquet needs pyarrow, which is not installed; run pip install 'loyalty-engine[sim]', or export csv"
         ) from error
     text, instant = pa.string(), pa.timestamp("us", tz="UTC")
-    digits = max((currency.scale for currency in programme.currencies.values()), default=0)
+    digits = max((currency.scale for currency in currencies_of(programme).values()), default=0)
     types = {
         "number": pa.int64(),
         "leg": pa.int32(),

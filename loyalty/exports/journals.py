@@ -21,6 +21,7 @@ from loyalty.exports.names import STANDING, scale_of
 from loyalty.exports.ordering import EffectiveOrder
 from loyalty.ledger.entries import Account, Entry
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +84,7 @@ def write_journal(
     postings = 0
     with EffectiveOrder() as order:
         opened: dict[Account, int] = {}
-        assets: set[str] = set(programme.currencies)
+        assets: set[str] = set(currencies_of(programme))
         for entry in entries if standing else without_standing(entries):
             at = entry.effective_at if entry.booked_day is None else calendar.day_start_us(entry.booked_day)
             order.add(entry, at)

@@ -35,6 +35,7 @@ from loyalty.exports.ordering import EffectiveOrder
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import GrantedLot, Transaction
 from loyalty.programme.model import Currency, Programme
+from loyalty.programme.revisions import currencies_of
 
 
 @frozen(kw_only=True)
@@ -133,7 +134,7 @@ def liability(
     Raises:
         LedgerError: an entry is effective in a year that no calendar here has.
     """
-    spendable = {name for name, currency in programme.currencies.items() if currency.spendable}
+    spendable = {name for name, currency in currencies_of(programme).items() if currency.spendable}
     follower = Follower(programme.calendar, spendable, opened)
     end = programme.calendar.day_start_us(until_day + 1)
     with EffectiveOrder() as order:
@@ -143,11 +144,11 @@ def liability(
         for instant, together in groupby(order, key=lambda entry: entry.effective_at):
             follower.follow(instant, together)
     cohorts = [
-        Cohort(currency=programme.currencies[name], month=month, **parts)
+        Cohort(currency=currencies_of(programme)[name], month=month, **parts)
         for (name, month), parts in follower.cohorts().items()
         if any(parts.values())
     ]
-    rank = {name: place for place, name in enumerate(programme.currencies)}
+    rank = {name: place for place, name in enumerate(currencies_of(programme))}
     cohorts.sort(key=lambda cohort: (rank[cohort.currency.name], cohort.month))
     return Liability(until_day=until_day, cohorts=tuple(cohorts), arrears=follower.arrears())
 

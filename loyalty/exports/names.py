@@ -24,6 +24,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.errors import LedgerError, UsageError
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of, currency_of
 
 #: The roots of the programme's accounts: what comes out of ``issued`` is the holders' income, as both tools sign it.
 _PROGRAMME_ROOTS: Final = {"issued": "Income", "redeemed": "Expenses", "expired": "Expenses", "forfeited": "Expenses"}
@@ -112,14 +113,14 @@ def scale_of(programme: Programme, asset: str) -> int:
     Raises:
         UsageError: the programme declares no such currency, so that nobody knows.
     """
-    currency = programme.currencies.get(asset)
+    currency = currency_of(programme, asset)
     if currency is not None:
         return currency.scale
     if asset.startswith(STANDING):
         return 0
     raise UsageError(
         f"the book has amounts of {asset!r}, which {programme.file} does not declare (it has "
-        f"{', '.join(programme.currencies)}), so that their digits after the point are unknown; "
+        f"{', '.join(currencies_of(programme))}), so that their digits after the point are unknown; "
         "take the file that the book was settled under"
     )
 

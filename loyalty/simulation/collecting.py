@@ -18,6 +18,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 from loyalty.settlement.trace import STEPS, currency_names, parts_of, rule_names
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.months import month_of
@@ -84,7 +85,7 @@ class Collector:
         self._programme = programme
         self._month_starts = [calendar.day_start_us(day) for day in first_days]
         self._base = programme.ladder.tiers[0].name
-        self._money = {name for name, currency in programme.currencies.items() if currency.unit is not None}
+        self._money = {name for name, currency in currencies_of(programme).items() if currency.unit is not None}
         self._cells: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * _CELLS)
         self._tier_changes: dict[int, Counter[str]] = defaultdict(Counter)
         self._funds: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -193,7 +194,7 @@ class Collector:
         months = self._months(until_day)
         holders = sorted(self._holders.items())
         return Results(
-            currencies=programme.currencies,
+            currencies=currencies_of(programme),
             ladder=tuple(tier.name for tier in programme.ladder.tiers),
             months=months,
             flows=self._flows(months),
@@ -218,7 +219,7 @@ class Collector:
                     for holder, wallets in holders
                     if holder.layer is Layer.PARTNER
                 )
-                for name in programme.currencies
+                for name in currencies_of(programme)
             },
             entries=self.entries,
             postings=self.postings,
@@ -234,7 +235,7 @@ class Collector:
 
     def _flows(self, months: tuple[int, ...]) -> dict[tuple[int, str], Flows]:
         flows = {}
-        standing = {name: [0] * len(STANDING) for name in self._programme.currencies}
+        standing = {name: [0] * len(STANDING) for name in currencies_of(self._programme)}
         for month in months:
             for name, balances in standing.items():
                 row = self._cells.get((month, name), [0] * _CELLS)
@@ -258,11 +259,11 @@ class Collector:
 
     def _holder(self, holder: Holder, wallets: _Wallets) -> HolderResult:
         currencies = {
-            name: _as_flows(wallets.cells[name]) for name in self._programme.currencies if name in wallets.cells
+            name: _as_flows(wallets.cells[name]) for name in currencies_of(self._programme) if name in wallets.cells
         }
         worth: dict[str, Fraction] = defaultdict(Fraction)
         for name, flows in currencies.items():
-            unit, value = worth_of(self._programme.currencies[name])
+            unit, value = worth_of(currencies_of(self._programme)[name])
             if unit is not None and value:
                 worth[unit] += value * (flows.outstanding + flows.redeemed)
         is_partner = holder.layer is Layer.PARTNER

@@ -14,6 +14,7 @@ from loyalty.core.amounts import format_minor_units
 from loyalty.core.calendar import format_day
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ class JournalWriter:
 
     def __init__(self, file: TextIO, programme: Programme) -> None:
         self._write = csv.writer(file, lineterminator="\n").writerow
-        self._scales = {name: currency.scale for name, currency in programme.currencies.items()}
+        self._scales = {name: currency.scale for name, currency in currencies_of(programme).items()}
         self._write(JOURNAL_COLUMNS)
 
     def add(self, entry: Entry) -> None:

@@ -19,6 +19,7 @@ from loyalty.engine.receipts import Standing, TierChange
 from loyalty.explaining.words import amount_words, unit_scale, unit_words
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of
 from loyalty.settlement.reading import CapRoom, MetricValue, metric_unit
 
 
@@ -159,7 +160,7 @@ def _document(
                 "currency": room.cap.currency,
                 "key": dict(room.key),
                 **{
-                    name: format_minor_units(amount, programme.currencies[room.cap.currency].scale)
+                    name: format_minor_units(amount, currencies_of(programme)[room.cap.currency].scale)
                     for name, amount in (("amount", room.cap.amount), ("used", room.used), ("left", room.left))
                 },
                 "first_day": _day(room.first_day) or None,

@@ -19,6 +19,7 @@ from loyalty.engine.receipts import Expiry, Page, Statement
 from loyalty.ledger.lines import Line
 from loyalty.programme.loading import load
 from loyalty.programme.model import Currency, Programme
+from loyalty.programme.revisions import currencies_of
 
 #: The accounts of a wallet, in the order in which they are shown.
 _ACCOUNTS = ("pending", "available", "held", "arrears")
@@ -67,8 +68,8 @@ def command(
         holder = Holder.parse(holder_text)
     except ValueError as error:
         raise WrongUseError(str(error)) from None
-    if only is not None and only not in programme.currencies:
-        known = ", ".join(programme.currencies)
+    if only is not None and only not in currencies_of(programme):
+        known = ", ".join(currencies_of(programme))
         raise WrongUseError(f"--currency {only}: the programme has {known}")
     store = open_store(db, book=book, prefix=prefix, schema=schema)
     at, known_at = (None if day is None else format_day(day) for day in (at_day, known_day))
@@ -79,7 +80,7 @@ def command(
         expiries = engine.expiries_of(statement)
         pages = {
             name: _last_lines(engine, holder, name, at, known_at, line_count)
-            for name in programme.currencies
+            for name in currencies_of(programme)
             if line_count and only in (None, name)
         }
     if as_json:
@@ -124,7 +125,7 @@ def _print(
     columns = [("currency", False), *((name, True) for name in _ACCOUNTS)]
     rows = [
         (name, *(_amount(currency, statement.balances.get((account, name), 0)) for account in _ACCOUNTS))
-        for name, currency in programme.currencies.items()
+        for name, currency in currencies_of(programme).items()
     ]
     print_table(out, columns, rows)
     if expiries:
@@ -141,7 +142,7 @@ def _print(
                 (
                     one.last_usable_day.isoformat(),
                     one.currency,
-                    _amount(programme.currencies[one.currency], one.amount),
+                    _amount(currencies_of(programme)[one.currency], one.amount),
                     _time(programme, one.expires_at),
                 )
                 for one in expiries
@@ -150,7 +151,7 @@ def _print(
     for name, page in pages.items():
         if page.lines:
             print_line(out, f"{name}, last {len(page.lines)}" if page.opening else name, style="bold")
-            _print_lines(programme, programme.currencies[name], page)
+            _print_lines(programme, currencies_of(programme)[name], page)
 
 
 def _print_lines(programme: Programme, currency: Currency, page: Page) -> None:
@@ -199,7 +200,7 @@ def _document(
     pages: dict[str, Page],
     known_at: str | None,
 ) -> dict[str, Any]:
-    currencies = programme.currencies
+    currencies = currencies_of(programme)
 
     def written(balances: Any, name: str) -> dict[str, str]:
         return {account: _amount(currencies[name], amount) for account, amount in balances.items()}
