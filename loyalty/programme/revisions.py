@@ -20,8 +20,10 @@ def revisions_of(programme: Programme) -> tuple[Programme, ...]:
 
 def in_force(programme: Programme, day: int) -> Programme:
     """Give the revision that is in force on a day; before the second begins it is the first."""
-    revisions = revisions_of(programme)
-    return next((one for one in reversed(revisions[1:]) if one.from_day <= day), revisions[0])
+    if not programme.earlier or day >= programme.from_day:
+        return programme
+    first, *later = programme.earlier
+    return next((one for one in reversed(later) if one.from_day <= day), first)
 
 
 def in_force_at(programme: Programme, at: int) -> Programme:

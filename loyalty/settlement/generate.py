@@ -22,6 +22,7 @@ from loyalty.settlement.boundary import write_boundary
 from loyalty.settlement.earning import write_earning
 from loyalty.settlement.encode import Encoder
 from loyalty.settlement.gifts import write_taking_back, write_tier_gifts
+from loyalty.settlement.laying_out import layout_of
 from loyalty.settlement.layout import (
     CARRY_ITEM,
     CLOSE_ITEM,
@@ -31,7 +32,6 @@ from loyalty.settlement.layout import (
     PAY_IN_ITEM,
     Layout,
     Names,
-    layout_of,
 )
 from loyalty.settlement.reversing import write_end, write_follow, write_refund
 from loyalty.settlement.standing import write_after_event, write_revoking

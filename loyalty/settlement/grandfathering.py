@@ -6,12 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from loyalty.rules.declaration import Grandfather, Rule
-
-if TYPE_CHECKING:
-    from loyalty.settlement.layout import Layout
+from loyalty.settlement.layout import Layout
 
 #: The days that decide, as the step reads them: of the first event of the chain, and of the holder's first event.
 _ORIGIN, _ANCHOR = "e.origin", "s.anchor"

@@ -140,12 +140,18 @@ def _returns_row(layout: Layout, currency: str) -> tuple[int, int, int, int]:
 
 def expiry_table(programme: Programme, currency: str) -> list[int]:
     """Give the expiry day of what is earned on each day from :data:`FIRST_DAY`; NEVER for what does not expire."""
-    revisions = revisions_of(programme)
-    table = _expiry_table(currency_in(programme, 0, currency).expires, programme.year_starts_month)
-    for place, one in enumerate(revisions[1:], start=1):
-        since = one.from_day - FIRST_DAY
-        later = _expiry_table(currency_in(programme, place, currency).expires, programme.year_starts_month)
-        table = table[:since] + later[since:]
+    declared = enumerate(revisions_of(programme))
+    expiries = tuple((one.from_day, currency_in(programme, place, currency).expires) for place, one in declared)
+    return _joined_tables(expiries, programme.year_starts_month)
+
+
+@cache
+def _joined_tables(expiries: tuple[tuple[int, Expiry | None], ...], year_starts_month: int) -> list[int]:
+    """Give one table of several expiries, each from its first day on; the first holds before them all."""
+    table = _expiry_table(expiries[0][1], year_starts_month)
+    for first_day, expires in expiries[1:]:
+        since = first_day - FIRST_DAY
+        table = table[:since] + _expiry_table(expires, year_starts_month)[since:]
     return table
 
 
