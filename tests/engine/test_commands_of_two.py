@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from loyalty import Engine, EventRejected, InsufficientPoints, LedgerError, UsageError
+from loyalty import Engine, EventRejected, InsufficientPoints, LedgerError, UsageError, loads
 from loyalty.ledger.store import Store
 
-from .scenes import assert_settled, everything_in, grants_in
+from . import scenes
+from .scenes import assert_settled, entries_in, everything_in, grants_in
 from .wallets import (
     ACME,
     ANN,
@@ -238,6 +239,33 @@ def test_a_deal_from_before_a_merge_that_comes_late_is_moved_on(store: Store) ->
     assert expiries(engine, "2026-02-26", CEDAR) == {"2026-03-04": 20, "2026-03-14": 40, "2026-03-22": 7}
     assert wallet(engine, "2026-02-26", ACME) == wallet(engine, "2026-02-26", BIRCH) == {}
     assert_settled(engine, [*HISTORY, late, voided], DAY)
+
+
+def test_what_a_late_deal_left_in_a_closed_wallet_and_is_gone_by_now_moves_no_clock(store: Store) -> None:
+    """There is nothing to move on by then, so nothing is decided; another process lets it expire in its time."""
+
+    def opened() -> Engine:
+        return Engine(POINTS_ALONE, store, clock=lambda: instant("2026-12-01"))
+
+    engine = opened()
+    engine.close(ACME, key="Z", forfeit=True, at="2026-02-21")
+    late = scenes.deal("D-0", "2026-02-20", 7, POINTS_ALONE)
+    engine.submit(late)
+    assert [entry.key for entry in entries_in(store)] == ["event:/D-0"]
+    expired = opened().advance(PROGRAMME.calendar.day_of(instant("2026-03-23")))
+    assert [(entry.key, moves(entry)) for entry in expired] == [
+        ("clock:partner:acme:2026-03-23", [("@expiry", "partner:acme/available", "programme/expired", 7, "2026-03-22")])
+    ]
+    assert_settled(engine, [late], DAY)
+
+
+POINTS_ALONE = loads("""\
+language: 1
+programme: {id: alone, starts: 2026-01-01, timezone: Europe/Berlin}
+currencies: {points: {expires: {after: 30 days}}}
+events: {deal.won: {amount: {type: money, unit: EUR, max: 1000.00}}}
+earn: [{rule: deal, on: deal.won, give: {partner: {points: 7}}}]
+""")
 
 
 def test_open_holds_end_before_a_closing(engine: Engine) -> None:

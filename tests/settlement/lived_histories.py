@@ -19,6 +19,7 @@ from loyalty.ledger.store import Grant
 from tests.auditor.book import Leg
 from tests.auditor.days import day_of, expiry_day, start_us
 from tests.auditor.judging import Verdict, judge
+from tests.auditor.revisions import currency_on, revision_on
 from tests.settlement.agreement import netted
 from tests.settlement.histories import History, history
 
@@ -136,10 +137,10 @@ class Life:
     def telling_days(self) -> list[int]:
         """Give days on which holds end and lots expire."""
         found = [grant.until_day for grant in self.grants() if grant.until_day is not None]
-        for currency in self.programme.currencies.values():
-            if currency.expires is not None:
-                earned = [self.day(event.occurred_at) for event in self.events]
-                found += [expiry_day(day, currency.expires, self.programme.year_starts_month) for day in earned]
+        for event in self.events:
+            day = self.day(event.occurred_at)
+            terms = [currency.expires for currency in revision_on(self.programme, day).currencies.values()]
+            found += [expiry_day(day, expires, self.programme.year_starts_month) for expires in terms if expires]
         return found
 
     def command(self) -> None:
@@ -154,7 +155,7 @@ class Life:
             ("redeem", "hold", "capture", "release", "reverse", "add", "take", "open", "transfer", "merge", "close"),
             (8, 14, 12, 8, 12, 4, 4, 3, 8, 1, 1),
         )[0]
-        if kind in ("redeem", "hold", "transfer") and not self.programme.currencies[currency].spendable:
+        if kind in ("redeem", "hold", "transfer") and not currency_on(self.programme, currency, day).spendable:
             kind = "add"
         if kind == "redeem":
             engine.redeem(holder, currency, amount, key=key)
@@ -204,7 +205,8 @@ class Life:
         holder = self.holder()
         with self.engine.store.transaction() as book:
             there = {asset: amount for (name, asset), amount in book.balances(holder).items() if name == "available"}
-        currency = self.rng.choice(list(there) or list(self.programme.currencies))
+        declared = revision_on(self.programme, self.day(self.now)).currencies
+        currency = self.rng.choice(list(there) or list(declared))
         amount = there.get(currency, 10)
         return holder, currency, self.rng.choice((amount, amount, max(amount // 2, 1), max(amount // 3, 1), 7))
 

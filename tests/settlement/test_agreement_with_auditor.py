@@ -9,13 +9,14 @@ from random import Random
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from loyalty import load, loads, settle
 from loyalty.core.calendar import Duration
 from loyalty.programme.model import AcceptLate, Programme, TooLate
-from loyalty.testing import programme_texts
+from loyalty.programme.revisions import revisions_of
+from loyalty.testing import chains, programme_texts
 from tests.auditor.building import day
 from tests.auditor.command_stories import STORIES, Story
 from tests.settlement.agreement import audited, disagree, netted, settled, smallest
@@ -26,8 +27,11 @@ PROGRAMMES = sorted((Path(__file__).parent / "programmes").glob("*.yaml"))
 LIVED = [
     file
     for file in PROGRAMMES
-    if file.stem in ("certifications", "closings", "commands", "holds", "matrix", "owing", "taking_back")
-]
+    if file.stem in {
+        *("certifications", "closings", "commands", "holds", "matrix", "owing", "revised_2", "revised_3"),
+        "taking_back",
+    }
+]  # fmt: skip
 HISTORIES = 40
 LIVES = 15
 
@@ -104,3 +108,27 @@ def test_any_programme_and_any_life(text: str, rng: Random) -> None:
     expected = audited(programme, lived)
     assert settled(programme, lived) == expected
     assert posted == expected
+
+
+@given(chains(), st.randoms(use_true_random=False))
+def test_any_revisions_and_any_commands(programme: Programme, rng: Random) -> None:
+    """What carries over from one revision to the next, and what pays under which, is the same for both."""
+    drawn = history(programme, rng, size=8)
+    note(told_in(programme))
+    assert settled(programme, drawn) == audited(programme, drawn)
+
+
+@given(chains(3), st.randoms(use_true_random=False))
+def test_any_revisions_and_any_life(programme: Programme, rng: Random) -> None:
+    """Engine, settlement from scratch and the auditor agree also where a programme changes twice."""
+    life = live(programme, rng, size=6)
+    posted, lived = life.posted(), life.history
+    note(told_in(programme))
+    expected = audited(programme, lived)
+    assert settled(programme, lived) == expected
+    assert posted == expected
+
+
+def told_in(programme: Programme) -> str:
+    """Give the files of all revisions."""
+    return "\n---\n".join(one.source for one in revisions_of(programme))
