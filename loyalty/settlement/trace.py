@@ -156,6 +156,26 @@ def currency_names(programme: Programme) -> list[str]:
     return sorted(programme.currencies)
 
 
+def names_of(
+    revisions: Mapping[str, Programme], programme: Programme, rule: int | str, currency: int | str
+) -> tuple[str, str]:
+    """
+    Give the names of a rule and a currency as a record has them.
+
+    Args:
+        revisions: Programmes by their revision.
+        programme: The revision that the entry was settled under.
+        rule: Its number, or ``RULE@REVISION`` where it is that of another revision, which then numbers the currency.
+    """
+    if isinstance(rule, str):
+        rule, _, other = rule.rpartition("@")
+        programme = revisions[other]
+    return (
+        rule if isinstance(rule, str) else rule_names(programme)[rule],
+        currency if isinstance(currency, str) else currency_names(programme)[currency],
+    )
+
+
 def _plain(programme: Programme, record: Record) -> list[Any]:
     plain = list(record)
     for place, what in enumerate(NAMED.get(record[0], ()), start=1):

@@ -18,8 +18,8 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
 from loyalty.ledger.transfers import transfers
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import currencies_of
-from loyalty.settlement.trace import STEPS, currency_names, parts_of, rule_names
+from loyalty.programme.revisions import currencies_of, revisions_of, tiers_of
+from loyalty.settlement.trace import STEPS, names_of, parts_of
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.months import month_of
 from loyalty.simulation.results import (
@@ -85,6 +85,7 @@ class Collector:
         self._programme = programme
         self._month_starts = [calendar.day_start_us(day) for day in first_days]
         self._base = programme.ladder.tiers[0].name
+        self._revisions = {one.revision: one for one in revisions_of(programme)}
         self._money = {name for name, currency in currencies_of(programme).items() if currency.unit is not None}
         self._cells: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * _CELLS)
         self._tier_changes: dict[int, Counter[str]] = defaultdict(Counter)
@@ -106,7 +107,7 @@ class Collector:
         self.entries += 1
         self.postings += len(entry.postings)
         if entry.explanation:
-            self._read_cuts(entry.explanation)
+            self._read_cuts(entry.explanation, entry.revision)
         for debit, credit, amount in transfers(entry.postings):
             if debit.account.name == "standing":
                 self._stand(credit if debit.account.owner is None else debit, month)
@@ -153,17 +154,18 @@ class Collector:
             if asset in self._money:
                 self._funds[month, asset, self._tier_of(owner)][1] += amount
 
-    def _read_cuts(self, explanation: Mapping[str, Any]) -> None:
+    def _read_cuts(self, explanation: Mapping[str, Any], revision: str) -> None:
         """Add up what caps took, where the engine recorded it (the steps are those of the settlement's trace)."""
-        rules, currencies = rule_names(self._programme), currency_names(self._programme)
         for holder, (_, records) in parts_of(explanation).items():
-            cut: Counter[tuple[int, int]] = Counter()
+            cut: Counter[tuple[int | str, int | str]] = Counter()
             for code, *numbers in records:
                 if STEPS[code] == "cap":
                     rule, currency, _, _, _, before, after = numbers
                     cut[rule, currency] += before - after
                 elif STEPS[code] in ("paid", "nothing"):
-                    key = (rules[numbers[0]], Holder.parse(holder).layer, currencies[numbers[1]])
+                    settled_under = self._revisions.get(revision, self._programme)
+                    rule, currency = names_of(self._revisions, settled_under, numbers[0], numbers[1])
+                    key = (rule, Holder.parse(holder).layer, currency)
                     # What did not win its group was not paid, and so not cut.
                     self._cut[key] += cut.pop((numbers[0], numbers[1]), 0)
 
@@ -195,7 +197,7 @@ class Collector:
         holders = sorted(self._holders.items())
         return Results(
             currencies=currencies_of(programme),
-            ladder=tuple(tier.name for tier in programme.ladder.tiers),
+            ladder=tiers_of(programme),
             months=months,
             flows=self._flows(months),
             tiers=self._tiers(months),
@@ -247,7 +249,7 @@ class Collector:
         arrivals = Counter(
             wallets.first_month for holder, wallets in self._holders.items() if holder.layer is Layer.PARTNER
         )
-        names = [tier.name for tier in self._programme.ladder.tiers]
+        names = tiers_of(self._programme)
         counts, partners, tiers = Counter[str](), 0, {}
         for month in months:
             partners += arrivals[month]

@@ -15,6 +15,7 @@ from loyalty.core.calendar import parse_day
 from loyalty.ledger.entries import Entry
 from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.settle import Settlement
+from loyalty.simulation.collecting import Collector
 from loyalty.testing import chains, programmes
 from tests.settlement.agreement import audited, settled
 from tests.settlement.histories import history
@@ -391,3 +392,16 @@ def test_the_auditor_posts_the_same_for_three_revisions(programme: Programme, rn
     """Written apart from the same page, it has no step, no numbering and no merging."""
     drawn = history(programme, rng, 20)
     assert settled(programme, drawn) == audited(programme, drawn)
+
+
+def test_what_caps_took_is_told_by_the_rules_of_each_revision() -> None:
+    """The report reads each entry by its own revision, which numbers rules and currencies as it declares them."""
+    first = with_rule("cap: {points: 15, per: year}")
+    other = "earn:\n  - {rule: a-deal, on: deal.won, give: {partner: {status: 1}}}"
+    programme = chain(first, ("earn:", other), ("points: 15", "points: 18"), ("  points: {}", "  a: {}\n  points: {}"))
+    deals = [won(programme, str(n), at) for n, at in enumerate(("2026-05-01", "2026-05-02", "2026-07-01"))]
+    collector = Collector(programme)
+    for entry in settle(programme, deals, traced=True).entries:
+        collector.add(entry)
+    found = {(row.rule, row.currency): row.cut for row in collector.results().rules if row.cut}
+    assert found == {("deal", "points"): 5 + 7}
