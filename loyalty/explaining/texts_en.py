@@ -25,6 +25,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "label.grace": "end of grace",
     "label.override": "tier by hand",
     "label.promotion": "promotion",
+    "label.revision": "a revision without the tier",
     "label.tier": "tier {name}",
     "label.badge": "badge {name}",
     "label.allotment": "allotment {name}",

@@ -26,6 +26,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "label.grace": "конец отсрочки",
     "label.override": "уровень, назначенный вручную",
     "label.promotion": "повышение уровня",
+    "label.revision": "новая редакция без этого уровня",
     "label.tier": "уровень {name}",
     "label.badge": "значок {name}",
     "label.allotment": "регулярное начисление {name}",

@@ -28,7 +28,8 @@ REDEEM, HOLD, CAPTURE, RELEASE, REVERSE, ADJUST, OPEN, TRANSFER, CLOSE = (
     "@redeem", "@hold", "@capture", "@release", "@reverse", "@adjust", "@open", "@transfer", "@close",
 )  # fmt: skip
 REVISION = "@revision"
-_OWN_LABELS = (
+#: Those of every programme; a programme of several revisions has REVISION too.
+OWN_LABELS = (
     EXPIRY, ACTIVATION, REVIEW, GRACE, OVERRIDE, PROMOTION,
     REDEEM, HOLD, CAPTURE, RELEASE, REVERSE, ADJUST, OPEN, TRANSFER, CLOSE,
 )  # fmt: skip
@@ -56,7 +57,7 @@ class Names:
             dict.fromkeys(
                 (
                     *(rule.name for one in revisions for rule in one.rules),
-                    *_OWN_LABELS,
+                    *OWN_LABELS,
                     *(f"@badge.{name}" for name in badges),
                     *(f"@allotment.{allotment.name}" for one in revisions for allotment in one.allotments),
                     *(f"@tier.{tier.name}" for one in revisions for tier in one.ladder.tiers if tier.gift),

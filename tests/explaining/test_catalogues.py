@@ -21,6 +21,7 @@ from loyalty.explaining.languages import ENGLISH, LANGUAGES, RUSSIAN, Language, 
 from loyalty.explaining.said import Amount, Day, Noun, Number, said
 from loyalty.rules.declaration import Subject
 from loyalty.settlement.commands import VERBS
+from loyalty.settlement.layout import OWN_LABELS, REVISION
 from loyalty.settlement.trace import REASONS, STEPS
 
 ROOM = Path(loyalty.__file__).parent
@@ -52,10 +53,11 @@ def test_every_recorded_step_has_a_text(name: str) -> None:
     assert _ELSEWHERE.get(name, name) in ENGLISH.texts
 
 
-def test_every_reason_rounding_period_subject_and_command_has_a_text() -> None:
+def test_every_label_reason_rounding_period_subject_and_command_has_a_text() -> None:
     """What texts are made of is complete as well."""
     keys = {key.removeprefix("skip.").partition(".")[0] for key in ENGLISH.texts if key.startswith("skip.")}
     assert set(REASONS) <= keys
+    assert {f"label.{name.removeprefix('@')}" for name in (*OWN_LABELS, REVISION)} <= ENGLISH.texts.keys()
     assert {f"rounded.{one.value}" for one in Rounding} <= ENGLISH.texts.keys()
     assert {f"key.{one.value}" for one in (*Period, *Subject)} <= ENGLISH.texts.keys()
     assert {f"asked.{kind}" for kind in VERBS} <= ENGLISH.texts.keys()
