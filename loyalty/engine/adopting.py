@@ -89,7 +89,8 @@ def objection_to(programme: Programme, tx: Transaction) -> str | None:
 def _front(programme: Programme, tx: Transaction) -> int:
     """Give the last day of which anything was settled: an event, a decision, what fell due, or the clock."""
     at, clock_day = tx.front(), tx.clock_day()
-    days = (None if at is None else programme.calendar.day_of(at), clock_day)
+    # An advance that has not come to its end took some holders further than the book.
+    days = (None if at is None else programme.calendar.day_of(at), clock_day, *tx.clocks_ahead().values())
     return max((day for day in days if day is not None), default=FIRST_DAY)
 
 

@@ -163,21 +163,39 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
                     refused(event, error)
             yield from receipts
 
-    def advance(self, until: int | str | date) -> list[Entry]:
+    def advance(
+        self, until: int | str | date, *, batch: int = 1000, progress: Callable[[int], None] | None = None
+    ) -> list[Entry]:
         """
         Post everything due through a day: activation, expiry, reviews, graces, allotments.
 
+        Holders are taken batch by batch, those alone to whom something may fall due, each batch in a transaction of its
+        own unless the host holds one open. Whoever stops in between, or is killed, calls it again: it goes on where it
+        was, and comes to the same entries.
+
         Args:
             until: A day number, an ISO date, a date, or a datetime (its day in the programme's zone, if it has a zone).
+            batch: How many holders share a transaction, > 0; whoever else posts waits for one batch at most.
+            progress: Told after each batch how many holders are done.
 
         Returns:
             The entries that were posted.
 
         Raises:
-            UsageError: not a day of the years that the calendar knows.
+            UsageError: not a day of the years that the calendar knows, or *batch* is no whole number above 0.
         """
         day = day_of(until, self.programme.calendar)
-        return self._change(lambda tx: self._advance(tx, day), clock=True)
+        if type(batch) is not int or batch <= 0:
+            raise UsageError(f"got {batch!r} for a batch; write how many holders share a transaction, such as 1000")
+        entries: list[Entry] = []
+        done, is_over = 0, False
+        while not is_over:
+            posted, holders, is_over = self._change(partial(self._advance, day=day, batch=batch), clock=True)
+            entries += posted
+            done += holders
+            if progress is not None:
+                progress(done)
+        return entries
 
     def why(self, asked: Entry | str) -> Explanation:
         """
@@ -319,22 +337,28 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
                 refusals.append((event, error))
         return receipts, refusals
 
-    def _advance(self, tx: Transaction, day: int) -> list[Entry]:
+    def _advance(self, tx: Transaction, day: int, batch: int) -> tuple[Sequence[Entry], int, bool]:
+        """Post what is due to a batch of holders; give the entries, the number of holders, and whether all are done."""
         reached = tx.clock_day()
         if reached is not None and day <= reached:
-            return []
-        holders = list(tx.holders())
+            return [], 0, True
+        holders = self._histories.due_by(tx, day, batch)
+        is_over = len(holders) < batch
         tx.expect(holders=holders)
         outcomes: list[Outcome] = []
         runs = [self._histories.run(tx, holder) for holder in holders]
         for run in runs:
             outcomes.extend(advance_run(self._steps, run, day, traced=True))
         entries = entries_of(self._steps, outcomes, recorded_at=self._clock())
-        posted = self._histories.telling.post_clock(tx, entries, reached, day)
-        tx.set_clock_day(day)
+        posted = self._histories.telling.post_clock(tx, entries, day, None if is_over else holders)
+        if is_over:
+            tx.set_clock_day(day)
         for run in runs:
+            if not is_over:
+                # Whoever meets this holder before the book's clock has moved must know that its own has.
+                tx.set_clock_day(day, run.holder)
             self._histories.keep(tx, run)
-        return list(posted)
+        return posted, len(holders), is_over
 
     @contextmanager
     def _transaction(self, *, read_only: bool = False) -> Iterator[Transaction]:

@@ -98,8 +98,15 @@ class Histories:
         nothing behind; :meth:`keep` puts it back.
         """
         kept = self._runs.pop(holder, None)
-        if kept is not None and kept[0] == (tx.holder_version(holder), tx.clock_day()):
-            return kept[1]
+        if kept is not None and kept[0][0] == tx.holder_version(holder):
+            _, clock_day = kept[0]
+            reached = tx.clock_day(holder)
+            if clock_day == reached:
+                return kept[1]
+            if reached is not None and (clock_day is None or clock_day < reached):
+                # What has fallen due since was posted by whoever let the time pass.
+                kept[1].advance(reached)
+                return kept[1]
         stale = kept[1] if kept is not None else None
         return self._caught_up(tx, stale) or self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
 
@@ -122,7 +129,7 @@ class Histories:
         """
         day = self.programme.calendar.day_of(at)
         kept = self._runs.get(holder)
-        if kept is None or kept[0] != (tx.holder_version(holder), tx.clock_day()):
+        if kept is None or kept[0] != (tx.holder_version(holder), tx.clock_day(holder)):
             run = self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
         else:
             run = kept[1]
@@ -183,17 +190,22 @@ class Histories:
             run: The state behind the last item that counts.
             later: What was received at last.
         """
-        clock_day, day_of = tx.clock_day(), self.programme.calendar.day_of
+        clock_day, day_of = tx.clock_day(run.holder), self.programme.calendar.day_of
         day = max([run.through_day, *(day_of(item.at) for item in later.received)])
         return day if clock_day is None else max(day, clock_day)
 
     def keep(self, tx: Transaction, run: HolderRun) -> None:
         """Keep a state in memory under the version that the store has of its holder."""
         run.version = tx.holder_version(run.holder)
-        self._put(run, (run.version, tx.clock_day()))
+        self._put(run, (run.version, tx.clock_day(run.holder)))
+        tx.keep_due(run.holder, run.scalars.next_due, self._chain)
         self._moved[run.holder] = run
         if run.closed_by is not None:
             self._closed.add(run.holder)
+
+    def due_by(self, tx: Transaction, day: int, limit: int) -> list[Holder]:
+        """Give at most so many holders to whom something may fall due through a day, in order of layer and id."""
+        return sorted(tx.holders_due(day, self._chain, limit))
 
     def begin(self) -> None:
         """Forget what moved in a transaction that failed."""
@@ -277,7 +289,7 @@ class Histories:
         later = later_of(tx, run.holder, at)
         if (version + later.step - tx.holder_version(run.holder)) % VERSION_CYCLE:
             return None
-        day_of, clock_day = self.programme.calendar.day_of, tx.clock_day()
+        day_of, clock_day = self.programme.calendar.day_of, tx.clock_day(run.holder)
         if later.steps and day_of(later.steps[0][0]) < through_day:
             return None
         reached = max(day_of(last_key[0]), FIRST_DAY if clock_day is None else clock_day)

@@ -168,10 +168,10 @@ def _settle_again(steps: Steps, tx: Transaction, kept: Kept, found: list[_Found]
         tier = apply_item(steps, run, item, outcomes)
         if is_partner and isinstance(item.what, Placed) and len(item.what.holders) > 1:
             _compare_told(item.what, tier, kept, found)
-    day = FIRST_DAY
+    days = [FIRST_DAY, tx.clock_day() or FIRST_DAY, kept.clock_day or FIRST_DAY]
     if kept.last_effective_at is not None:
-        day = steps.programme.calendar.day_of(kept.last_effective_at)
-    outcomes += clock_outcomes(steps, holder, run.advance(max(day, tx.clock_day() or FIRST_DAY)))
+        days.append(steps.programme.calendar.day_of(kept.last_effective_at))
+    outcomes += clock_outcomes(steps, holder, run.advance(max(days)))
     return _moves_of(steps, outcomes)
 
 

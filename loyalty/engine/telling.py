@@ -5,7 +5,7 @@ Posting, and putting what it says into the outbox: in the same transaction, so t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from attrs import evolve
@@ -52,14 +52,16 @@ class Telling:
                 tx.add_messages(told)
         return entries
 
-    def post_clock(self, tx: Transaction, entries: Sequence[Entry], since_day: int | None, day: int) -> Sequence[Entry]:
+    def post_clock(
+        self, tx: Transaction, entries: Sequence[Entry], day: int, holders: Collection[Holder] | None = None
+    ) -> Sequence[Entry]:
         """
         Post what fell due, tell it together with what is about to expire, and give it as it is booked.
 
         Args:
             entries: Those of the clock.
-            since_day: The day that the book's clock had reached, or None.
-            day: The day that it reaches now.
+            day: The day that clocks reach now.
+            holders: Whose; everybody's where it is None.
         """
         messages = self._messages
         entries = self._booked(tx, entries)
@@ -68,10 +70,12 @@ class Telling:
             return entries
         notices: list[tuple[int, Message]] = []
         if messages.expiring_days is not None:
-            first_day = (day if since_day is None else since_day) + 1
-            changes = _open_amounts(tx, first_day, day + messages.expiring_days)
-            _add_transfers(changes, entries, first_day, day + messages.expiring_days)
-            notices = list(_notices(self._programme, messages, messages.expiring_days, changes, since_day, day))
+            since_day, ahead = tx.clock_day(), tx.clocks_ahead()
+            first_day, last_day = (day if since_day is None else since_day) + 1, day + messages.expiring_days
+            changes = _open_amounts(tx, first_day, last_day, holders)
+            _add_transfers(changes, entries, first_day, last_day)
+            since = {holder: ahead.get(holder, since_day) for holder, _, _ in changes}
+            notices = list(_notices(self._programme, messages, messages.expiring_days, changes, since, day))
         self._post(tx, entries)
         told = [*notices, *messages_of(self._programme, messages, entries)]
         # A notice is of the start of its day, and what falls due then comes behind it.
@@ -96,9 +100,9 @@ class Telling:
         tx.post(entries)
 
 
-def _open_amounts(tx: Transaction, first_day: int, last_day: int) -> Changes:
+def _open_amounts(tx: Transaction, first_day: int, last_day: int, holders: Collection[Holder] | None) -> Changes:
     changes: Changes = defaultdict(list)
-    for lot, effective_at in tx.open_lots("available", first_day=first_day, last_day=last_day):
+    for lot, effective_at in tx.open_lots("available", first_day=first_day, last_day=last_day, holders=holders):
         assert lot.account.owner is not None
         changes[lot.account.owner, lot.asset, lot.expires_day].append((effective_at, lot.remaining))
     return changes
@@ -116,7 +120,12 @@ def _add_transfers(changes: Changes, entries: Iterable[Entry], first_day: int, l
 
 
 def _notices(
-    programme: Programme, messages: Messages, notice_days: int, changes: Changes, since_day: int | None, day: int
+    programme: Programme,
+    messages: Messages,
+    notice_days: int,
+    changes: Changes,
+    since: Mapping[Holder, int | None],
+    day: int,
 ) -> Iterator[tuple[int, Message]]:
     calendar = programme.calendar
     for (holder, currency, expires_day), steps in sorted(changes.items()):
@@ -125,6 +134,7 @@ def _notices(
         if noticed is None or not messages.wants(topic):
             continue
         notice_day, amount = noticed
+        since_day = since[holder]
         if notice_day > day or (since_day is not None and notice_day <= since_day):
             continue
         at = calendar.day_start_us(notice_day)

@@ -58,6 +58,7 @@ class Kept:
         moved: What its entries moved, without what sums to 0.
         is_corrected: Whether some of them are corrections, so that movements are compared across entries.
         last_effective_at: The latest effective instant of its entries, UTC microseconds, or None.
+        clock_day: The day that its own clock has reached, where an advance took it further than the book's; or None.
         programme_legs: How many of its movements had the programme on the other side.
     """
 
@@ -69,6 +70,7 @@ class Kept:
     is_corrected: bool
     last_effective_at: int | None
     programme_legs: int
+    clock_day: int | None = None
 
 
 @runtime_checkable
@@ -135,6 +137,7 @@ def kept_of(transaction: Transaction, holders: Iterable[Holder]) -> Iterator[Kep
             is_corrected=any(entry.kind is EntryKind.CORRECTION for entry in entries),
             last_effective_at=max((entry.effective_at for entry in entries), default=None),
             programme_legs=programme_legs,
+            clock_day=transaction.clock_day(holder),
         )
 
 

@@ -15,8 +15,9 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from threading import Lock, RLock
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, evolve, field
 
@@ -35,10 +36,12 @@ from loyalty.ledger.store import (
     Checkpoint,
     Declaration,
     Grant,
+    HolderClock,
     Lot,
     Received,
     RecordedEvent,
     delivery_step,
+    later_clock,
     replacing_step,
     version_step,
 )
@@ -95,6 +98,10 @@ class MemoryStore:
                 self._relaying.release()
 
 
+#: The clock of a holder of whom nothing is known.
+_NO_CLOCK: Final = HolderClock()
+
+
 @define(eq=False)
 class _History:
     """
@@ -111,6 +118,7 @@ class _History:
     grants: list[Grant] = field(factory=list)
     grants_by_instant: list[tuple[int, int]] = field(factory=list)
     version: int = 0
+    clock: HolderClock = _NO_CLOCK
 
 
 class MemoryTransaction(MemoryLines):
@@ -374,15 +382,47 @@ class MemoryTransaction(MemoryLines):
         self._adoptions.append(adoption)
         self.undo.append((self._adoptions.pop, ()))
 
-    def clock_day(self) -> int | None:
-        """Give the day through which the book was advanced, or None."""
-        return self._clock_day
+    def clock_day(self, holder: Holder | None = None) -> int | None:
+        """Give the day through which the book was advanced, or the holder's own clock, or None."""
+        history = None if holder is None else self._histories.get(holder)
+        return self._clock_day if history is None else later_clock(self._clock_day, history.clock.reached_day)
 
-    def set_clock_day(self, day: int) -> None:
-        """Record that everything due through *day* was posted."""
+    def set_clock_day(self, day: int, holder: Holder | None = None) -> None:
+        """Record that everything due through *day* was posted, to one holder or to all."""
         self._require_writable()
+        if holder is not None:
+            clock = self._histories[holder].clock
+            self._set_clock(holder, HolderClock(day, clock.due_day, clock.revision))
+            return
         self.undo.append((setattr, (self, "_clock_day", self._clock_day)))
         self._clock_day = day
+
+    def clocks_ahead(self) -> Mapping[Holder, int]:
+        """Give the days that clocks of holders have reached which are ahead of the book's."""
+        return {
+            holder: history.clock.reached_day
+            for holder, history in self._histories.items()
+            if history.clock.reached_day is not None
+            and (self._clock_day is None or history.clock.reached_day > self._clock_day)
+        }
+
+    def keep_due(self, holder: Holder, day: int, revision: str) -> None:
+        """Note when something falls due next; a change of the holder's history forgets it."""
+        history = self._histories.get(holder)
+        if history is not None and (history.clock.due_day, history.clock.revision) != (day, revision):
+            self._require_writable()
+            self._set_clock(holder, HolderClock(history.clock.reached_day, day, revision))
+
+    def holders_due(self, day: int, revision: str, limit: int) -> Sequence[Holder]:
+        """Give holders to whom something may fall due through a day that their clocks have not reached."""
+        found = (
+            holder
+            for holder, history in self._histories.items()
+            if history.version
+            and (history.clock.due_day is None or history.clock.revision != revision or history.clock.due_day <= day)
+            and (history.clock.reached_day is None or history.clock.reached_day < day)
+        )
+        return tuple(islice(found, limit))
 
     def locked_day(self) -> int | None:
         """Give the day through which the book is locked, or None."""
@@ -442,8 +482,18 @@ class MemoryTransaction(MemoryLines):
         self.undo.append((places.pop, (at,)))
 
     def _changed(self, history: _History, step: int) -> None:
-        self.undo.append((setattr, (history, "version", history.version)))
+        self.undo.append((_set_back, (history, history.version, history.clock)))
         history.version += step
+        history.clock = HolderClock(history.clock.reached_day)
+
+    def _set_clock(self, holder: Holder, clock: HolderClock) -> None:
+        history = self._histories[holder]
+        self.undo.append((_set_back, (history, history.version, history.clock)))
+        history.clock = clock
+
+
+def _set_back(history: _History, version: int, clock: HolderClock) -> None:
+    history.version, history.clock = version, clock
 
 
 def _from(places: Sequence[tuple[int, int]], since: int | None) -> list[int]:

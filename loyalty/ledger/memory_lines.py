@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -73,9 +73,12 @@ class MemoryLines:
             if posting.account.name == "standing" and posting.account.owner == holder
         )  # fmt: skip
 
-    def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
-        """Give the lots with something left, of all holders, that expire on days of a range, with their instants."""
-        for owner in sorted(owner for owner in self.book.wallets if owner is not None):
+    def open_lots(
+        self, name: str, *, first_day: int, last_day: int, holders: Collection[Holder] | None = None
+    ) -> Iterator[tuple[Lot, int]]:
+        """Give the lots with something left that expire on days of a range, of all or of some, with their instants."""
+        owners = self.book.wallets if holders is None else self.book.wallets.keys() & holders
+        for owner in sorted(owner for owner in owners if owner is not None):
             for account_name, asset in sorted(self.book.wallets[owner].buckets):
                 if account_name == name:
                     for lot in self.book.open_lots(Account(owner, name), asset):

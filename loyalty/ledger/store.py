@@ -121,6 +121,23 @@ class Lot:
     remaining: int
 
 
+@frozen
+class HolderClock:
+    """
+    How far a holder's own clock has run, and when something falls due to it next.
+
+    Attributes:
+        reached_day: The day through which everything due was posted by an advance that has not come to its end, which
+            may be ahead of the book's clock; or None.
+        due_day: The day on which something falls due next; None where its history changed and nobody said.
+        revision: Under which that is so.
+    """
+
+    reached_day: int | None = None
+    due_day: int | None = None
+    revision: str | None = None
+
+
 @frozen(kw_only=True)
 class BookLock:
     """
@@ -314,12 +331,15 @@ class Transaction(Protocol):
     def lots(self, account: Account, asset: str) -> Sequence[Lot]:
         """Give the lots with something left, soonest expiry first, then earned first, then posted first."""
 
-    def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
+    def open_lots(
+        self, name: str, *, first_day: int, last_day: int, holders: Collection[Holder] | None = None
+    ) -> Iterator[tuple[Lot, int]]:
         """
-        Give the lots with something left, of all holders in no certain order, that expire on days of a range.
+        Give the lots with something left, in no certain order, that expire on days of a range.
 
         Args:
             name: The name of the accounts that they are in.
+            holders: Whose; everybody's where it is None.
 
         Returns:
             Each with the instant from which the entry that made it counts.
@@ -379,11 +399,43 @@ class Transaction(Protocol):
     def adopt(self, adoption: Adoption) -> None:
         """Have the book settled under another chain of revisions from now on."""
 
-    def clock_day(self) -> int | None:
-        """Give the day through which the book was advanced, or None."""
+    def clock_day(self, holder: Holder | None = None) -> int | None:
+        """
+        Give the day through which the book was advanced, or None.
 
-    def set_clock_day(self, day: int) -> None:
-        """Record that everything due through *day* was posted."""
+        Args:
+            holder: Whose own clock is meant, which an advance that has not come to its end may have taken further.
+        """
+
+    def set_clock_day(self, day: int, holder: Holder | None = None) -> None:
+        """
+        Record that everything due through *day* was posted.
+
+        Args:
+            holder: To whom; to all where it is None.
+        """
+
+    def clocks_ahead(self) -> Mapping[Holder, int]:
+        """Give the days that clocks of holders have reached which are ahead of the book's."""
+
+    def keep_due(self, holder: Holder, day: int, revision: str) -> None:
+        """
+        Note when something falls due next; a change of the holder's history forgets it.
+
+        Args:
+            day: NEVER for never.
+            revision: What it was settled under.
+        """
+
+    def holders_due(self, day: int, revision: str, limit: int) -> Sequence[Holder]:
+        """
+        Give holders to whom something may fall due through a day that their clocks have not reached.
+
+        Left out is who is known to have nothing due by then under the revision.
+
+        Args:
+            limit: How many at most, in no certain order.
+        """
 
     def locked_day(self) -> int | None:
         """Give the day through which the book is locked, or None."""
@@ -435,6 +487,13 @@ class Store(Protocol):
             read_only: Change nothing, and in a database wait for no writer: writing inside raises StoreError, also in
                 a transaction that is opened inside this one, and a book that is not there reads as empty.
         """
+
+
+def later_clock(one: int | None, other: int | None) -> int | None:
+    """Give the later of two days that clocks have reached; None is of one that never ran."""
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other)
 
 
 def version_step(*changed: str) -> int:

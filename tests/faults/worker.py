@@ -142,7 +142,17 @@ class Work:
         yield from ({"refused": identity} for identity in refused)
 
     def _advance(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        yield {"advanced": step["until"], "entries": [entry.key for entry in self._engine.advance(step["until"])]}
+        batches = 0
+
+        def progress(_done: int) -> None:
+            nonlocal batches
+            batches += 1
+            if batches == step.get("pause_after"):
+                self._say(f"stopped behind batch {batches}")
+                signal.pause()
+
+        entries = self._engine.advance(step["until"], batch=step.get("batch", 1000), progress=progress)
+        yield {"advanced": step["until"], "entries": [entry.key for entry in entries]}
 
     def _command(self, step: dict[str, Any]) -> Iterator[dict[str, Any]]:
         command = getattr(self._engine, step["name"])

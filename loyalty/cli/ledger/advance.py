@@ -10,6 +10,7 @@ import click
 from loyalty.cli.ledger.database import database_options, open_store, require_entries
 from loyalty.cli.options import DAY
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
+from loyalty.cli.progress import Meter
 from loyalty.cli.running import Command, WrongUseError, json_option, print_json, programme_argument
 from loyalty.core.calendar import format_day
 from loyalty.engine.engine import Engine
@@ -23,6 +24,8 @@ from loyalty.programme.loading import load
 @click.option("--until", "until_day", metavar="DATE", type=DAY, help="Through this day; today in the programme's zone "
               "by default.")  # fmt: skip
 @click.option("--future", is_flag=True, help="Allow a day that has not come yet; what is posted cannot be taken back.")
+@click.option("--batch", metavar="N", type=click.IntRange(1), default=1000, show_default=True,
+              help="So many holders share a transaction.")  # fmt: skip
 @click.option("--messages", is_flag=True, help="Put what happens into the outbox, as the application does.")
 @click.option("--expiring-days", metavar="N", type=click.IntRange(1),
               help="With --messages: tell so many days before points expire.")  # fmt: skip
@@ -36,6 +39,7 @@ def command(
     schema: str | None,
     until_day: int | None,
     future: bool,
+    batch: int,
     messages: bool,
     expiring_days: int | None,
     source: str,
@@ -43,7 +47,8 @@ def command(
 ) -> None:
     """Post activations, expiries, reviews, graces, ends of holds and allotments through a day. Twice changes nothing.
 
-    Run it once a day, from a scheduler.
+    Run it once a day, or as often as you like, from a scheduler. It works through holders batch by batch, those alone
+    to whom something falls due; where it was stopped, it goes on when it is called again.
 
     \b
     Example:
@@ -64,7 +69,9 @@ def command(
         require_entries(transaction, programme, db=db, book=book, any_revision=False)
         before = transaction.clock_day()
     told = Messages(expiring_days=expiring_days, source=source) if messages else False
-    entries = Engine(programme, store, messages=told).advance(format_day(day))
+    with Meter() as meter:
+        report = meter.stage("holders")
+        entries = Engine(programme, store, messages=told).advance(day, batch=batch, progress=report)
     rules = Counter(posting.rule or "" for entry in entries for posting in entry.postings[::2])
     if as_json:
         print_json(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, select, update
+from sqlalchemy import Select, Text, Update, bindparam, literal_column, or_, select, update
 
+from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler
 
 
@@ -81,17 +82,52 @@ def reached(compiler: Compiler) -> Select[Any]:
 
 def holder_version(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
-    return select(holder.c.version).where(holder.c.id == bindparam("holder"))
+    return select(*_state(compiler)).where(holder.c.id == bindparam("holder"))
 
 
 def lock_holders(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
     return (
-        select(holder.c.id, holder.c.version)
+        select(holder.c.id, *_state(compiler))
         .where(compiler.in_list(holder.c.id, "holders"))
         # Partners come before persons in every transaction, since a partner's replay finds persons to lock.
         .order_by(holder.c.layer, holder.c.id)
         .with_for_update(key_share=True)
+    )
+
+
+def _state(compiler: Compiler) -> list[Any]:
+    holder = compiler.schema.holder
+    return [holder.c.version, holder.c.clock_day, holder.c.due_day, holder.c.due_under]
+
+
+def holders_due(compiler: Compiler) -> Select[Any]:
+    holder = compiler.schema.holder
+    day, revision = bindparam("day", type_=BIG), bindparam("revision", type_=Text)
+    return (
+        select(holder.c.layer, holder.c.ref)
+        .where(
+            # Adding 0 keeps the planner from an index of the book, for which it would look each holder up.
+            holder.c.book_id + literal_column("0") == bindparam("book"),
+            holder.c.version > literal_column("0"),
+            or_(holder.c.due_day.is_(None), holder.c.due_under != revision, holder.c.due_day <= day),
+            or_(holder.c.clock_day.is_(None), holder.c.clock_day < day),
+        )
+        .order_by(holder.c.id)
+        .limit(bindparam("size"))
+    )
+
+
+def clocks_ahead(compiler: Compiler) -> Select[Any]:
+    book, holder = compiler.schema.book, compiler.schema.holder
+    return (
+        select(holder.c.layer, holder.c.ref, holder.c.clock_day)
+        .join(book, book.c.id == holder.c.book_id)
+        .where(
+            holder.c.book_id + literal_column("0") == bindparam("book"),
+            or_(holder.c.clock_day > book.c.clock_day, book.c.clock_day.is_(None)),
+            holder.c.clock_day.is_not(None),
+        )
     )
 
 

@@ -27,6 +27,7 @@ from loyalty.ledger.store import (
     Checkpoint,
     Grant,
     GrantedLot,
+    HolderClock,
     Received,
     RecordedEvent,
     delivery_step,
@@ -58,7 +59,8 @@ class Waiting:
         event_rows: To be written.
         delivery_rows: To be written: by holder and event, the instant and what is brought.
         versions: The versions of holders, with the changes of this transaction.
-        changed: The holders whose version has to be written.
+        clocks: How far the holders' own clocks have run, likewise.
+        changed: The holders whose version or clock has to be written.
         books: The book's own row, where it is known.
         messages: To be written.
     """
@@ -71,6 +73,7 @@ class Waiting:
     delivery_rows: dict[tuple[int, int], tuple[int, str]] = Factory(dict)
     checkpoint_rows: dict[Holder, tuple[str, Checkpoint]] = Factory(dict)
     versions: dict[Holder, int] = Factory(dict)
+    clocks: dict[Holder, HolderClock] = Factory(dict)
     changed: set[Holder] = Factory(set)
     books: list[Book] = Factory(list)
     event_ids: list[int] = Factory(list)
@@ -97,8 +100,13 @@ class Facts:
                 (holder, at, event, inputs) for (holder, event), (at, inputs) in waiting.delivery_rows.items()
             ]
             self.runner.insert(schema.delivery, deliveries)
-            versions = sorted((holders[holder], waiting.versions[holder]) for holder in waiting.changed)
-            self.runner.update(schema.holder, ("version",), versions)
+            states = []
+            for holder in waiting.changed:
+                clock = waiting.clocks[holder]
+                state = (waiting.versions[holder], clock.reached_day, clock.due_day, clock.revision)
+                states.append((holders[holder], *state))
+            states.sort()
+            self.runner.update(schema.holder, ("version", "clock_day", "due_day", "due_under"), states)
             if waiting.checkpoint_rows:
                 self._write_checkpoints(waiting.checkpoint_rows)
         waiting.event_rows, waiting.delivery_rows = [], {}
@@ -224,7 +232,10 @@ class Facts:
         versions = self.waiting.versions
         if holder not in versions:
             id = self.names.find_holder(self.runner, holder)
-            versions[holder] = 0 if id is None else self.runner.number(ask.holder_version, holder=id)
+            row = None if id is None else self.runner.first(ask.holder_version, holder=id)
+            versions[holder] = 0 if row is None else row.version
+            clock = HolderClock() if row is None else HolderClock(row.clock_day, row.due_day, row.due_under)
+            self.waiting.clocks[holder] = clock
         return versions[holder]
 
     def add_grant(self, grant: Grant) -> None:
@@ -379,8 +390,9 @@ class Facts:
         self.names.add_holders(self.runner, holders)
         ids = self.names.holders
         by_id = {ids[holder]: holder for holder in holders}
-        for id, version in self.runner.rows(ask.lock_holders, holders=self._listed(by_id)):
+        for id, version, *clock in self.runner.rows(ask.lock_holders, holders=self._listed(by_id)):
             self.waiting.versions[by_id[id]] = version
+            self.waiting.clocks[by_id[id]] = HolderClock(*clock)
 
     def _write_checkpoints(self, kept: Mapping[Holder, tuple[str, Checkpoint]]) -> None:
         rows = [
@@ -402,6 +414,8 @@ class Facts:
 
     def _changed(self, holder: Holder, step: int) -> None:
         self.waiting.versions[holder] = self.holder_version(holder) + step
+        # When something falls due next is to be said anew.
+        self.waiting.clocks[holder] = HolderClock(self.waiting.clocks[holder].reached_day)
         self.waiting.changed.add(holder)
 
 

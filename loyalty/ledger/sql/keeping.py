@@ -87,7 +87,9 @@ class Keeping:
 
     def _kept(self, after: int, until: int) -> Iterator[Kept]:
         runner, span = self.runner, {"book": self.names.book_id, "after": after, "until": until}
-        holders = {id: Holder(Layer(layer), ref) for id, layer, ref in runner.plain(_holders, **span)}
+        holders, clocks = {}, {}
+        for id, layer, ref, clock_day in runner.plain(_holders, **span):
+            holders[id], clocks[id] = Holder(Layer(layer), ref), clock_day
         received: dict[int, list[Received]] = defaultdict(list)
         events: dict[int, RecordedEvent] = {}
         inputs: dict[str, Mapping[str, int]] = {}
@@ -142,6 +144,7 @@ class Keeping:
                     is_corrected=id in corrected,
                     last_effective_at=latest.get(id),
                     programme_legs=legs.get(id, 0),
+                    clock_day=clocks[id],
                 )
 
 
@@ -180,7 +183,9 @@ def _assets(compiler: Compiler) -> Select[Any]:
 def _holders(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
     return (
-        select(holder.c.id, holder.c.layer, holder.c.ref).where(_in_span(compiler, holder.c.id)).order_by(holder.c.id)
+        select(holder.c.id, holder.c.layer, holder.c.ref, holder.c.clock_day)
+        .where(_in_span(compiler, holder.c.id))
+        .order_by(holder.c.id)
     )
 
 

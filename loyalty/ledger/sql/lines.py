@@ -7,7 +7,7 @@ order of effect all postings of the wallet are looked at, since a late one may c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Any
 
@@ -88,11 +88,19 @@ class WalletLines:
             for row in self.runner.rows(_standing_lines, account=account)
         )  # fmt: skip
 
-    def open_lots(self, name: str, *, first_day: int, last_day: int) -> Iterator[tuple[Lot, int]]:
-        """Give the lots with something left, of all holders, that expire on days of a range, with their instants."""
+    def open_lots(
+        self, name: str, *, first_day: int, last_day: int, holders: Collection[Holder] | None = None
+    ) -> Iterator[tuple[Lot, int]]:
+        """Give the lots with something left that expire on days of a range, of all or of some, with their instants."""
         self.write()
-        days = {"first_day": first_day, "last_day": last_day}
-        for row in self.runner.rows(_open_lots_of_name, book=self.names.book_id, name=name, **days):
+        asked: dict[str, Any] = {"book": self.names.book_id, "name": name, "first_day": first_day, "last_day": last_day}
+        statement = _open_lots_of_name
+        if holders is not None:
+            self.names.find_holders(self.runner, holders)
+            known = self.names.holders
+            ids = [known[holder] for holder in holders if holder in known]
+            statement, asked = _open_lots_of_holders, {**asked, "holders": self.runner.compiler.listed(ids)}
+        for row in self.runner.rows(statement, **asked):
             account, asset = self.names.account_of(row.path), self.names.asset_name(self.runner, row.asset_id)
             lot = OpenLot(
                 row.id, account, asset, row.expires_day, row.earned_at, row.key, row.seq, row.amount, row.remaining
@@ -240,6 +248,11 @@ def _open_lots_of_name(compiler: Compiler) -> Select[Any]:
         )
         .order_by(account.c.path, lot.c.asset_id, lot.c.expires_day, lot.c.id)
     )
+
+
+def _open_lots_of_holders(compiler: Compiler) -> Select[Any]:
+    account = compiler.schema.account
+    return _open_lots_of_name(compiler).where(compiler.in_list(account.c.holder_id, "holders"))
 
 
 def _open_days(compiler: Compiler) -> Select[Any]:

@@ -132,7 +132,10 @@ class Names:
         new = sorted(holder for holder in wanted if holder not in self.holders)
         if new:
             ids = self._ids.take(runner, runner.schema.holder, len(new))
-            rows = [(id, self.book_id, int(item.layer), item.id, 0) for id, item in zip(ids, new, strict=True)]
+            rows = [
+                (id, self.book_id, int(item.layer), item.id, 0, None, None, None)
+                for id, item in zip(ids, new, strict=True)
+            ]
             runner.insert(runner.schema.holder, rows, new=False)
             self.find_holders(runner, new)
 

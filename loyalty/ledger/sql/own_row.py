@@ -23,14 +23,6 @@ class OwnRow:
     ids: Ids
     waiting: Waiting
 
-    def clock_day(self) -> int | None:
-        """Give the day through which the book was advanced, or None."""
-        return self._book().clock_day
-
-    def set_clock_day(self, day: int) -> None:
-        """Record that everything due through *day* was posted."""
-        self._set(evolve(self._book(), clock_day=day))
-
     def locked_day(self) -> int | None:
         """Give the day through which the book is locked, or None."""
         return self._book().locked_day

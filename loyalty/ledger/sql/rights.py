@@ -30,7 +30,7 @@ class Part(StrEnum):
 #: The columns that a book changes, by table. Nothing else is ever updated, and :class:`Part` POST deletes nothing.
 CHANGED: Final = {
     "book": ("clock_day", "locked_day", "chain"),
-    "holder": ("version",),
+    "holder": ("version", "clock_day", "due_day", "due_under"),
     "balance": ("posted", "version"),
     "lot": ("remaining",),
     "delivery": ("inputs",),

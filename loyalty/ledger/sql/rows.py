@@ -148,7 +148,12 @@ class AssetRow(Row):
 
 
 class HolderRow(Row):
-    """A partner or a person; the version counts the changes of its history and grants."""
+    """
+    A partner or a person; the version counts the changes of its history and grants.
+
+    ``clock_day`` is how far an advance that has not come to its end took it; ``due_day`` is when something falls due
+    next under the revision ``due_under``, as far as that is known.
+    """
 
     NAME = "holder"
     REFERS = {"book_id": "book.id"}
@@ -159,6 +164,9 @@ class HolderRow(Row):
     layer: int = big()
     ref: str = text()
     version: int = big()
+    clock_day: int | None = big(default=None)
+    due_day: int | None = big(default=None)
+    due_under: str | None = text(default=None)
 
 
 class AccountRow(Row):

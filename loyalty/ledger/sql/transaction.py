@@ -12,6 +12,7 @@ from loyalty.core.holders import Holder
 from loyalty.errors import StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.sql.audit import Audit
+from loyalty.ledger.sql.clocks import Clocks
 from loyalty.ledger.sql.declarations import Declarations
 from loyalty.ledger.sql.epochs import begin_epoch
 from loyalty.ledger.sql.facts import Facts, Waiting
@@ -28,7 +29,7 @@ from loyalty.ledger.sql.seals import Seals, seal_settled, seal_written
 from loyalty.ledger.sql.statements import Runner
 
 
-class SqlTransaction(Facts, OwnRow, Journal, Declarations, WalletLines, Seals, Audit, Keeping, Outbox):
+class SqlTransaction(Facts, OwnRow, Clocks, Journal, Declarations, WalletLines, Seals, Audit, Keeping, Outbox):
     """
     Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 

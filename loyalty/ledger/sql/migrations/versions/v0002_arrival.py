@@ -1,7 +1,8 @@
 """
 What is decided when something comes late: the instant at which an event counts that came too late for its own, and the
-lock of a book, behind which entries are booked under other days than their own. And the texts of the declarations that
-entries were settled under, and the chains of revisions that a book took up.
+lock of a book, behind which entries are booked under other days than their own. The texts of the declarations that
+entries were settled under, and the chains of revisions that a book took up. And how far each holder's own clock has
+run, so that the clock can move in batches.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ def upgrade(to: Target) -> None:
         ("event", "counts_from"),
         ("entry", "booked_day"),
         ("book", "locked_day"),
+        ("holder", "clock_day"),
+        ("holder", "due_day"),
     ):
         to.op.add_column(to.prefix + table, _big(column, null=True), schema=to.schema)
+    to.op.add_column(to.prefix + "holder", _text("due_under", null=True), schema=to.schema)
     _table(
         to,
         "book_lock",
