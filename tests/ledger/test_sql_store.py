@@ -483,6 +483,8 @@ def test_a_file_of_its_own_keeps_a_write_ahead_log(tmp_path: Path) -> None:
 #: What reads a whole book because it is asked for one, or one end of an index.
 _WHOLE_BOOK = {
     "holders",
+    "holders_due",
+    "clocks_ahead",
     "locks",
     "adoptions",
     "_latest_entry",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Text, Update, bindparam, literal_column, or_, select, update
+from sqlalchemy import Select, Table, Text, Update, bindparam, literal_column, or_, select, update
 
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler
@@ -82,13 +82,13 @@ def reached(compiler: Compiler) -> Select[Any]:
 
 def holder_version(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
-    return select(*_state(compiler)).where(holder.c.id == bindparam("holder"))
+    return select(*_state(holder)).where(holder.c.id == bindparam("holder"))
 
 
 def lock_holders(compiler: Compiler) -> Select[Any]:
     holder = compiler.schema.holder
     return (
-        select(holder.c.id, *_state(compiler))
+        select(holder.c.id, *_state(holder))
         .where(compiler.in_list(holder.c.id, "holders"))
         # Partners come before persons in every transaction, since a partner's replay finds persons to lock.
         .order_by(holder.c.layer, holder.c.id)
@@ -96,8 +96,7 @@ def lock_holders(compiler: Compiler) -> Select[Any]:
     )
 
 
-def _state(compiler: Compiler) -> list[Any]:
-    holder = compiler.schema.holder
+def _state(holder: Table) -> list[Any]:
     return [holder.c.version, holder.c.clock_day, holder.c.due_day, holder.c.due_under]
 
 
