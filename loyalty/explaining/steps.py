@@ -165,7 +165,8 @@ class Explanation:
             lines += [f"    {line}" for line in self.lines(holder, tongue)]
         for one in self.corrected:
             for key, explanation in (("corrected.before", one.before), ("corrected.now", one.now)):
-                lines.append(f"  {tongue.tell(said(key, cause=explanation.identity))}")
+                # What the clock moved has no event that would name it.
+                lines.append(f"  {tongue.tell(said(key, cause=explanation.identity or said('corrected.clock')))}")
                 for holder in explanation.holders():
                     lines.append(f"    {holder}")
                     lines += [f"      {line}" for line in explanation.lines(holder, tongue)]
@@ -183,8 +184,9 @@ class Explanation:
         """Tell one holder's steps: what moved, rule by rule, what followed, and the rules that did not apply."""
         steps = [step for step in self.steps if step.holder == holder]
         refused = []
-        if steps and steps[0].rule is None:
-            yield ToldLine(LineKind.OTHER, tongue.tell(steps[0].said))
+        first = next((place for place, step in enumerate(steps) if step.rule is not None), len(steps))
+        for step in steps[:first]:
+            yield ToldLine(LineKind.OTHER, tongue.tell(step.said))
         for rule in dict.fromkeys(step.rule for step in steps if step.rule is not None):
             own = [step for step in steps if step.rule == rule]
             if len(own) == 1 and own[0].name == "skip":
@@ -193,7 +195,7 @@ class Explanation:
             yield ToldLine(LineKind.RULE, tongue.tell(_heading(rule)))
             for step in own:
                 yield ToldLine(LineKind.STEP, tongue.tell(step.said))
-        for step in steps[1:]:
+        for step in steps[first:]:
             if step.rule is None:
                 yield ToldLine(LineKind.OTHER, tongue.tell(step.said))
         for refusal in refused:

@@ -16,6 +16,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "rule.refused": "rule {rule} {why}",
     "late": "{late} came late",
     "migration": "the book was put under other revisions ({late})",
+    "corrected.clock": "what fell due",
     "corrected.before": "{cause} before",
     "corrected.now": "{cause} now",
     # What postings name in place of a rule

@@ -17,6 +17,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "rule.refused": "правило {rule} {why}",
     "late": "событие {late} пришло позже",
     "migration": "книга переведена на другие редакции программы ({late})",
+    "corrected.clock": "наступившее по сроку",
     "corrected.before": "{cause}: было",
     "corrected.now": "{cause}: стало",
     # What postings name in place of a rule
