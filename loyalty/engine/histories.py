@@ -268,18 +268,18 @@ class Histories:
             later = self._goes_on(tx, run, run.last_key[0] + 1, run.version, run.last_key, run.through_day)
             if later is not None:
                 return run, later
-        place, stride = len(run.marks) - 1, 1
-        while place >= 0:
-            mark = run.marks[place]
-            if before is None or mark.before <= before:
-                was = dict(zip(run.MARKED, mark.fields, strict=True))
-                later = self._goes_on(tx, run, mark.before, mark.version, was["last_key"], was["through_day"])
-                if later is not None:
-                    roll_back(run, mark)
-                    return run, later
-                # What one mark does not know of, the next one before it seldom knows of.
-                stride *= 2
-            place -= stride
+        marks = [mark for mark in run.marks if before is None or mark.before <= before]
+        stride = 1
+        while marks:
+            mark = marks[-1]
+            was = dict(zip(run.MARKED, mark.fields, strict=True))
+            later = self._goes_on(tx, run, mark.before, mark.version, was["last_key"], was["through_day"])
+            if later is not None:
+                roll_back(run, mark)
+                return run, later
+            # What one mark does not know of, the next one before it seldom knows of; the first is tried last.
+            stride *= 2
+            marks = marks[: max(1, len(marks) - stride)] if len(marks) > 1 else []
         return None
 
     def _goes_on(

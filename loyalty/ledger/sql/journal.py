@@ -19,8 +19,8 @@ from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner, Writer
 from loyalty.ledger.store import Lot
 
-#: How many entries are read at a time.
-_PAGE = 500
+#: How many entries are read at first, and then at a time.
+_FIRST_PAGE, _PAGE = 8, 500
 
 
 class Journal:
@@ -122,10 +122,11 @@ class Journal:
         }
 
     def _pages(self, writer: Writer, **values: Any) -> Iterator[Sequence[Record]]:
-        after = 0
-        while rows := self.runner.rows(writer, book=self.names.book_id, size=_PAGE, after=after, **values):
+        # Whoever asks for the first entry alone, as each engine does once, reads few.
+        after, size = 0, _FIRST_PAGE
+        while rows := self.runner.rows(writer, book=self.names.book_id, size=size, after=after, **values):
             yield rows
-            after = rows[-1].id
+            after, size = rows[-1].id, _PAGE
 
     def _entries_of_holder(self, holder: Holder) -> Iterator[Entry]:
         holder_id = self.names.find_holder(self.runner, holder)
