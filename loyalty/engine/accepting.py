@@ -12,8 +12,9 @@ from attrs import evolve
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.corrections import replay
-from loyalty.engine.histories import Histories, delivered_at, moved_instants, origins_of
+from loyalty.engine.histories import Histories
 from loyalty.engine.judging import instant_if_too_late, refuse_too_early
+from loyalty.engine.received import delivered_at, moved_instants, origins_of
 from loyalty.errors import EventRejected
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme

@@ -18,7 +18,8 @@ from attrs import evolve
 from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
-from loyalty.engine.histories import Histories, Later, delivered_at, in_order, later_of
+from loyalty.engine.histories import Histories
+from loyalty.engine.received import Later, delivered_at, in_order, later_of
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme

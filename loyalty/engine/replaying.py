@@ -28,7 +28,7 @@ from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Layer
 from loyalty.engine.adopting import require_going_on
-from loyalty.engine.histories import in_order
+from loyalty.engine.received import in_order
 from loyalty.errors import LoyaltyError
 from loyalty.ledger.entries import LOT_ACCOUNTS
 from loyalty.ledger.kept import KeepsInBulk, Kept, SharesWork, kept_of

@@ -15,9 +15,10 @@ from attrs import evolve
 from loyalty.core.calendar import NEVER, date_of
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.arguments import Moment, end_of, holder_of
-from loyalty.engine.histories import Facts, Histories
+from loyalty.engine.histories import Histories
 from loyalty.engine.known import Known
 from loyalty.engine.receipts import Standing, TierChange
+from loyalty.engine.received import Facts
 from loyalty.ledger.lines import StandingLine
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme

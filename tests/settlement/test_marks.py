@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty import Holder, load, loads
-from loyalty.engine.histories import in_order
+from loyalty.engine.received import in_order
 from loyalty.ledger.store import Grant
 from loyalty.settlement import saving
 from loyalty.settlement.generate import Steps, steps_of

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from attrs import Factory, define
 
+from loyalty.core.amounts import INT64_MAX
 from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
@@ -31,6 +32,9 @@ _KINDS: Final = {kind: kind.value for kind in EntryKind}
 
 #: A lot's id is that of its entry, shifted by so many bits, and its place among the lots that the entry made.
 LOT_BITS: Final = 20
+
+#: How many lots of an account, an asset and an expiry day are read at first.
+_LOTS_AT_FIRST: Final = 64
 
 
 class _Balance:
@@ -55,6 +59,43 @@ class _Wallet:
         #: 1 where the balance never falls below 0, -1 where it never rises above, 0 for the programme's accounts.
         self.sign = 0 if account.owner is None else HOLDER_ACCOUNTS[account.name]
         self.balances: dict[str, _Balance] = {}
+
+
+@define(eq=False)
+class _Read:
+    """
+    What was read of the open lots of an account, an asset and an expiry day.
+
+    Lots are consumed in the order in which they are read. As long as those that were read come to what all debits
+    want, none that was not read can be consumed.
+
+    Attributes:
+        wanted: What debits take in all.
+        found: What was left of the lots that were read.
+        after: They were earned at this instant or before.
+        is_whole: Whether there are no others.
+    """
+
+    wanted: int = 0
+    found: int = 0
+    after: int = -INT64_MAX
+    is_whole: bool = False
+
+    @property
+    def lacks(self) -> bool:
+        """Whether more has to be read."""
+        return not self.is_whole and self.found < self.wanted
+
+    def taken_in(self, rows: Sequence[Any], limit: int) -> Sequence[Any]:
+        """Give those of the next *limit* lots of which no other one of the same instant can be missing."""
+        if len(rows) < limit:
+            self.is_whole = True
+        else:
+            last = rows[-1].earned_at
+            rows = [row for row in rows if row.earned_at < last]
+        if rows:
+            self.after = rows[-1].earned_at
+        return rows
 
 
 @define(eq=False)
@@ -83,7 +124,7 @@ class Batch:
     _touched: set[Holder | None] = Factory(set)
     _book: Book | None = None
     _written_lots: int = 0
-    _days: set[tuple[Account, str, int]] = Factory(set)
+    _read: dict[tuple[Account, str, int], _Read] = Factory(dict)
     _made: set[int] = Factory(set)
     _ready_ids: list[int] = Factory(list)
     _unread: dict[int, _Wallet] = Factory(dict)
@@ -216,28 +257,47 @@ class Batch:
                 _tell_balances(self._book, wallet)
 
     def _load_lots(self, book: Book, postings: Iterable[Posting]) -> None:
-        wanted = set()
+        """Read the lots that debits come to, soonest earned first: as many as cover all debits of the batch so far."""
+        lacking = set()
         for posting in postings:
             if posting.amount < 0 and posting.lot_day is not None:
                 place = (posting.account, posting.asset, posting.lot_day)
-                if place not in self._days:
-                    wanted.add(place)
+                read = self._read.get(place) or self._read.setdefault(place, _Read())
+                read.wanted -= posting.amount
+                if read.lacks:
+                    lacking.add(place)
+        limit = _LOTS_AT_FIRST
+        while lacking:
+            self._load_first_lots(book, lacking, limit)
+            lacking = {place for place in lacking if self._read[place].lacks}
+            limit *= 4
+
+    def _load_first_lots(self, book: Book, places: Iterable[tuple[Account, str, int]], limit: int) -> None:
+        """Read the next *limit* lots of each place."""
+        known, wanted = self.names.accounts, {}
+        for account, asset, day in places:
+            read = self._read[account, asset, day]
+            asset_id = self.names.find_asset(self.runner, asset)
+            if account not in known or asset_id is None:
+                read.is_whole = True
+                continue
+            wanted[known[account], asset_id, day] = (account, asset, read)
         if not wanted:
             return
-        self._days |= wanted
-        known = self.names.accounts
-        by_id = {known[account]: account for account, _, _ in wanted if account in known}
-        if not by_id:
-            return
-        listed = self.runner.compiler.listed
-        days = listed({day for _, _, day in wanted})
+        found: dict[tuple[int, int, int], list[Any]] = {key: [] for key in wanted}
+        listed = [(*key, read.after) for key, (_, _, read) in wanted.items()]
+        given = ask.listed_places(self.runner.compiler, listed)
+        for row in self.runner.rows(ask.first_open_lots, **given, limit=limit):
+            found[row.account_id, row.asset_id, row.expires_day].append(row)
         lots = []
-        for row in self.runner.rows(ask.open_lots_of_days, accounts=listed(by_id), days=days):
-            account, asset = by_id[row.account_id], self.names.asset_name(self.runner, row.asset_id)
-            # What the book made and wrote is in the book already.
-            if (account, asset, row.expires_day) in wanted and row.id not in self._made:
-                amount, left = row.amount, row.remaining
-                lots.append(OpenLot(row.id, account, asset, row.expires_day, row.earned_at, "", row.seq, amount, left))
+        for key, rows in found.items():
+            account, asset, read = wanted[key]
+            for row in read.taken_in(rows, limit):
+                # What the book made and wrote is in the book already.
+                if row.id not in self._made:
+                    amount, left = row.amount, row.remaining
+                    read.found += left
+                    lots.append(OpenLot(row.id, account, asset, key[2], row.earned_at, "", row.seq, amount, left))
         book.load_lots(lots)
 
     def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> None:

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from typing import Any, Final
 
-from sqlalchemy import CompoundSelect, Select, Text, bindparam, cast, func, literal_column, null, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    CompoundSelect,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler
@@ -38,15 +53,50 @@ def ahead(compiler: Compiler) -> Select[Any] | CompoundSelect[Any]:
     return union_all(*parts)
 
 
-def open_lots_of_days(compiler: Compiler) -> Select[Any]:
+def first_open_lots(compiler: Compiler) -> Select[Any]:
+    """
+    Write the first *limit* open lots of each place, in the order in which they are consumed.
+
+    A place is what :func:`listed_places` makes a parameter of: an account, an asset, an expiry day, and the instant of
+    earning behind which to begin.
+    """
     lot = compiler.schema.lot
-    return (
-        select(lot)
+    if compiler.on_sqlite:
+        place = func.json_each(bindparam("places")).table_valued("value").alias("place")
+        parts: list[Any] = [func.json_extract(place.c.value, literal_column(f"'$[{part}]'")) for part in range(4)]
+    else:
+        kinds = [bindparam(name, type_=ARRAY(BIG)) for name in _PLACE]
+        place = func.unnest(*kinds).table_valued(*_PLACE, name="place").render_derived()
+        parts = [place.c[name] for name in _PLACE]
+    own = lot.alias("own")
+    first = (
+        select(own)
         .where(
-            compiler.in_list(lot.c.account_id, "accounts"),
-            compiler.in_list(lot.c.expires_day, "days"),
+            own.c.account_id == parts[0],
+            own.c.asset_id == parts[1],
+            own.c.expires_day == parts[2],
+            own.c.earned_at > parts[3],
             # The index holds the open lots alone; a parameter here would hide that from the planner.
-            lot.c.remaining > literal_column("0"),
+            own.c.remaining > literal_column("0"),
         )
-        .order_by(lot.c.earned_at, lot.c.id)
+        .order_by(own.c.earned_at, own.c.id)
+        .limit(bindparam("limit"))
     )
+    if compiler.on_sqlite:
+        # SQLite has no lateral joins, and looks for the ids once for each place.
+        ids = first.with_only_columns(own.c.id).correlate(place).scalar_subquery()
+        found = select(lot).select_from(place.join(lot, lot.c.id.in_(ids)))
+        return found.order_by(lot.c.earned_at, lot.c.id)
+    each = first.correlate(place).lateral("each")
+    return select(each).select_from(place.join(each, true())).order_by(each.c.earned_at, each.c.id)
+
+
+def listed_places(compiler: Compiler, places: Sequence[tuple[int, int, int, int]]) -> dict[str, Any]:
+    """Give places as parameters of :func:`first_open_lots`."""
+    if compiler.on_sqlite:
+        return {"places": json.dumps(places)}
+    return {name: list(column) for name, column in zip(_PLACE, zip(*places, strict=True), strict=True)}
+
+
+#: What a place is named by on PostgreSQL, where the parts are lists of their own.
+_PLACE: Final = ("account", "asset", "day", "after")

@@ -265,8 +265,8 @@ class LotRow(Row):
 
     NAME = "lot"
     CHECKS = {"remaining": "remaining BETWEEN 0 AND amount", "amount": "amount > 0"}
-    INDEXES = (("account_id", "asset_id", "expires_day"),)
-    WHERE = {("account_id", "asset_id", "expires_day"): "remaining > 0"}
+    INDEXES = (("account_id", "asset_id", "expires_day", "earned_at"),)
+    WHERE = {("account_id", "asset_id", "expires_day", "earned_at"): "remaining > 0"}
     APPEND_ONLY = True
     MUTABLE = ("remaining",)
 

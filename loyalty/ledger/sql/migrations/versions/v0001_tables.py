@@ -138,7 +138,7 @@ def _wallets(to: Target) -> None:
         *(_big("amount"), _big("remaining")),
         checks={"remaining": "remaining BETWEEN 0 AND amount", "amount": "amount > 0"},
     )
-    _index(to, "lot", "account_id asset_id expires_day", where="remaining > 0")
+    _index(to, "lot", "account_id asset_id expires_day earned_at", where="remaining > 0")
     _guard(to, "lot", keys=["id"], fixed="id account_id asset_id expires_day earned_at seq amount")
     _table(
         to,
