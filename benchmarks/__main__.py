@@ -27,7 +27,11 @@ BENCHMARKS = {
     "settle": "benchmarks.settle",
     "import_cost": "benchmarks.import_cost",
     "ledger": "benchmarks.ledger",
+    "late": "benchmarks.late",
 }
+
+#: Options that one benchmark has, by the benchmark.
+_OPTIONS = {"ledger": ("only", "pgledger"), "late": ("events", "plot")}
 
 _WRONG_USE = 2
 
@@ -40,11 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one line of JSON a figure")
     parser.add_argument("--only", action="append", metavar="FIGURE", help="of ledger: this figure; may be repeated")
     parser.add_argument("--pgledger", metavar="FOLDER", help="of ledger: a checkout of pgledger, or its file")
+    parser.add_argument("--events", type=int, metavar="N", help="of late: how many events the holder has")
+    parser.add_argument("--plot", metavar="FILE", help="of late: draw the figures into this file, SVG")
     asked = parser.parse_args(arguments)
-    options = {name: value for name in ("only", "pgledger") if (value := getattr(asked, name)) is not None}
-    if options and asked.name != "ledger":
-        print("--only and --pgledger are options of the benchmark ledger; write its name too", file=sys.stderr)
-        return _WRONG_USE
+    options = {}
+    for owner, names in _OPTIONS.items():
+        given = {name: value for name in names if (value := getattr(asked, name)) is not None}
+        if given and asked.name != owner:
+            every = " and ".join(f"--{name}" for name in names)
+            print(f"{every} are options of the benchmark {owner}; write its name too", file=sys.stderr)
+            return _WRONG_USE
+        options |= given
     if asked.name is None:
         return max(_run_apart(name, as_json=asked.json) for name in known)
     if asked.name not in known:
