@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.late import LATENESS, Taken, drawn_events
 
 from benchmarks import __main__ as entry
 from benchmarks import late
+from benchmarks.late import LATENESS, Taken, drawn_events
 
 
 def test_each_lateness_has_a_figure_warm_and_cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
