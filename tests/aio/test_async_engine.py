@@ -272,3 +272,21 @@ def test_a_number_of_calls_that_cannot_be_is_refused(database: AsyncDatabase, at
     """At least one call has to be under way."""
     with pytest.raises(UsageError, match="for the calls at once"):
         AsyncEngine(PROGRAMME, AsyncSqlStore(database), at_once=at_once)
+
+
+def test_looking_ahead_and_locking_are_awaited(engine: AsyncEngine, run: Run) -> None:
+    """A preview leaves nothing, the clock goes in batches, and a lock is kept."""
+
+    async def main() -> None:
+        deals = [deal(f"D-{number}", "2026-01-10", partner=f"p{number}") for number in range(5)]
+        preview = await engine.preview(deals[0])
+        assert [entry.key for entry in preview.entries] == ["event:/D-0"]
+        assert (await engine.submit_all(deals))[0].entries[0].postings == preview.entries[0].postings
+        done: list[int] = []
+        entries = await engine.advance("2026-12-31", batch=2, progress=done.append)
+        assert (len({entry.key for entry in entries}), done) == (5, [2, 4, 5])
+        lock = await engine.lock("2026-03-31", actor="u-1", reason="closed")
+        assert await engine.locks() == (lock,)
+        assert (await engine.unlock(actor="u-1", reason="opened")).through_day is None
+
+    run(main())
