@@ -32,7 +32,7 @@ from loyalty.engine.accepting import accept
 from loyalty.engine.adopting import require_going_on, take_up
 from loyalty.engine.advice import Advises
 from loyalty.engine.answers import Answers
-from loyalty.engine.arguments import day_of, event_of
+from loyalty.engine.arguments import day_of, event_of, text_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
 from loyalty.engine.declarations import Declarations
@@ -210,8 +210,11 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
 
         Raises:
             NotRecorded: the book has no such entry, event or command.
+            UsageError: an argument is of another kind.
             StoreError: the declaration that it was settled under is neither this programme's nor kept in the book.
         """
+        if not isinstance(asked, Entry):
+            text_of(asked, "what is asked about")
         with self.store.transaction(read_only=True) as tx:
             return self._answers.why(tx, asked)
 
@@ -231,6 +234,8 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             UsageError: there is no such rule.
             StoreError: the declaration that it was settled under is neither this programme's nor kept in the book.
         """
+        text_of(identity, "an event's identity")
+        text_of(rule, "a rule's name")
         with self.store.transaction(read_only=True) as tx:
             return why_not(self._answers, tx, identity, rule)
 

@@ -76,6 +76,7 @@ def plan_migration(programme: Programme, store: Store, *, clock: Callable[[], in
 
     Raises:
         StoreError: the book is settled under this very chain.
+        UsageError: an argument is of another kind.
 
     >>> from loyalty import Engine, Event, MemoryStore, loads
     >>> from loyalty.settlement.settle import EXAMPLE
@@ -86,6 +87,8 @@ def plan_migration(programme: Programme, store: Store, *, clock: Callable[[], in
     >>> plan_migration(loads(EXAMPLE.replace("1 per 100", "3 per 100")), book).totals
     {('available', 'points'): 5}
     """
+    if not isinstance(programme, Programme):
+        raise UsageError(f"got {programme!r} for a programme; load one from its file")
     plans: list[MigrationPlan] = []
     try:
         with store.transaction() as tx:
@@ -113,7 +116,10 @@ def migrate(
 
     Raises:
         StoreError: the book, or what it would become, is no longer what the plan says; nothing was changed.
+        UsageError: an argument is of another kind.
     """
+    if not isinstance(plan, MigrationPlan):
+        raise UsageError(f"got {plan!r} for a plan; make one with plan_migration")
     adoption = Adoption(
         chain=chain_of(plan.programme), revisions=plan.after, recorded_at=_now(clock),
         actor=text_of(actor, "an actor"), reason=text_of(reason, "a reason"),

@@ -16,6 +16,8 @@ from loyalty import (
     StoreError,
     UsageError,
     loads,
+    migrate,
+    plan_migration,
     read_event,
 )
 from loyalty.settlement.settle import EXAMPLE
@@ -48,12 +50,16 @@ def engine_with_a_deal() -> Engine:
         lambda engine: engine.open(ACME, "points", None, key="r"),
         lambda engine: engine.open(ACME, "points", [("2027-01-01", 5)], key="r"),
         lambda engine: engine.submit(read_event(engine.programme, None)),
+        lambda engine: engine.why([]),
+        lambda engine: engine.why_not("/D-1", None),
+        lambda engine: plan_migration(None, engine.store),
+        lambda engine: migrate(None, engine.store, actor="kim", reason="rates"),
     ],
 )
 def test_an_argument_of_another_kind_is_told_in_words(call: object) -> None:
     """Each is a UsageError that repeats what was got and says what to write; nothing is changed."""
     engine = engine_with_a_deal()
-    with pytest.raises(UsageError, match=r"write|outside"):
+    with pytest.raises(UsageError, match=r"write|outside|load one|make one"):
         call(engine)
     with engine.store.transaction() as tx:
         assert len(list(tx.entries())) == 1
