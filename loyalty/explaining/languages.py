@@ -4,9 +4,9 @@ The languages that explanations are told in: their texts, plurals, numbers, amou
 >>> from loyalty.explaining.said import Amount, Day, said
 >>> english, russian = language("en"), language("ru")
 >>> english.tell(Amount(123456, 2, "EUR")), russian.tell(Amount(123456, 2, "EUR"))
-('1,234.56 EUR', '1\\u00a0234,56\\u00a0EUR')
+('1,234.56 EUR', '1\\xa0234,56\\xa0EUR')
 >>> [russian.tell(Amount(count, 0, "points")) for count in (1, 2, 5, 21)]
-['1\\u00a0балл', '2\\u00a0балла', '5\\u00a0баллов', '21\\u00a0балл']
+['1\\xa0балл', '2\\xa0балла', '5\\xa0баллов', '21\\xa0балл']
 >>> english.tell(Day(20_454)), russian.tell(Day(20_454))
 ('2026-01-01', '01.01.2026')
 """
