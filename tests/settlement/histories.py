@@ -93,6 +93,10 @@ class Drawing:
         rng = self.rng
         self.days = rng.choice((60, 60, 365, 3 * 365, 3 * 365, 5 * 365))
         self.first = self.programme.first_day + rng.choice((-3, 0, 0, rng.randrange(0, 500)))
+        if self.programme.earlier and rng.random() < 0.5:
+            # Much happens just before a revision, so that standing, graces and lots meet it.
+            self.first = rng.choice(revisions_of(self.programme)[1:]).from_day - rng.randrange(10, 200)
+            self.days = 300
         for number in range(rng.randint(1, size)):
             self.events.append(self.event(f"{rng.choice('abz')}{number}"))
         grants = drawn_commands(self.programme, self.events, rng, [self.moment() for _ in range(rng.choice(COMMANDS))])

@@ -6,16 +6,17 @@ from collections.abc import Iterable
 
 from loyalty import loads
 from loyalty.core.events import Event
+from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
 from tests.auditor.book import Leg
-from tests.auditor.building import day, instant, won
+from tests.auditor.building import day, decided, instant, won
 from tests.settlement.agreement import audited, settled
 from tests.settlement.histories import History
 
 
-def told(programme: Programme, events: Iterable[Event], until: str) -> dict[Leg, int]:
+def told(programme: Programme, events: Iterable[Event], until: str, grants: Iterable[Grant] = ()) -> dict[Leg, int]:
     """Settle a story by the library, and see that the auditor posts the same."""
-    history = History(list(events), [], day(until))
+    history = History(list(events), list(grants), day(until))
     found = settled(programme, history)
     assert found == audited(programme, history)
     return found
@@ -57,3 +58,22 @@ earn: [{rule: deal, on: deal.won, give: {partner: {points: 10}}, pending: {point
     found = told(in_june(terms % 60, terms % 10), deals, "2024-07-31")
     gone = {leg[4]: leg[5] for leg, amount in found.items() if leg[1] == "@expiry" and leg[2] == "partner:acme/pending"}
     assert gone == {day(at): instant(f"{at}T00:00") for at in ("2024-06-13", "2024-07-31")}
+
+
+def test_badges_and_allotments_come_in_the_order_of_the_first_revision() -> None:
+    """Of 10 owed 6 are repaid on 1 June; the second file names b before a, but a comes first and gives all of its 3."""
+    terms = """\
+currencies: {points: {}}
+events: {deal.won: {amount: {type: money, unit: EUR, max: 2000.00}}}
+metrics: {deals: {count: deal.won, window: lifetime}}
+earn: [{rule: deal, on: deal.won, give: {partner: {points: 0}}}]
+badges: [%s]
+allotments: [%s]
+"""
+    a, b = (f"{{badge: {name}, needs: deals >= 2, give: {{points: 3}}}}" for name in "ab")
+    c, d = (f"{{allot: {name}, every: month, give: {{points: 3}}}}" for name in "cd")
+    chain = in_june(terms % (f"{a}, {b}", f"{c}, {d}"), terms % (f"{b}, {a}", f"{d}, {c}"))
+    deals = [won("A", "2024-05-01", 1), won("B", "2024-06-02", 1)]
+    found = told(chain, deals, "2024-06-02", [decided("debit", "D", "2024-05-02", 10)])
+    left = {leg[1]: amount for leg, amount in found.items() if leg[2] == "partner:acme/available"}
+    assert left == {"@badge.b": 2}
