@@ -234,14 +234,15 @@ class HolderRun:
         Give why what was traced last was settled as it was, in the numbering of the revision in force.
 
         Args:
-            tier: The level of the partner's tier before the item.
+            tier: The level of the partner's tier before the item, in the ladder of the revision in force.
 
         Returns:
             What gives what entries keep, by the day of the clock; that of the item itself under -1.
         """
         layout = self._step.layout
+        level = self._view.levels[tier]
         return {
-            day: partial(_part, layout, self._view if day < 0 else view_on(layout, day), records, tier)
+            day: partial(_part, layout, self._view if day < 0 else view_on(layout, day), records, level)
             for day, records in {-1: [], **by_day(self.memory.trace)}.items()
         }
 
@@ -277,7 +278,12 @@ _AVAILABLE = ACCOUNT_NAMES.index("available")
 _FORFEITED = ACCOUNT_NAMES.index("forfeited")
 
 
-def _part(layout: Layout, view: Layout, records: Sequence[Record], tier: int) -> Part:
-    """Give records of the step in the numbering of a revision, as an entry keeps them."""
+def _part(layout: Layout, view: Layout, records: Sequence[Record], level: int) -> Part:
+    """
+    Give records of the step in the numbering of a revision, as an entry keeps them.
+
+    Args:
+        level: The level of the partner's tier among those of all revisions, for which the view may have a lower one.
+    """
     numbered = recorded(layout, view, records) if len(layout.views) > 1 else records
-    return stored_trace(view.programme, numbered, tier)
+    return stored_trace(view.programme, numbered, view.places[level])
