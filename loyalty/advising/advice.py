@@ -22,7 +22,7 @@ class Missing:
         metric: Its declaration.
         now: What it comes to now: minor units of a currency or of money, or a count.
         then: What it comes to when it is looked at, if nothing more happens.
-        needed: The least with which the condition holds.
+        needed: With this much the condition holds, and with one less it does not.
     """
 
     metric: Metric
@@ -124,8 +124,9 @@ class Advice:
         looked_at: The day at whose end the conditions are looked at.
         needs: The conditions of the tier as of then, if nothing more happens; None where it needs nothing.
         ways: Some of the smallest, the one of the fewest actions first; none contains another.
-        blocked: Where there is no way: what is in the way, a sentence each.
-        exhausted: Whether the search ended at its bounds, so that there may be other ways.
+        blocked: Where no way was found: what is in the way, or what was seen in what was tried, a sentence each.
+        exhausted: Whether the search ended at its bounds, so that there may be smaller ways; where none was found,
+            whether there may be one all the same.
         settled: How many events were settled in the search.
     """
 

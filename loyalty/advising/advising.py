@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from loyalty.advising.advice import Action, Advice, Way
-from loyalty.advising.conditions import Values, branches_of, conditions_of, unmet
+from loyalty.advising.conditions import Values, branches_of, conditions_of, holds, singles_of, text_of, unmet
 from loyalty.advising.future import Future
 from loyalty.advising.moves import STAND_IN, Names, any_move, events_of, stand_ins_of
 from loyalty.advising.schedules import Schedule, schedules
@@ -22,11 +22,12 @@ from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme, Role
 from loyalty.programme.notes import join_words
 from loyalty.programme.revisions import in_force, tiers_of
+from loyalty.rules.expressions import Expression
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.history import Placed, place_events
 from loyalty.settlement.reading import metric_unit, metric_values
 from loyalty.settlement.settle import Item, apply_item
-from loyalty.tiers.declaration import Promote, Tier
+from loyalty.tiers.declaration import Needs, Promote, Tier
 
 #: How many events a search may settle, unless a host says otherwise.
 BUDGET: Final = 20_000
@@ -111,13 +112,15 @@ def advise(steps: Steps, present: Present, asked: Asked) -> Advice:
     if not met and tier.needs is not None:
         search = Search(ruling, future, tier.needs, names, today, history, asked.actions)
         tried = schedules(
-            ruling, today=today, by=future.by, looks=looks, at_once=at_once, month=run.memory
+            programme, ruling, today=today, by=future.by, looks=looks, at_once=at_once, month=run.memory
         )  # fmt: skip
-        found = _smallest_of(search.ways(tried))[:_MOST_WAYS]
-        ways = tuple(_way(ruling, future, events, tried) for events in found)
+        found = search.ways(tried)
+        ways = tuple(_way(programme, events, found[events]) for events in _smallest_of(found)[:_MOST_WAYS])
         exhausted = search.exhausted
         if not ways:
-            blocked = tuple(_blocked(ruling, search, tried, future.by, next_look))
+            certain = tuple(_certain(ruling, search, tried, future.by, next_look))
+            exhausted = not certain
+            blocked = (*certain, *_observed(ruling, search), *(() if certain else (_unsure(search),)))
     return Advice(
         holder=present.holder, tier=tier.name, by=date_of(future.by), keeps=keeps,
         held=tiers_of(programme)[run.scalars.tier], met=met, looked_at=date_of(look), needs=needs, ways=ways,
@@ -187,7 +190,7 @@ def _first_missed(future: Future, tier: Tier, looks: Sequence[int]) -> int:
     return looks[-1] - 1 if looks else future.by
 
 
-def _smallest_of(found: Sequence[tuple[Event, ...]]) -> list[tuple[Event, ...]]:
+def _smallest_of(found: Iterable[tuple[Event, ...]]) -> list[tuple[Event, ...]]:
     """Sort ways, the fewest actions first and then the smallest numbers, and leave out those that contain another."""
     kept: list[tuple[Event, ...]] = []
     for events in sorted(found, key=lambda events: (len(events), sum(map(_size, events)))):
@@ -221,18 +224,17 @@ def _covers(event: Event, other: Event) -> bool:
     )
 
 
-def _way(programme: Programme, future: Future, events: Sequence[Event], tried: Sequence[Schedule]) -> Way:
-    day_of = programme.calendar.day_of
-    actions = tuple(
-        Action(event, date_of(day_of(event.occurred_at)), stand_ins_of(programme, programme.events[event.kind]))
-        for event in events
-    )
-    level = future.settle(events, tried[0].look).level
-    return Way(actions, tiers_of(future.steps.programme)[level])
+def _way(programme: Programme, events: Sequence[Event], level: int) -> Way:
+    actions = []
+    for event in events:
+        day = programme.calendar.day_of(event.occurred_at)
+        ruling = in_force(programme, day)
+        actions.append(Action(event, date_of(day), stand_ins_of(ruling, ruling.events[event.kind])))
+    return Way(tuple(actions), tiers_of(programme)[level])
 
 
-def _blocked(programme: Programme, search: Search, tried: Sequence[Schedule], by: int, next_look: int) -> Iterator[str]:
-    """Say what is in the way of a tier that nothing was found to reach."""
+def _certain(programme: Programme, search: Search, tried: Sequence[Schedule], by: int, next_look: int) -> Iterator[str]:
+    """Say what is in the way whatever is done."""
     if not tried:
         yield (
             f"standing is looked at next on {format_day(next_look)}; ask for that day or a later one"
@@ -243,13 +245,45 @@ def _blocked(programme: Programme, search: Search, tried: Sequence[Schedule], by
         yield f"the programme ended on {format_day(programme.last_day)}, and nothing earns or counts after it"
     if programme.first_day > by:
         yield f"the programme begins on {format_day(programme.first_day)}, and nothing earns or counts before it"
+    if not _possible(search.needs):
+        never = (text_of(one) for one in singles_of(search.needs) if not _possible(one))
+        yield from (f"`{text}` does not hold whatever happens" for text in dict.fromkeys(never))
+
+
+def _possible(needs: Needs | Expression) -> bool:
+    """Tell whether conditions could hold if every one that reads a metric did."""
+    if isinstance(needs, Needs):
+        return (all if needs.every else any)(map(_possible, needs.parts))
+    return bool(needs.names) or holds(needs, {})
+
+
+def _observed(programme: Programme, search: Search) -> Iterator[str]:
+    """Say what was seen in what was tried."""
     yield from sorted(search.refused)
-    for condition in sorted(text for text, moves in search.movable.items() if not moves):
-        only = " of those that may be used" if search.most is not None else ""
-        yield f"no kind of event{only} was found to move `{condition}`"
-    for name, value in sorted(search.best.items()):
-        metric = programme.metrics[name]
-        amount = unit_words(programme, metric_unit(metric), value)
-        yield f"{name} came to {amount} at most, with up to {MOST_TIMES} actions of a sort; caps and cooldowns hold"
+    only = " of those that may be used" if search.most is not None else ""
+    apart = True
+    for text, names in {text_of(one): one.names & set(search.best) for one in singles_of(search.needs)}.items():
+        if text in search.held or not names:
+            continue
+        apart = False
+        if not search.movable.get(text, True):
+            yield f"no kind of event{only} was found to move `{text}`"
+        elif text in search.movable:
+            most = (f"{name} came to {_amount(programme, name, search.best[name])} at most" for name in sorted(names))
+            yield (
+                f"`{text}` did not hold in anything that was tried, with up to {MOST_TIMES} actions of a sort: "
+                f"{join_words(most, 'and')}"
+            )
+    if apart and search.held:
+        yield "each condition held in something that was tried, but never all that it takes when standing is looked at"
+
+
+def _unsure(search: Search) -> str:
+    """Say why there may be a way although none was found."""
     if search.exhausted:
-        yield "the search ended at its bounds; give it a larger budget, or name the actions that can be done"
+        return "the search ended at its bounds; give it a larger budget, or name the actions that can be done"
+    return "not every set of actions was tried, so that there may be a way that was not found"
+
+
+def _amount(programme: Programme, name: str, value: int) -> str:
+    return unit_words(programme, metric_unit(programme.metrics[name]), value)

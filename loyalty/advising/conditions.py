@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
 from typing import Final
 
@@ -38,7 +38,7 @@ def conditions_of(needs: Needs, metrics: Mapping[str, Metric], now: Values, then
             continue
         met = holds(part, then)
         missing = [] if met else [_missing(part, metrics[name], now, then) for name in sorted(part.names & set(then))]
-        parts.append(Condition(" ".join(part.source.split()), met, tuple(one for one in missing if one is not None)))
+        parts.append(Condition(text_of(part), met, tuple(one for one in missing if one is not None)))
     met_parts = [part.met for part in parts]
     return Conditions(needs.every, all(met_parts) if needs.every else any(met_parts), tuple(parts))
 
@@ -54,6 +54,17 @@ def branches_of(needs: Needs) -> list[tuple[Expression, ...]]:
     ]
 
 
+def singles_of(needs: Needs) -> Iterator[Expression]:
+    """Give the single conditions, those of alternatives included."""
+    for part in needs.parts:
+        yield from singles_of(part) if isinstance(part, Needs) else (part,)
+
+
+def text_of(condition: Expression) -> str:
+    """Give a condition as it is declared, on one line."""
+    return " ".join(condition.source.split())
+
+
 def unmet(branch: Iterable[Expression], values: Values) -> list[Expression]:
     """Give the conditions of a branch that do not hold."""
     return [condition for condition in branch if not holds(condition, values)]
@@ -63,16 +74,20 @@ def _missing(condition: Expression, metric: Metric, now: Values, then: Values) -
     """Find the least value of a metric, above what it comes to, with which a condition holds; None if none is."""
     start = then[metric.name]
 
-    def works(value: int) -> bool:
-        return holds(condition, {**then, metric.name: value})
+    def works(value: int) -> bool | None:
+        try:
+            return holds(condition, {**then, metric.name: value})
+        except OverflowError:
+            # The condition was proven for every value that the metric can have, so that this is none of them.
+            return None
 
     step = 1
-    while not works(start + step):
+    while works(start + step) is False:
         step *= 2
         if start + step > MAX_AMOUNT:
             return None
     low, high = start + step // 2, start + step
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if works(middle) else (middle, high)
-    return Missing(metric, now[metric.name], start, high)
+        low, high = (middle, high) if works(middle) is False else (low, middle)
+    return Missing(metric, now[metric.name], start, high) if works(high) else None

@@ -98,9 +98,11 @@ class Future:
         return self._known[key]
 
     def _settle(self, events: Sequence[Event], look: int) -> Seen:
-        self.settled += 1 + len(events) + len(self.rest)
-        if self.settled > self.budget:
+        cost = 1 + len(events) + len(self.rest)
+        # What becomes of the partner without any action has to be known whatever the budget is.
+        if events and self.settled + cost > self.budget:
             raise EnoughError
+        self.settled += cost
         programme = self.steps.programme
         names = {event.identity for event in events}
         placed = place_events(programme, [*self.origins, *events]) if events else []

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from loyalty.core.events import Event, FieldValue
 from loyalty.core.holders import Layer
@@ -72,6 +72,16 @@ class Move:
     def kind(self) -> str:
         """The kind of its last event."""
         return self.steps[-1].kind.name
+
+    def uses(self, kind: str) -> int:
+        """Give how many of its events are of a kind."""
+        return sum(step.kind.name == kind for step in self.steps)
+
+    def with_number(self, place: int, name: str, value: int) -> Move:
+        """Give the same with another value of a number in one of its steps."""
+        step = self.steps[place]
+        changed = evolve(step, numbers={**step.numbers, name: value})
+        return evolve(self, steps=(*self.steps[:place], changed, *self.steps[place + 1 :]))
 
 
 def kinds_moving(programme: Programme, metric: Metric) -> list[tuple[EventKind, Rule | None]]:

@@ -1,20 +1,21 @@
 """
 The search for the smallest sets of actions that reach a tier, each of which is settled.
 
-For each set of conditions that is enough, moves are chosen for those that do not hold; each is done until its condition
-holds, then as seldom and with as little as still reaches the tier. What is left over by that is left out: a way without
-any one of its actions misses the tier, and so it does with one unit less.
+For each set of conditions that is enough, moves are chosen for those that do not hold, and each is done until its
+condition holds. Where that breaks another condition, it is done with as little as is enough, and moves are chosen for
+what is broken still. What reaches the tier is then cut down to as few and as little as still reach it, what takes the
+fewest actions first. A way without any one of its actions misses the tier, and so it does with one unit less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from loyalty.advising.conditions import Values, branches_of, unmet
+from loyalty.advising.conditions import Values, branches_of, holds, singles_of, text_of, unmet
 from loyalty.advising.future import EnoughError, Future, Seen
 from loyalty.advising.moves import Move, Names, events_of, kinds_moving, moves_of
 from loyalty.advising.schedules import Schedule
@@ -26,6 +27,9 @@ from loyalty.tiers.declaration import Needs
 #: A move is done so often at most, and so many choices of moves are tried for a set of conditions.
 MOST_TIMES: Final = 64
 _MOST_CHOICES: Final = 24
+
+#: So often is what actions break mended by others.
+_MOST_MENDINGS: Final = 3
 
 #: So many of the first moves of a kind that do anything are compared.
 _COMPARED: Final = 4
@@ -41,6 +45,14 @@ class Act:
     numbers: Mapping[tuple[int, str], int] = field(factory=dict, hash=False, eq=False)
 
 
+@frozen
+class Rough:
+    """What reaches the tier without being the least that does: how often each move is done, and when."""
+
+    times: Mapping[Move, int]
+    schedule: Schedule
+
+
 @define(eq=False)
 class Search:
     """
@@ -54,9 +66,10 @@ class Search:
         today: The first day on which they can.
         history: The events of the partner that happened.
         most: The kinds that may be used, each with how often; None for all.
-        exhausted: Whether the bounds of the search were reached.
+        exhausted: Whether the budget was spent.
         refused: Why actions would not be taken.
-        best: What metrics came to at most with some actions, by name.
+        best: What the metrics of the needs came to at most, by name, in whatever was tried.
+        held: The texts of conditions that held in something that was tried.
         movable: Whether anything was found to move a condition, on whatever days, by its text.
     """
 
@@ -70,29 +83,43 @@ class Search:
     exhausted: bool = False
     refused: set[str] = field(factory=set)
     best: dict[str, int] = field(factory=dict)
+    held: set[str] = field(factory=set)
     movable: dict[str, bool] = field(factory=dict)
     _effects: dict[tuple[Schedule, str], list[Move]] = field(factory=dict)
 
-    def ways(self, schedules: Sequence[Schedule]) -> list[tuple[Event, ...]]:
-        """Give the ways that were found, each verified, in the order of the search."""
-        found: list[tuple[Event, ...]] = []
+    def ways(self, schedules: Sequence[Schedule]) -> dict[tuple[Event, ...], int]:
+        """Give the ways that were found, each verified, with the level that it reaches."""
+        found: dict[tuple[Event, ...], int] = {}
         try:
-            for branch in branches_of(self.needs):
-                for schedule in schedules:
-                    for events in self._ways_of(branch, schedule):
-                        if events not in found:
-                            found.append(events)
+            for rough in sorted(self._gathered(schedules), key=lambda rough: sum(rough.times.values())):
+                events = self._smallest(self._fewest(rough), rough.schedule)
+                found[events] = self.future.settle(events, rough.schedule.look).level
         except EnoughError:
             self.exhausted = True
         return found
 
-    def _ways_of(self, branch: Sequence[Expression], schedule: Schedule) -> Iterator[tuple[Event, ...]]:
+    def _gathered(self, schedules: Sequence[Schedule]) -> list[Rough]:
+        """Give what reaches the tier; half of the budget is kept for cutting it down."""
+        found: list[Rough] = []
+        whole, self.future.budget = self.future.budget, (self.future.settled + self.future.budget) // 2
+        try:
+            for branch in branches_of(self.needs):
+                for schedule in schedules:
+                    found += self._rough(branch, schedule)
+        except EnoughError:
+            self.exhausted = True
+        finally:
+            self.future.budget = whole
+        return found
+
+    def _rough(self, branch: Sequence[Expression], schedule: Schedule) -> Iterator[Rough]:
         base = self.future.settle((), schedule.look).values
+        self._note(base)
         missing = unmet(branch, base)
         choices: list[list[tuple[Move, ...]]] = []
         for condition in missing:
             moves = self._moves(condition, schedule, base)
-            text = " ".join(condition.source.split())
+            text = text_of(condition)
             self.movable[text] = self.movable.get(text, False) or bool(moves)
             if not moves:
                 return
@@ -101,9 +128,11 @@ class Search:
             # All conditions hold, and anything that happens may be what it takes for standing to be looked at.
             choices = [[(move,) for move in self._any_moves()]]
         for chosen in islice(product(*choices), _MOST_CHOICES):
-            acts = self._enough(missing, chosen, schedule)
-            if acts is not None:
-                yield self._smallest(acts, schedule)
+            times = self._enough(missing, chosen, schedule)
+            if not self._see(times, schedule).reached:
+                times = self._mended(branch, missing, times, schedule, base)
+            if self._see(times, schedule).reached:
+                yield Rough(times, schedule)
 
     def _moves(self, condition: Expression, schedule: Schedule, base: Values) -> list[Move]:
         """Give for each kind and rule the moves that bring a condition the farthest, the best first."""
@@ -142,7 +171,7 @@ class Search:
     def _gain(self, move: Move, name: str, schedule: Schedule, base: Values) -> int:
         """Give what a move adds to a metric; for a streak, or values in turn, it is done as often as that takes."""
         for times in sorted({1, *self._patience(move, schedule)}):
-            count = min(times, self._limit(move))
+            count = min(times, self._limit(move, {}))
             seen = self._settle([Act(move, n, schedule.day(n)) for n in range(count)], schedule)
             if seen.values.get(name, 0) > base[name]:
                 return seen.values[name] - base[name]
@@ -157,20 +186,65 @@ class Search:
 
     def _enough(
         self, missing: Sequence[Expression], chosen: Sequence[tuple[Move, ...]], schedule: Schedule
-    ) -> list[Act] | None:
-        """Do moves until each condition holds, or they do no more; None where the tier is not reached then."""
+    ) -> dict[Move, int]:
+        """Do moves until each condition holds, or they do no more."""
         times: dict[Move, int] = {}
         for condition, moves in zip(missing, chosen, strict=False):
             for move in moves:
-                if self._holds(condition, times, schedule):
+                if self._holds([condition], self._acts(times, schedule), schedule):
                     break
                 times[move] = self._times(condition, move, times, schedule)
-        if not missing:
-            times = {chosen[0][0]: 1}
-        if not self._see(times, schedule).reached:
-            return None
+        return times if missing else {chosen[0][0]: 1}
+
+    def _mended(
+        self, branch: Sequence[Expression], missing: Sequence[Expression], times: dict[Move, int],
+        schedule: Schedule, base: Values,
+    ) -> dict[Move, int]:  # fmt: skip
+        """Do as little as is enough for what was missing, and then something for each condition that it breaks."""
+        if not self._holds(missing, self._acts(times, schedule), schedule):
+            return times
+        times = self._modest(missing, times, schedule)
+        for _ in range(_MOST_MENDINGS):
+            seen = self._see(times, schedule)
+            if seen.reached:
+                break
+            for condition in unmet(branch, seen.values):
+                for move in self._moves(condition, schedule, base):
+                    tried = {**times, move: self._times(condition, move, times, schedule)}
+                    if self._holds([condition], self._acts(tried, schedule), schedule):
+                        times = tried
+                        break
+        return times
+
+    def _modest(self, conditions: Sequence[Expression], times: dict[Move, int], schedule: Schedule) -> dict[Move, int]:
+        """Give moves with numbers that are as small as is enough for conditions, in place of the largest of use."""
+        for move in list(times):
+            modest = move
+            for place, step in enumerate(move.steps):
+                for name in step.numbers:
+                    acts = self._acts(times, schedule)
+                    together = [n for n, act in enumerate(acts) if act.move is modest]
+                    if not together:
+                        continue
+                    acts = self._lowered(
+                        acts, together, (place, name), lambda acts: self._holds(conditions, acts, schedule)
+                    )  # fmt: skip
+                    number = acts[together[0]].numbers[place, name]
+                    changed = modest.with_number(place, name, number)
+                    times = {changed if one is modest else one: count for one, count in times.items()}
+                    modest = changed
+        return times
+
+    def _fewest(self, rough: Rough) -> list[Act]:
+        """Do each move as seldom as still reaches the tier, and each action as soon."""
+        times, schedule = rough.times, rough.schedule
         for move in sorted(times, key=lambda move: -times[move]):
-            times = {**times, move: self._fewest(move, times, schedule)}
+            low, high = -1, times[move]
+            while high - low > 1:
+                middle = (low + high) // 2
+                reached = self._see({**times, move: middle}, schedule).reached
+                low, high = (low, middle) if reached else (middle, high)
+            times = {**times, move: high}
         return self._sooner(self._acts(times, schedule), schedule)
 
     def _sooner(self, acts: list[Act], schedule: Schedule) -> list[Act]:
@@ -183,13 +257,14 @@ class Search:
 
     def _times(self, condition: Expression, move: Move, times: Mapping[Move, int], schedule: Schedule) -> int:
         """Give how often a move is done until a condition holds, or until doing it more often does nothing."""
-        limit = min(MOST_TIMES, self._limit(move))
+        limit = min(MOST_TIMES, self._limit(move, times))
         patience = max(len(schedule.days), *self._patience(move, schedule), 1)
-        count, before = 0, self._progress(condition, {**times, move: 0}, schedule)
+        count = times.get(move, 0)
+        before = self._progress(condition, times, schedule)
         while count < limit:
             count = min(max(1, 2 * count), limit)
             tried = {**times, move: count}
-            if self._holds(condition, tried, schedule):
+            if self._holds([condition], self._acts(tried, schedule), schedule):
                 break
             now = self._progress(condition, tried, schedule)
             if now <= before and count >= patience:
@@ -197,31 +272,29 @@ class Search:
             before = max(now, before)
         return count
 
-    def _fewest(self, move: Move, times: Mapping[Move, int], schedule: Schedule) -> int:
-        """Give how seldom a move can be done with the tier still reached."""
-        low, high = -1, times[move]
-        while high - low > 1:
-            middle = (low + high) // 2
-            reached = self._see({**times, move: middle}, schedule).reached
-            low, high = (low, middle) if reached else (middle, high)
-        return high
-
     def _smallest(self, acts: list[Act], schedule: Schedule) -> tuple[Event, ...]:
         """Make the numbers of each action as small as reaches the tier, and leave out what is not needed then."""
-        for move in dict.fromkeys(act.move for act in acts):
-            for place, step in enumerate(move.steps):
-                for name in step.numbers:
-                    together = [n for n, act in enumerate(acts) if act.move is move]
-                    acts = self._lowered(acts, together, (place, name), schedule)
-        for n in range(len(acts)):
-            for place, step in enumerate(acts[n].move.steps):
-                for name in step.numbers:
-                    acts = self._lowered(acts, [n], (place, name), schedule)
-        events = self._events(acts)
-        return self._without_needless(events, schedule)
 
-    def _lowered(self, acts: list[Act], which: Sequence[int], key: tuple[int, str], schedule: Schedule) -> list[Act]:
-        """Lower a number of some actions together as far as the tier is still reached."""
+        def enough(acts: Sequence[Act]) -> bool:
+            return self._settle(acts, schedule).reached
+
+        for move in dict.fromkeys(act.move for act in acts):
+            together = [n for n, act in enumerate(acts) if act.move is move]
+            for key in _numbers_of(move):
+                acts = self._lowered(acts, together, key, enough)
+        before: list[Act] | None = None
+        while before is None or any(one.numbers != two.numbers for one, two in zip(acts, before, strict=True)):
+            # Where less of one thing leaves room for less of another, once is not enough.
+            before = acts
+            for n in range(len(acts)):
+                for key in _numbers_of(acts[n].move):
+                    acts = self._lowered(acts, [n], key, enough)
+        return self._without_needless(self._events(acts), schedule)
+
+    def _lowered(
+        self, acts: list[Act], which: Sequence[int], key: tuple[int, str], enough: Callable[[Sequence[Act]], bool]
+    ) -> list[Act]:
+        """Lower a number of some actions together as far as they are still enough."""
         step = acts[which[0]].move.steps[key[0]]
         spec = step.kind.fields[key[1]]
 
@@ -231,13 +304,12 @@ class Search:
             ]
 
         high = acts[which[0]].numbers.get(key, step.numbers[key[1]])
-        if high > spec.lowest and not self._settle(with_number(high - 1), schedule).reached:
-            return acts
         low = spec.lowest - 1
+        if high > spec.lowest and not enough(with_number(high - 1)):
+            low = high - 1
         while high - low > 1:
             middle = (low + high) // 2
-            reached = self._settle(with_number(middle), schedule).reached
-            low, high = (low, middle) if reached else (middle, high)
+            low, high = (low, middle) if enough(with_number(middle)) else (middle, high)
         return with_number(high)
 
     def _without_needless(self, events: tuple[Event, ...], schedule: Schedule) -> tuple[Event, ...]:
@@ -247,21 +319,29 @@ class Search:
                 return self._without_needless(fewer, schedule)
         return events
 
-    def _limit(self, move: Move) -> int:
+    def _limit(self, move: Move, times: Mapping[Move, int]) -> int:
+        """Give how often a move can be done at most, beside other moves."""
         limits = [MOST_TIMES if move.most is None else move.most]
         if self.most is not None:
-            limits += [self.most.get(step.kind.name, 0) for step in move.steps]
+            for name in dict.fromkeys(step.kind.name for step in move.steps):
+                used = sum(count * other.uses(name) for other, count in times.items() if other is not move)
+                limits.append(max(0, self.most.get(name, 0) - used) // move.uses(name))
         return min(limits)
 
-    def _holds(self, condition: Expression, times: Mapping[Move, int], schedule: Schedule) -> bool:
-        return not unmet([condition], self._see(times, schedule).values)
+    def _holds(self, conditions: Sequence[Expression], acts: Sequence[Act], schedule: Schedule) -> bool:
+        return not unmet(conditions, self._settle(acts, schedule).values)
 
     def _progress(self, condition: Expression, times: Mapping[Move, int], schedule: Schedule) -> int:
         values = self._see(times, schedule).values
-        read = {name: values[name] for name in condition.names & set(values)}
-        for name, value in read.items():
-            self.best[name] = max(self.best.get(name, value), value)
-        return sum(read.values())
+        return sum(values[name] for name in condition.names & set(values))
+
+    def _note(self, values: Values) -> None:
+        """Keep what the needs' metrics came to, and which conditions held."""
+        for condition in singles_of(self.needs):
+            for name in condition.names & set(values):
+                self.best[name] = max(self.best.get(name, values[name]), values[name])
+            if holds(condition, values):
+                self.held.add(text_of(condition))
 
     def _see(self, times: Mapping[Move, int], schedule: Schedule) -> Seen:
         return self._settle(self._acts(times, schedule), schedule)
@@ -273,6 +353,7 @@ class Search:
         seen = self.future.settle(self._events(acts), schedule.look)
         if seen.refused is not None:
             self.refused.add(seen.refused)
+        self._note(seen.values)
         return seen
 
     def _events(self, acts: Sequence[Act]) -> tuple[Event, ...]:
@@ -283,3 +364,7 @@ class Search:
             at = (self.names.since if act.day == self.today else starts) + len(events)
             events += events_of(act.move, act.number, names=self.names, at=at, first=len(events), numbers=act.numbers)
         return tuple(events)
+
+
+def _numbers_of(move: Move) -> list[tuple[int, str]]:
+    return [(place, name) for place, step in enumerate(move.steps) for name in step.numbers]

@@ -288,8 +288,8 @@ def test_what_nothing_reaches() -> None:
     """A tier that is given by hand alone, a closed partner, an ended programme and the bounds of a search are told."""
     declared = programme("[false]")
     engine = engine_of(declared, deal("2026-02-03", 2_000), now="2026-05-20")
-    assert engine.advise(ACME, "gold", "2026-12-31").blocked == (
-        "no kind of event was found to move `false`",)  # fmt: skip
+    by_hand = engine.advise(ACME, "gold", "2026-12-31")
+    assert (by_hand.blocked, by_hand.exhausted) == (("`false` does not hold whatever happens",), False)
     engine.close(ACME, key="closing", forfeit=True)
     assert any("was closed" in reason for reason in engine.advise(ACME, "silver", "2026-12-31").blocked)
     ended = loads(TEXT.replace("NEEDS", "[leads >= 1]").replace("    CAP\n", "").replace("PROMOTE", "at_once").replace(
@@ -300,6 +300,112 @@ def test_what_nothing_reaches() -> None:
     short = engine_of(programme("[year_status >= 2000]"), now="2026-05-20").advise(ACME, "gold", "2026-12-31", budget=5)
     assert short.exhausted
     assert short.blocked[-1].startswith("the search ended at its bounds")
+
+
+def test_an_average_deal() -> None:
+    """A need that multiplies a metric is told, and found: small deals ask for a large one beside them."""
+    declared = programme('[leads >= 3, "recent >= money(\\"1000 EUR\\") * leads"]')
+    engine = engine_of(declared, deal("2026-05-03", 100), now="2026-05-20")
+    advice = engine.advise(ACME, "gold", "2026-06-30")
+    assert lacking(advice) == {"leads >= 3": [("leads", 3)]}
+    assert told(advice.ways[0]) == ["lead.registered"] * 3 + ["deal.won amount=290000 region=north registered=True"]
+    assert_verified(engine, advice)
+    one = engine_of(declared, ("lead.registered", "2026-05-03", {}), now="2026-05-20")
+    assert lacking(one.advise(ACME, "gold", "2026-06-30")) == {
+        "leads >= 3": [("leads", 2)],
+        'recent >= money("1000 EUR") * leads': [("recent", 100_000)],
+    }
+
+
+def test_what_one_kind_of_action_breaks_another_mends() -> None:
+    """A deal breaks a share of certified people, which certifications mend: a way of two kinds of action."""
+    declared = programme(
+        '[year_status >= 100, "certified_people * 5 >= deals"]',
+        **{"  leads: {count": "  deals: {count: deal.won, window: calendar_year}\n  leads: {count"},
+    )
+    engine = engine_of(declared, now="2026-05-20")
+    advice = engine.advise(ACME, "gold", "2026-12-31")
+    assert told(advice.ways[0]) == [
+        "deal.won amount=1000000 region=north registered=True", "certification.passed level=associate",
+    ]  # fmt: skip
+    assert_verified(engine, advice)
+
+
+def test_what_is_too_much_of_a_good_thing() -> None:
+    """Where a need sets an upper bound, a deal of just the right size is found."""
+    declared = programme('[year_status >= 100, "recent < money(\\"30000 EUR\\")"]')
+    engine = engine_of(declared, now="2026-05-20")
+    advice = engine.advise(ACME, "gold", "2026-12-31")
+    assert told(advice.ways[0]) == ["deal.won amount=1000000 region=north registered=True"]
+    assert_verified(engine, advice)
+
+
+def test_what_was_not_found_may_exist() -> None:
+    """Whoever finds nothing does not say that there is nothing, unless that is certain."""
+    declared = programme('[year_status >= 100, "year_status * 3 < leads"]')
+    advice = engine_of(declared, now="2026-05-20").advise(ACME, "gold", "2026-12-31")
+    assert (advice.ways, advice.exhausted) == ((), True)
+    assert advice.blocked == (
+        "each condition held in something that was tried, but never all that it takes when standing is looked at",
+        "not every set of actions was tried, so that there may be a way that was not found",
+    )
+
+
+@pytest.mark.parametrize("budget", [1, 2, 10, 40, 100, 300, 1000])
+def test_a_small_budget_is_no_error(budget: int) -> None:
+    """However soon the search ends, what is missing is told, and a way that was found by then is one."""
+    declared = programme("[year_status >= 2000]", cap="cap: {status: 800, per: quarter}")
+    engine = engine_of(declared, deal("2026-02-03", 100), deal("2026-08-03", 100), now="2026-05-20")
+    advice = engine.advise(ACME, "gold", "2026-12-31", budget=budget)
+    assert lacking(advice)
+    assert advice.ways or advice.exhausted
+    assert advice.ways or advice.blocked[-1].startswith("the search ended at its bounds")
+    assert_verified(engine, advice)
+
+
+@pytest.mark.parametrize("base", ["", "  - {rule: lead-base, on: lead.registered, give: {partner: {status: 1}}}\n"])
+@pytest.mark.parametrize("valid", ["campaign: fall", "valid: {from: 2026-09-10, through: 2026-09-20}"])
+def test_what_earns_on_some_days_only(base: str, valid: str) -> None:
+    """Days on which a campaign or a rule is valid later are tried, and beat many small actions of today."""
+    rules = f"  - {{rule: lead, on: lead.registered, give: {{partner: {{status: 50}}}}, {valid}}}\n{base}"
+    declared = programme(
+        "[year_status >= 100]",
+        **{
+            "earn:\n": f"campaigns: {{fall: {{valid: {{from: 2026-09-10, through: 2026-09-20}}}}}}\nearn:\n{rules}",
+            "year_status >= 300": "year_status >= 50",
+        },
+    )
+    engine = engine_of(declared, now="2026-05-20")
+    advice = engine.advise(ACME, "gold", "2026-12-31", actions={"lead.registered": 200})
+    assert [(str(action.day), action.event.kind) for action in advice.ways[0].actions] == [
+        ("2026-09-10", "lead.registered"), ("2026-09-10", "lead.registered"),
+    ]  # fmt: skip
+    assert_verified(engine, advice)
+
+
+def test_a_revision_that_opens_a_way() -> None:
+    """The first day of a later revision is tried, too: before it nothing that is asked can be earned."""
+    first = programme(
+        "[year_status >= 2000]",
+        **{"    of: event.amount\n": "    of: event.amount\n    valid: {through: 2026-02-28}\n"},
+    )
+    later = evolve(
+        programme("[year_status >= 2000]"), revision="later", from_day=parse_day("2026-07-01"), earlier=(first,)
+    )
+    engine = engine_of(later, now="2026-05-20")
+    advice = engine.advise(ACME, "gold", "2026-12-31")
+    assert [str(action.day) for action in advice.ways[0].actions] == ["2026-07-01"]
+    assert_verified(engine, advice)
+
+
+def test_two_moves_of_one_kind_share_its_bound() -> None:
+    """What may be done twice is done twice at most, whatever it is done for."""
+    declared = programme("[year_status >= 100, regions >= 3]")
+    engine = engine_of(declared, now="2026-05-20")
+    for most in range(5):
+        advice = engine.advise(ACME, "gold", "2026-12-31", actions={"deal.won": most})
+        assert all(len(way.actions) <= most for way in advice.ways)
+        assert bool(advice.ways) == (most >= 4)
 
 
 def test_a_partner_of_whom_nothing_is_known() -> None:
