@@ -73,10 +73,6 @@ class Move:
         """The kind of its last event."""
         return self.steps[-1].kind.name
 
-    def uses(self, kind: str) -> int:
-        """Give how many of its events are of a kind."""
-        return sum(step.kind.name == kind for step in self.steps)
-
     def with_number(self, place: int, name: str, value: int) -> Move:
         """Give the same with another value of a number in one of its steps."""
         step = self.steps[place]

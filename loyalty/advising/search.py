@@ -9,6 +9,7 @@ fewest actions first. A way without any one of its actions misses the tier, and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final
@@ -93,7 +94,8 @@ class Search:
         try:
             for rough in sorted(self._gathered(schedules), key=lambda rough: sum(rough.times.values())):
                 events = self._smallest(self._fewest(rough), rough.schedule)
-                found[events] = self.future.settle(events, rough.schedule.look).level
+                if self._allowed(events):
+                    found[events] = self.future.settle(events, rough.schedule.look).level
         except EnoughError:
             self.exhausted = True
         return found
@@ -171,7 +173,7 @@ class Search:
     def _gain(self, move: Move, name: str, schedule: Schedule, base: Values) -> int:
         """Give what a move adds to a metric; for a streak, or values in turn, it is done as often as that takes."""
         for times in sorted({1, *self._patience(move, schedule)}):
-            count = min(times, self._limit(move, {}))
+            count = min(times, self._limit(move))
             seen = self._settle([Act(move, n, schedule.day(n)) for n in range(count)], schedule)
             if seen.values.get(name, 0) > base[name]:
                 return seen.values[name] - base[name]
@@ -257,7 +259,7 @@ class Search:
 
     def _times(self, condition: Expression, move: Move, times: Mapping[Move, int], schedule: Schedule) -> int:
         """Give how often a move is done until a condition holds, or until doing it more often does nothing."""
-        limit = min(MOST_TIMES, self._limit(move, times))
+        limit = min(MOST_TIMES, self._limit(move))
         patience = max(len(schedule.days), *self._patience(move, schedule), 1)
         count = times.get(move, 0)
         before = self._progress(condition, times, schedule)
@@ -319,14 +321,16 @@ class Search:
                 return self._without_needless(fewer, schedule)
         return events
 
-    def _limit(self, move: Move, times: Mapping[Move, int]) -> int:
-        """Give how often a move can be done at most, beside other moves."""
+    def _limit(self, move: Move) -> int:
         limits = [MOST_TIMES if move.most is None else move.most]
         if self.most is not None:
-            for name in dict.fromkeys(step.kind.name for step in move.steps):
-                used = sum(count * other.uses(name) for other, count in times.items() if other is not move)
-                limits.append(max(0, self.most.get(name, 0) - used) // move.uses(name))
+            limits += [self.most.get(step.kind.name, 0) for step in move.steps]
         return min(limits)
+
+    def _allowed(self, events: Sequence[Event]) -> bool:
+        """Tell whether each kind is done as often as it may be, whatever moves it is part of."""
+        most, counts = self.most, Counter(event.kind for event in events)
+        return most is None or all(count <= most.get(kind, 0) for kind, count in counts.items())
 
     def _holds(self, conditions: Sequence[Expression], acts: Sequence[Act], schedule: Schedule) -> bool:
         return not unmet(conditions, self._settle(acts, schedule).values)
