@@ -73,8 +73,7 @@ def accept(
     if placed is not None and is_next and not about:
         _settle_in_place(histories, tx, placed, runs, recorded_at, counts_from)
         return
-    for run in runs:
-        histories.keep(tx, run)
+    histories.put_back(tx, runs)
     # What waited for this event, or voids it, becomes part of the same histories with it.
     joining = [event, *_waiting(tx, about)]
     try:
@@ -118,8 +117,7 @@ def _judge(
     try:
         return instant_if_too_late(programme, event, voided, runs, recorded_at)
     except EventRejected:
-        for run in runs:
-            histories.keep(tx, run)
+        histories.put_back(tx, runs)
         raise
 
 
@@ -133,8 +131,12 @@ def _settle_in_place(
 ) -> None:
     """Settle an event that comes after everything settled for its holders, whose states are given."""
     event = placed.event
-    for run in runs:
-        require_room(histories.programme, run, event)
+    try:
+        for run in runs:
+            require_room(histories.programme, run, event)
+    except EventRejected:
+        histories.put_back(tx, runs)
+        raise
     tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
     outcomes: list[Outcome] = []
     tier = 0

@@ -8,6 +8,7 @@ from, so that neither another process nor a rollback of the host can leave a sta
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Holder
@@ -172,6 +173,11 @@ class Histories:
         self._moved[run.holder] = run
         if run.closed_by is not None:
             self._closed.add(run.holder)
+
+    def put_back(self, tx: Transaction, runs: Iterable[HolderRun]) -> None:
+        """Keep states in memory that were looked at and did not move."""
+        for run in runs:
+            self._put(run, (tx.holder_version(run.holder), tx.clock_day(run.holder)))
 
     def due_by(self, tx: Transaction, day: int, limit: int) -> list[Holder]:
         """Give at most so many holders to whom something may fall due through a day, in order of layer and id."""

@@ -322,11 +322,6 @@ class MemoryTransaction(MemoryLines):
             return iter(tuple(self.book.by_cause.get(cause, ())))
         return iter(tuple(self.book.entries))
 
-    def last_effective_at(self, holder: Holder) -> int | None:
-        """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
-        wallet = self.book.wallets.get(holder)
-        return max((entry.effective_at for entry in wallet.entries), default=None) if wallet else None
-
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
         return self.book.balance(account, asset)

@@ -314,9 +314,6 @@ class Transaction(Protocol):
     def entries(self, *, holder: Holder | None = None, cause: str | None = None) -> Iterator[Entry]:
         """Give entries in order of posting: all, those with a posting of *holder*, or those of one cause."""
 
-    def last_effective_at(self, holder: Holder) -> int | None:
-        """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
-
     def balance(self, account: Account, asset: str) -> int:
         """Give the present balance, minor units."""
 

@@ -573,7 +573,7 @@ class ReadingContract:
             assert found == ([], [], [])
             assert (book.balance(ISSUED, "points"), book.balances(ACME), book.trial_balance()) == (0, {}, {})
             assert (book.find_entry("a"), book.find_event("crm/D-1"), book.find_grant("g")) == (None, None, None)
-            assert (book.clock_day(), book.holder_version(ACME), book.last_effective_at(ACME)) == (None, 0, None)
+            assert (book.clock_day(), book.holder_version(ACME)) == (None, 0)
             assert (list(book.received(ACME)), list(book.grants(ACME)), verify(book)) == ([], [], [])
 
     def test_whoever_only_reads_cannot_write(self, store: Store) -> None:

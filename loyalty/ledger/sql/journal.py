@@ -54,13 +54,6 @@ class Journal:
         for rows in self._pages(_entries):
             yield from self._read(rows)
 
-    def last_effective_at(self, holder: Holder) -> int | None:
-        """Give the latest effective instant of the holder's entries, UTC microseconds, or None."""
-        if not self.batch.is_new_to(holder):
-            self.write()
-        row = self.runner.first(_last_effective, holder=self.names.find_holder(self.runner, holder))
-        return None if row is None else row.latest
-
     def front(self) -> int | None:
         """Give the latest instant from which anything counts, UTC microseconds: an event, a decision or an entry."""
         self.write()
@@ -222,16 +215,6 @@ def _entries_listed(compiler: Compiler) -> Select[Any]:
 def _find_entry(compiler: Compiler) -> Select[Any]:
     entry = compiler.schema.entry
     return select(entry).where(entry.c.book_id == bindparam("book"), entry.c.key == bindparam("key"))
-
-
-def _last_effective(compiler: Compiler) -> Select[Any]:
-    posting, account, entry = compiler.schema.posting, compiler.schema.account, compiler.schema.entry
-    return (
-        select(func.max(entry.c.effective_at).label("latest"))
-        .join(posting, posting.c.entry_id == entry.c.id)
-        .join(account, account.c.id == posting.c.account_id)
-        .where(account.c.holder_id == bindparam("holder"), posting.c.version.is_not(None))
-    )
 
 
 def _latest_entry(compiler: Compiler) -> Select[Any]:

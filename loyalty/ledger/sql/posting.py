@@ -161,10 +161,6 @@ class Batch:
         self._unwritten += entries
         self._legs += legs
 
-    def is_new_to(self, holder: Holder) -> bool:
-        """Tell whether nothing was posted here for a holder."""
-        return holder not in self._touched
-
     def caused_by(self, cause: str) -> Sequence[Entry]:
         """Give the entries of one cause that this transaction posted."""
         return self._by_cause.get(cause, ())
