@@ -144,9 +144,10 @@ def draw(taken: list[Taken], in_order_ms: float, events: int, file: Path) -> Non
         axes.plot(items, [one.warm_ms for one in taken], "o-", color="#1f6f5c", label="engine that knows the holder")
         axes.axhline(in_order_ms, color="#b5651d", linewidth=1, label=f"next event in order, {in_order_ms:.1f} ms")
         for one in taken:
-            axes.annotate(f"{one.days} d: {one.warm_ms:,.0f} ms", (one.items, one.warm_ms), (4, 7),
+            axes.annotate(f"{one.days} d: {one.warm_ms:,.0f} ms", (one.items, one.warm_ms), (8, -10),
                           textcoords="offset points", fontsize=8)  # fmt: skip
         axes.set_xscale("log")
+        axes.set_xlim(right=3 * items[-1])
         axes.set_yscale("log")
         axes.set_xlabel(f"events of the holder after the late one, of {events:,}")
         axes.set_ylabel("milliseconds of the processor, one late event")
