@@ -13,6 +13,7 @@ from loyalty.advising.future import Future
 from loyalty.advising.moves import STAND_IN, Names, any_move, events_of, stand_ins_of
 from loyalty.advising.schedules import Schedule, schedules
 from loyalty.advising.search import MOST_TIMES, Search
+from loyalty.advising.tried import Tried
 from loyalty.core.calendar import NEVER, date_of, format_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder
@@ -110,7 +111,7 @@ def advise(steps: Steps, present: Present, asked: Asked) -> Advice:
     blocked: tuple[str, ...] = ()
     exhausted = False
     if not met and tier.needs is not None:
-        search = Search(ruling, future, tier.needs, names, today, history, asked.actions)
+        search = Search(ruling, Tried(programme.calendar, future, tier.needs, names, today), history, asked.actions)
         tried = schedules(
             programme, ruling, today=today, by=future.by, looks=looks, at_once=at_once, month=run.memory
         )  # fmt: skip
@@ -241,12 +242,12 @@ def _certain(programme: Programme, search: Search, tried: Sequence[Schedule], by
             if next_look < NEVER
             else "tiers are given at reviews, and there are none"
         )
-    if programme.last_day is not None and programme.last_day < search.today:
+    if programme.last_day is not None and programme.last_day < search.tried.today:
         yield f"the programme ended on {format_day(programme.last_day)}, and nothing earns or counts after it"
     if programme.first_day > by:
         yield f"the programme begins on {format_day(programme.first_day)}, and nothing earns or counts before it"
-    if not _possible(search.needs):
-        never = (text_of(one) for one in singles_of(search.needs) if not _possible(one))
+    if not _possible(search.tried.needs):
+        never = (text_of(one) for one in singles_of(search.tried.needs) if not _possible(one))
         yield from (f"`{text}` does not hold whatever happens" for text in dict.fromkeys(never))
 
 
@@ -259,22 +260,26 @@ def _possible(needs: Needs | Expression) -> bool:
 
 def _observed(programme: Programme, search: Search) -> Iterator[str]:
     """Say what was seen in what was tried."""
-    yield from sorted(search.refused)
+    yield from sorted(search.tried.refused)
     only = " of those that may be used" if search.most is not None else ""
     apart = True
-    for text, names in {text_of(one): one.names & set(search.best) for one in singles_of(search.needs)}.items():
-        if text in search.held or not names:
+    for text, names in {
+        text_of(one): one.names & set(search.tried.best) for one in singles_of(search.tried.needs)
+    }.items():
+        if text in search.tried.held or not names:
             continue
         apart = False
         if not search.movable.get(text, True):
             yield f"no kind of event{only} was found to move `{text}`"
         elif text in search.movable:
-            most = (f"{name} came to {_amount(programme, name, search.best[name])} at most" for name in sorted(names))
+            most = (
+                f"{name} came to {_amount(programme, name, search.tried.best[name])} at most" for name in sorted(names)
+            )
             yield (
                 f"`{text}` did not hold in anything that was tried, with up to {MOST_TIMES} actions of a sort: "
                 f"{join_words(most, 'and')}"
             )
-    if apart and search.held:
+    if apart and search.tried.held:
         yield "each condition held in something that was tried, but never all that it takes when standing is looked at"
 
 

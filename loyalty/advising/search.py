@@ -16,14 +16,14 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from loyalty.advising.conditions import Values, branches_of, holds, singles_of, text_of, unmet
-from loyalty.advising.future import EnoughError, Future, Seen
-from loyalty.advising.moves import Move, Names, events_of, kinds_moving, moves_of
+from loyalty.advising.conditions import Values, branches_of, text_of, unmet
+from loyalty.advising.future import EnoughError
+from loyalty.advising.moves import Move, kinds_moving, moves_of
 from loyalty.advising.schedules import Schedule
+from loyalty.advising.tried import Act, Tried
 from loyalty.core.events import Event
 from loyalty.programme.model import Programme
 from loyalty.rules.expressions import Expression
-from loyalty.tiers.declaration import Needs
 
 #: A move is done so often at most, and so many choices of moves are tried for a set of conditions.
 MOST_TIMES: Final = 64
@@ -34,16 +34,6 @@ _MOST_MENDINGS: Final = 3
 
 #: So many of the first moves of a kind that do anything are compared.
 _COMPARED: Final = 4
-
-
-@frozen
-class Act:
-    """A move once: the how-manieth time, its day, and its numbers where they are not the largest of use."""
-
-    move: Move
-    number: int
-    day: int
-    numbers: Mapping[tuple[int, str], int] = field(factory=dict, hash=False, eq=False)
 
 
 @frozen
@@ -61,30 +51,18 @@ class Search:
 
     Args:
         programme: The revision whose rules and needs are read.
-        future: What settles them.
-        needs: The needs of the tier.
-        names: What events are called that have not happened, and from when they can.
-        today: The first day on which they can.
+        tried: What settles them.
         history: The events of the partner that happened.
         most: The kinds that may be used, each with how often; None for all.
         exhausted: Whether the budget was spent.
-        refused: Why actions would not be taken.
-        best: What the metrics of the needs came to at most, by name, in whatever was tried.
-        held: The texts of conditions that held in something that was tried.
         movable: Whether anything was found to move a condition, on whatever days, by its text.
     """
 
     programme: Programme
-    future: Future
-    needs: Needs
-    names: Names
-    today: int
+    tried: Tried
     history: Sequence[Event]
     most: Mapping[str, int] | None
     exhausted: bool = False
-    refused: set[str] = field(factory=set)
-    best: dict[str, int] = field(factory=dict)
-    held: set[str] = field(factory=set)
     movable: dict[str, bool] = field(factory=dict)
     _effects: dict[tuple[Schedule, str], list[Move]] = field(factory=dict)
 
@@ -95,7 +73,7 @@ class Search:
             for rough in sorted(self._gathered(schedules), key=lambda rough: sum(rough.times.values())):
                 events = self._smallest(self._fewest(rough), rough.schedule)
                 if self._allowed(events):
-                    found[events] = self.future.settle(events, rough.schedule.look).level
+                    found[events] = self.tried.future.settle(events, rough.schedule.look).level
         except EnoughError:
             self.exhausted = True
         return found
@@ -103,20 +81,21 @@ class Search:
     def _gathered(self, schedules: Sequence[Schedule]) -> list[Rough]:
         """Give what reaches the tier; half of the budget is kept for cutting it down."""
         found: list[Rough] = []
-        whole, self.future.budget = self.future.budget, (self.future.settled + self.future.budget) // 2
+        future = self.tried.future
+        whole, future.budget = future.budget, (future.settled + future.budget) // 2
         try:
-            for branch in branches_of(self.needs):
+            for branch in branches_of(self.tried.needs):
                 for schedule in schedules:
                     found += self._rough(branch, schedule)
         except EnoughError:
             self.exhausted = True
         finally:
-            self.future.budget = whole
+            future.budget = whole
         return found
 
     def _rough(self, branch: Sequence[Expression], schedule: Schedule) -> Iterator[Rough]:
-        base = self.future.settle((), schedule.look).values
-        self._note(base)
+        base = self.tried.future.settle((), schedule.look).values
+        self.tried.note(base)
         missing = unmet(branch, base)
         choices: list[list[tuple[Move, ...]]] = []
         for condition in missing:
@@ -131,9 +110,9 @@ class Search:
             choices = [[(move,) for move in self._any_moves()]]
         for chosen in islice(product(*choices), _MOST_CHOICES):
             times = self._enough(missing, chosen, schedule)
-            if not self._see(times, schedule).reached:
+            if not self.tried.see(times, schedule).reached:
                 times = self._mended(branch, missing, times, schedule, base)
-            if self._see(times, schedule).reached:
+            if self.tried.see(times, schedule).reached:
                 yield Rough(times, schedule)
 
     def _moves(self, condition: Expression, schedule: Schedule, base: Values) -> list[Move]:
@@ -174,7 +153,7 @@ class Search:
         """Give what a move adds to a metric; for a streak, or values in turn, it is done as often as that takes."""
         for times in sorted({1, *self._patience(move, schedule)}):
             count = min(times, self._limit(move))
-            seen = self._settle([Act(move, n, schedule.day(n)) for n in range(count)], schedule)
+            seen = self.tried.settle([Act(move, n, schedule.day(n)) for n in range(count)], schedule)
             if seen.values.get(name, 0) > base[name]:
                 return seen.values[name] - base[name]
         return 0
@@ -193,7 +172,7 @@ class Search:
         times: dict[Move, int] = {}
         for condition, moves in zip(missing, chosen, strict=False):
             for move in moves:
-                if self._holds([condition], self._acts(times, schedule), schedule):
+                if self.tried.holds([condition], self.tried.acts(times, schedule), schedule):
                     break
                 times[move] = self._times(condition, move, times, schedule)
         return times if missing else {chosen[0][0]: 1}
@@ -203,17 +182,17 @@ class Search:
         schedule: Schedule, base: Values,
     ) -> dict[Move, int]:  # fmt: skip
         """Do as little as is enough for what was missing, and then something for each condition that it breaks."""
-        if not self._holds(missing, self._acts(times, schedule), schedule):
+        if not self.tried.holds(missing, self.tried.acts(times, schedule), schedule):
             return times
         times = self._modest(missing, times, schedule)
         for _ in range(_MOST_MENDINGS):
-            seen = self._see(times, schedule)
+            seen = self.tried.see(times, schedule)
             if seen.reached:
                 break
             for condition in unmet(branch, seen.values):
                 for move in self._moves(condition, schedule, base):
                     tried = {**times, move: self._times(condition, move, times, schedule)}
-                    if self._holds([condition], self._acts(tried, schedule), schedule):
+                    if self.tried.holds([condition], self.tried.acts(tried, schedule), schedule):
                         times = tried
                         break
         return times
@@ -224,12 +203,12 @@ class Search:
             modest = move
             for place, step in enumerate(move.steps):
                 for name in step.numbers:
-                    acts = self._acts(times, schedule)
+                    acts = self.tried.acts(times, schedule)
                     together = [n for n, act in enumerate(acts) if act.move is modest]
                     if not together:
                         continue
                     acts = self._lowered(
-                        acts, together, (place, name), lambda acts: self._holds(conditions, acts, schedule)
+                        acts, together, (place, name), lambda acts: self.tried.holds(conditions, acts, schedule)
                     )  # fmt: skip
                     number = acts[together[0]].numbers[place, name]
                     changed = modest.with_number(place, name, number)
@@ -244,17 +223,17 @@ class Search:
             low, high = -1, times[move]
             while high - low > 1:
                 middle = (low + high) // 2
-                reached = self._see({**times, move: middle}, schedule).reached
+                reached = self.tried.see({**times, move: middle}, schedule).reached
                 low, high = (low, middle) if reached else (middle, high)
             times = {**times, move: high}
-        return self._sooner(self._acts(times, schedule), schedule)
+        return self._sooner(self.tried.acts(times, schedule), schedule)
 
     def _sooner(self, acts: list[Act], schedule: Schedule) -> list[Act]:
         """Have each action happen on the first day where that reaches the tier as well."""
         for n, act in enumerate(acts):
             if act.day != schedule.days[0]:
                 tried = [*acts[:n], evolve(act, day=schedule.days[0]), *acts[n + 1 :]]
-                acts = tried if self._settle(tried, schedule).reached else acts
+                acts = tried if self.tried.settle(tried, schedule).reached else acts
         return acts
 
     def _times(self, condition: Expression, move: Move, times: Mapping[Move, int], schedule: Schedule) -> int:
@@ -266,7 +245,7 @@ class Search:
         while count < limit:
             count = min(max(1, 2 * count), limit)
             tried = {**times, move: count}
-            if self._holds([condition], self._acts(tried, schedule), schedule):
+            if self.tried.holds([condition], self.tried.acts(tried, schedule), schedule):
                 break
             now = self._progress(condition, tried, schedule)
             if now <= before and count >= patience:
@@ -278,7 +257,7 @@ class Search:
         """Make the numbers of each action as small as reaches the tier, and leave out what is not needed then."""
 
         def enough(acts: Sequence[Act]) -> bool:
-            return self._settle(acts, schedule).reached
+            return self.tried.settle(acts, schedule).reached
 
         for move in dict.fromkeys(act.move for act in acts):
             together = [n for n, act in enumerate(acts) if act.move is move]
@@ -291,7 +270,7 @@ class Search:
             for n in range(len(acts)):
                 for key in _numbers_of(acts[n].move):
                     acts = self._lowered(acts, [n], key, enough)
-        return self._without_needless(self._events(acts), schedule)
+        return self._without_needless(self.tried.events(acts), schedule)
 
     def _lowered(
         self, acts: list[Act], which: Sequence[int], key: tuple[int, str], enough: Callable[[Sequence[Act]], bool]
@@ -317,7 +296,7 @@ class Search:
     def _without_needless(self, events: tuple[Event, ...], schedule: Schedule) -> tuple[Event, ...]:
         for event in events:
             fewer = tuple(other for other in events if other is not event)
-            if self.future.settle(fewer, schedule.look).reached:
+            if self.tried.future.settle(fewer, schedule.look).reached:
                 return self._without_needless(fewer, schedule)
         return events
 
@@ -332,42 +311,9 @@ class Search:
         most, counts = self.most, Counter(event.kind for event in events)
         return most is None or all(count <= most.get(kind, 0) for kind, count in counts.items())
 
-    def _holds(self, conditions: Sequence[Expression], acts: Sequence[Act], schedule: Schedule) -> bool:
-        return not unmet(conditions, self._settle(acts, schedule).values)
-
     def _progress(self, condition: Expression, times: Mapping[Move, int], schedule: Schedule) -> int:
-        values = self._see(times, schedule).values
+        values = self.tried.see(times, schedule).values
         return sum(values[name] for name in condition.names & set(values))
-
-    def _note(self, values: Values) -> None:
-        """Keep what the needs' metrics came to, and which conditions held."""
-        for condition in singles_of(self.needs):
-            for name in condition.names & set(values):
-                self.best[name] = max(self.best.get(name, values[name]), values[name])
-            if holds(condition, values):
-                self.held.add(text_of(condition))
-
-    def _see(self, times: Mapping[Move, int], schedule: Schedule) -> Seen:
-        return self._settle(self._acts(times, schedule), schedule)
-
-    def _acts(self, times: Mapping[Move, int], schedule: Schedule) -> list[Act]:
-        return [Act(move, n, schedule.day(n)) for move, count in times.items() for n in range(count)]
-
-    def _settle(self, acts: Sequence[Act], schedule: Schedule) -> Seen:
-        seen = self.future.settle(self._events(acts), schedule.look)
-        if seen.refused is not None:
-            self.refused.add(seen.refused)
-        self._note(seen.values)
-        return seen
-
-    def _events(self, acts: Sequence[Act]) -> tuple[Event, ...]:
-        """Give the events of actions, day by day; those of one day come one after the other."""
-        events: list[Event] = []
-        for act in sorted(acts, key=lambda act: act.day):
-            starts = self.programme.calendar.day_start_us(act.day)
-            at = (self.names.since if act.day == self.today else starts) + len(events)
-            events += events_of(act.move, act.number, names=self.names, at=at, first=len(events), numbers=act.numbers)
-        return tuple(events)
 
 
 def _numbers_of(move: Move) -> list[tuple[int, str]]:
