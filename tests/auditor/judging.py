@@ -10,7 +10,7 @@ from enum import Enum
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
-from loyalty.programme.model import Programme, TooLate
+from loyalty.programme.model import EventKind, Programme, TooLate
 from tests.auditor.days import add, day_of, start_us
 from tests.auditor.history import SPEAKS_OF_ANOTHER, Happening, timeline
 from tests.auditor.revisions import revision_on, revisions
@@ -61,6 +61,9 @@ def judge(
             if holder in last:
                 last[holder] = max(last[holder], item.at)
                 fronts.append(day_of(item.at, zone))
+    # What counts no more, or never did, has moved the front when it came.
+    came = [other for other in events if not last.keys().isdisjoint(reached_by(programme, other, known))]
+    fronts += [day_of(_reached_at(programme, other, known, counts_from), zone) for other in came]
     if not fronts or max(fronts) <= add(own_day, says.accept_late.within):
         return Verdict.AS_IT_IS
     if event.kind == VOID or says.accept_late.otherwise is TooLate.REJECT:
@@ -68,11 +71,29 @@ def judge(
     return max(recorded_at, start_us(max(fronts), zone), *(at + 1 for at in last.values()))
 
 
+def _reached_at(programme: Programme, event: Event, known: Mapping[str, Event], counts_from: Mapping[str, int]) -> int:
+    """Give the instant at which an event came to whom it reaches: not before the one that it speaks of (54)."""
+    origin = known.get(str(event.origin)) if _speaks_of_another(programme, event) else None
+    own = counts_from.get(event.identity, event.occurred_at)
+    if origin is None:
+        return own
+    there = _reached_at(programme, origin, known, counts_from)
+    return there if event.kind == VOID else max(own, there)
+
+
 def reached_by(programme: Programme, event: Event, known: Mapping[str, Event]) -> list[Holder]:
     """Give whom an event reaches, its origin's where it speaks of one, whether or not it does anything there (54)."""
-    kinds = [revision.events[event.kind] for revision in revisions(programme) if event.kind in revision.events]
-    if event.kind == VOID or (kinds and kinds[0].role in SPEAKS_OF_ANOTHER):
+    if _speaks_of_another(programme, event):
         origin = known.get(str(event.origin))
         return [] if origin is None else reached_by(programme, origin, known)
-    people = [Holder.person(event.person)] if event.person is not None and kinds else []
+    people = [Holder.person(event.person)] if event.person is not None and _kinds(programme, event) else []
     return [Holder.partner(event.partner), *people]
+
+
+def _speaks_of_another(programme: Programme, event: Event) -> bool:
+    kinds = _kinds(programme, event)
+    return event.kind == VOID or bool(kinds and kinds[0].role in SPEAKS_OF_ANOTHER)
+
+
+def _kinds(programme: Programme, event: Event) -> list[EventKind]:
+    return [revision.events[event.kind] for revision in revisions(programme) if event.kind in revision.events]

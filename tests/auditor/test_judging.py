@@ -10,7 +10,7 @@ from attrs import evolve
 from loyalty.core.calendar import Duration
 from loyalty.core.events import VOID, Event
 from loyalty.programme.model import AcceptLate, TooLate
-from tests.auditor.building import day, instant, programme, redeem, refunded, revised, rule, won
+from tests.auditor.building import day, instant, passed, programme, redeem, refunded, revised, rule, won
 from tests.auditor.judging import Verdict, judge
 
 TEN_DAYS = AcceptLate(within=Duration.parse("10 days"), otherwise=TooLate.FROM_NOW)
@@ -30,6 +30,16 @@ def test_as_late_as_the_front_lies_after_the_events_own_day(happened: str, is_la
     assert verdict == (instant("2026-02-01") if is_late else Verdict.AS_IT_IS)
     refusing = judged(won("L", happened, 1), "2026-02-01", won("A", "2026-01-20", 1), accept_late=REFUSING)
     assert refusing is (Verdict.REFUSED if is_late else Verdict.AS_IT_IS)
+
+
+def test_the_front_never_goes_back():
+    """The deal of the 20th was voided; the refund of the 20th speaks of what is no deal: both have moved it."""
+    late = won("L", "2026-01-09", 1)
+    taken_out = Event(id="V", kind=VOID, partner="acme", occurred_at=instant("2026-01-21"), of="A")
+    assert judged(late, "2026-02-01", won("A", "2026-01-20", 1), taken_out) == instant("2026-02-01")
+    stranger = passed("A", "2026-01-05", "ann")
+    assert judged(late, "2026-02-01", stranger) is Verdict.AS_IT_IS
+    assert judged(late, "2026-02-01", stranger, refunded("R", "2026-01-20", "A")) == instant("2026-02-01")
 
 
 def test_the_front_knows_decisions_and_the_clock():

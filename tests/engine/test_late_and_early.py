@@ -20,7 +20,20 @@ from loyalty.programme.model import AcceptLate, TooLate
 from loyalty.testing import histories
 
 from .conftest import OpenBook
-from .scenes import ACME, PROGRAMME, SCENES, balances_in, deal, entries_in, everything_in, instant, netted, refund, void
+from .scenes import (
+    ACME,
+    PROGRAMME,
+    SCENES,
+    balances_in,
+    deal,
+    entries_in,
+    everything_in,
+    happened,
+    instant,
+    netted,
+    refund,
+    void,
+)
 from .test_arrival import FULL
 
 REJECTING = loads(SCENES + "accept_late: {within: 30 days}\naccept_early: {within: 2 days}\n")
@@ -83,6 +96,18 @@ def test_the_latest_front_of_all_holders_decides(store: Store) -> None:
     engine.submit(deal("D-1", "2026-05-01", 100, person="ann"))
     with pytest.raises(EventRejected, match="has happened to person:ann"):
         engine.submit(deal("D-2", "2026-02-01", 100, partner="birch", person="ann"))
+
+
+def test_the_front_never_goes_back(store: Store) -> None:
+    """What was voided since, and what found no origin in what it speaks of, has moved it all the same."""
+    engine = Engine(REJECTING, store)
+    engine.submit_all([deal("D-1", "2026-03-31"), void("V-1", "2026-03-31", "D-1")])
+    with pytest.raises(EventRejected, match="everything through 2026-03-31 has happened to partner:acme"):
+        engine.submit(deal("D-2", "2026-02-28"))
+    engine.submit(deal("D-3", "2026-03-01"))
+    engine.submit(happened("F-1", "lead.qualified", "2026-04-05", of="D-3"))
+    with pytest.raises(EventRejected, match="everything through 2026-04-05 has happened to partner:acme"):
+        engine.submit(deal("D-4", "2026-03-05"))
 
 
 def test_a_mistyped_year_is_refused(store: Store) -> None:
