@@ -23,8 +23,8 @@ PROGRAMMES = [PROGRAMME, load(ROOT / "tests" / "settlement" / "programmes" / "co
 
 
 def engine_at(store: Store, *instants: str) -> Engine:
-    """An engine whose clock shows one instant after the other, and then stays at the last."""
-    times = [instant(at) for at in instants]
+    """An engine whose clock shows one instant after the other, and then stays at the last; its book has begun."""
+    times = [instant(at) for at in instants[:1] + instants]
     return Engine(PROGRAMME, store, clock=lambda: times.pop(0) if len(times) > 1 else times[0])
 
 
