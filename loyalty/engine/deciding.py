@@ -52,7 +52,7 @@ class Decision:
         self.day = histories.programme.calendar.day_of(at)
         self.runs: dict[Holder, HolderRun] = {}
         self._outcomes: list[Outcome] = []
-        self._granted: set[str] = set()
+        self._granted: dict[str, Holder] = {}
         for holder in sorted(set(holders)):
             run = histories.run(tx, holder)
             closing = run.closed_by
@@ -111,7 +111,7 @@ class Decision:
         """Record a decision and settle it, once; it is posted by :meth:`post`."""
         if grant.key in self._granted:
             return
-        self._granted.add(grant.key)
+        self._granted[grant.key] = grant.holder
         self.tx.add_grant(grant)
         run = self.runs[grant.holder]
         apply_item(self.histories.steps, run, Item.of_grant(grant, run.commands), self._outcomes, traced=True)
@@ -120,9 +120,13 @@ class Decision:
         """Record these decisions and post what all of them moved, and the clock before them."""
         for grant in grants:
             self.grant(grant)
-        for run in self.runs.values():
-            self.histories.keep(self.tx, run)
-        entries = entries_of(self.histories.steps, self._outcomes, recorded_at=self._recorded_at)
+        # Of whom nothing was decided, nothing has happened either: a merged wallet with nothing in it moves none, and
+        # what falls due for the other one is posted with what is recorded of it next.
+        concerned = set(self._granted.values())
+        for holder in concerned:
+            self.histories.keep(self.tx, self.runs[holder])
+        outcomes = [outcome for outcome in self._outcomes if outcome.holder in concerned]
+        entries = entries_of(self.histories.steps, outcomes, recorded_at=self._recorded_at)
         self.histories.telling.post(self.tx, entries)
 
     def _earned(self, holder: Holder, currency: str) -> dict[int, list[tuple[int, int]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loyalty import Engine, EventRejected, InsufficientPoints, LedgerError, UsageError, loads
+from loyalty.ledger.entries import EntryKind
 from loyalty.ledger.store import Store
 
 from . import scenes
@@ -155,6 +156,17 @@ def test_a_merge_moves_all_wallets_and_closes(engine: Engine) -> None:
     with pytest.raises(LedgerError, match="was given before as"):
         engine.merge(ACME, CEDAR, key="M", pending="mature", note="acquired")
     assert_settled(engine, [*HISTORY, lead, other], DAY)
+
+
+def test_an_empty_wallet_that_is_merged_moves_nothing_of_the_others(store: Store) -> None:
+    """Not its clock either: what fell due for it is posted once, though an event comes late before that."""
+    engine = new_engine(store)
+    events = [deal("D-1", "2026-01-01", 10), deal("D-2", "2026-01-20", 10)]
+    engine.submit_all(events[:1])
+    engine.merge(BIRCH, ACME, key="M", at="2026-03-20")
+    assert [entry for entry in entries_in(store) if entry.kind is EntryKind.TIMER] == []
+    engine.submit(events[1])
+    assert_settled(engine, events, DAY)
 
 
 def test_after_a_closing_nothing_happens_any_more(engine: Engine) -> None:
