@@ -55,10 +55,6 @@ def move_on(histories: Histories, tx: Transaction, identity: str, recorded_at: i
         # It is decided now, but a clock that was set ahead has passed more than that.
         first = histories.programme.calendar.day_start_us
         at = max(recorded_at, *(max(one.last_key[0], first(one.through_day)) for one in runs if one.last_key))
-        by_then = histories.state_at(tx, holder, at)
-        if by_then is not None and not (any(by_then[0].memory.arrears) or by_then[0].has_available()):
-            # What was there is gone by then: nothing is decided, and so the clock must not run.
-            continue
         key = f"{run.closed_by.key}/{identity}"
         decision = Decision(histories, tx, key, at, recorded_at, [one.holder for one in runs], may_be_closed=True)
         decision.post(*_emptied(decision, holder, into.holder if into is not None else None, run.closed_by.key, key))

@@ -64,6 +64,10 @@ def judge(
     # What counts no more, or never did, has moved the front when it came.
     came = [other for other in events if not last.keys().isdisjoint(reached_by(programme, other, known))]
     fronts += [day_of(_reached_at(programme, other, known, counts_from), zone) for other in came]
+    for other in events:
+        # What was voided since, and what found no origin, has moved the clock of whom it reached (54).
+        if other.kind != VOID and any(holder in last for holder in reached_by(programme, other, known)):
+            fronts.append(day_of(counts_from.get(other.identity, other.occurred_at), zone))
     if not fronts or max(fronts) <= add(own_day, says.accept_late.within):
         return Verdict.AS_IT_IS
     if event.kind == VOID or says.accept_late.otherwise is TooLate.REJECT:

@@ -76,6 +76,13 @@ def test_a_void_is_as_late_as_what_it_takes_out_and_never_counts_from_later():
     assert judged(void, "2026-01-21", last) is Verdict.AS_IT_IS
 
 
+def test_what_was_voided_has_moved_the_clock_all_the_same():
+    """The deal of the 20th is taken out again, but what was due until then has happened."""
+    void = Event(id="V", kind=VOID, partner="acme", of="A", occurred_at=instant("2026-01-21"))
+    late = judged(won("L", "2026-01-09", 1), "2026-02-01", won("A", "2026-01-20", 1), void)
+    assert late == instant("2026-02-01")
+
+
 def test_an_early_event_is_refused_by_the_revision_of_the_day_on_which_it_comes():
     """Two days ahead are taken, and from February on any number."""
     early = programme(rule(), accept_early=Duration.parse("2 days"))
