@@ -271,23 +271,6 @@ def test_what_a_late_deal_left_in_a_closed_wallet_and_is_gone_by_now_moves_no_cl
     assert_settled(engine, [late], DAY)
 
 
-def test_a_merge_that_brings_nothing_moves_no_clock_of_the_other(store: Store) -> None:
-    """Birch has nothing, so nothing is decided for acme; what has expired since is posted with its next command."""
-
-    def opened() -> Engine:
-        return Engine(POINTS_ALONE, store, clock=lambda: instant("2026-12-01"))
-
-    first = scenes.deal("D-1", "2026-02-02", 7, POINTS_ALONE)
-    engine = opened()
-    engine.submit(first)
-    engine.merge(BIRCH, ACME, key="M", at="2026-06-01")
-    assert [entry.key for entry in entries_in(store)] == ["event:/D-1"]
-    elsewhere = opened()
-    elsewhere.adjust(ACME, "points", 5, key="A", reason="r", actor="a", at="2026-06-02")
-    assert [entry.key for entry in entries_in(store)] == ["event:/D-1", "clock:partner:acme:2026-03-05", "command:A"]
-    assert_settled(elsewhere, [first], DAY)
-
-
 POINTS_ALONE = loads("""\
 language: 1
 programme: {id: alone, starts: 2026-01-01, timezone: Europe/Berlin}
