@@ -59,7 +59,7 @@ def command(
     events that moved nothing.
 
     \b
-    Examples:
+    Example:
       loyalty explain examples/acme/programme.yaml examples/acme/history.jsonl --event crm/D-0040
       loyalty explain programme.yaml events.csv --event D-4 --why-not registration
       loyalty explain --db portal.db --entry clock:partner:acme:2027-01-01 --lang ru
