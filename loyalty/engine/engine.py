@@ -39,12 +39,13 @@ from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
 from loyalty.engine.locking import Locking
 from loyalty.engine.messages import Messages
-from loyalty.engine.previewing import Preview, Previews, Undo, require_same
+from loyalty.engine.previewing import Preview, Previews, require_same
 from loyalty.engine.receipts import Receipt
 from loyalty.engine.refusing import why_not
 from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.engine.telling import Telling
+from loyalty.engine.undo import Undo
 from loyalty.errors import EventRejected, RetryableConflict, UsageError
 from loyalty.explaining.entries import explain_entry
 from loyalty.explaining.reading import finding

@@ -22,6 +22,7 @@ from loyalty.engine.arguments import text_of
 from loyalty.engine.corrections import resettle
 from loyalty.engine.histories import Histories
 from loyalty.engine.telling import Telling
+from loyalty.engine.undo import Undo
 from loyalty.errors import EventRejected, StoreError, UsageError
 from loyalty.ledger.entries import MIGRATION, Entry
 from loyalty.ledger.store import Adoption, Store, Transaction
@@ -93,8 +94,8 @@ def plan_migration(programme: Programme, store: Store, *, clock: Callable[[], in
     try:
         with store.transaction() as tx:
             plans.append(_migrate(programme, tx, _now(clock), None))
-            raise _Undo
-    except _Undo:
+            raise Undo
+    except Undo:
         return plans[0]
 
 
@@ -134,10 +135,6 @@ def migrate(
         if done.digest != plan.digest:
             raise StoreError("the book has changed since the migration was planned; plan it again, and look at it")
     return done
-
-
-class _Undo(Exception):
-    """Takes back what was done to see what it does."""
 
 
 def _migrate(programme: Programme, tx: Transaction, recorded_at: int, adoption: Adoption | None) -> MigrationPlan:

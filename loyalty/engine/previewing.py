@@ -22,6 +22,7 @@ from loyalty.engine.histories import Histories
 from loyalty.engine.judging import own_instant
 from loyalty.engine.standing import standing_of
 from loyalty.engine.telling import Telling
+from loyalty.engine.undo import Undo
 from loyalty.errors import EventConflict, EventRejected
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
@@ -240,10 +241,6 @@ def require_same(known: RecordedEvent, event: Event) -> None:
                 "send a correction as an event with an id of its own",
             ],
         )
-
-
-class Undo(Exception):
-    """Takes a transaction back; it never reaches a host."""
 
 
 class _Listening(Telling):
