@@ -129,7 +129,6 @@ class AsyncEngine:
     lines_between = _awaited(Engine.lines_between)
     why = _awaited(Engine.why)
     why_not = _awaited(Engine.why_not)
-    explain = _awaited(Engine.explain)
     redeem = _awaited(Engine.redeem)
     hold = _awaited(Engine.hold)
     capture = _awaited(Engine.capture)

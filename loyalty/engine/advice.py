@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 
 from loyalty.advising.advice import Advice
 from loyalty.advising.advising import BUDGET, Asked, Present, advise
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.arguments import day_of, holder_of
 from loyalty.engine.asking import Day
-from loyalty.engine.histories import Histories
+from loyalty.engine.working import Working
 from loyalty.errors import UsageError
 from loyalty.ledger.store import Transaction
-from loyalty.programme.model import Programme
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.saving import save
 from loyalty.settlement.settle import apply_item
 
 
-class Advises:
+class Advises(Working):
     """What an engine says of how a tier can be reached; nothing is posted."""
-
-    programme: Programme
-    _histories: Histories
-    _clock: Callable[[], int]
-
-    def _transaction(self, *, read_only: bool = False) -> AbstractContextManager[Transaction]:
-        """Open a transaction; see :meth:`loyalty.engine.engine.Engine._transaction`."""
-        raise NotImplementedError
 
     def advise(
         self,

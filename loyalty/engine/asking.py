@@ -8,16 +8,14 @@ from typing import Any, TypeVar
 
 from loyalty.core.amounts import MAX_AMOUNT
 from loyalty.core.calendar import NEVER, format_day
-from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.engine.arguments import day_of, instant_of, text_of
 from loyalty.engine.deciding import Decision
-from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt
+from loyalty.engine.working import Working
 from loyalty.errors import LedgerError
 from loyalty.explaining.entries import explain_command
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
-from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of, currency_of
 from loyalty.settlement.commands import command_of, entry_key_of
 
@@ -30,23 +28,8 @@ Day = int | str | date
 _Result = TypeVar("_Result")
 
 
-class Asking:
+class Asking(Working):
     """The part of an engine that its commands are written with."""
-
-    programme: Programme
-    _histories: Histories
-    _clock: Callable[[], int]
-
-    def _change(
-        self,
-        work: Callable[[Transaction], _Result],
-        *,
-        events: Sequence[Event] = (),
-        holders: Sequence[Holder] = (),
-        clock: bool = False,
-    ) -> _Result:
-        """Do work in a transaction; see :meth:`loyalty.engine.engine.Engine._change`."""
-        raise NotImplementedError
 
     def _decide(
         self,

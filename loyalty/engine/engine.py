@@ -17,53 +17,31 @@ late has its holders replayed, and the difference is posted as entries that name
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from itertools import islice
-from typing import Final, TypeVar
 
 from loyalty.core.events import Event
-from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
-from loyalty.engine.adopting import require_going_on, take_up
 from loyalty.engine.advice import Advises
-from loyalty.engine.answers import Answers
 from loyalty.engine.arguments import day_of, event_of, text_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
-from loyalty.engine.declarations import Declarations
-from loyalty.engine.histories import Histories
 from loyalty.engine.locking import Locking
-from loyalty.engine.messages import Messages
-from loyalty.engine.previewing import Preview, Previews, require_same
+from loyalty.engine.previewing import Previews, require_same
 from loyalty.engine.receipts import Receipt
 from loyalty.engine.refusing import why_not
 from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
-from loyalty.engine.telling import Telling
-from loyalty.engine.undo import Undo
-from loyalty.errors import EventRejected, RetryableConflict, UsageError
+from loyalty.errors import EventRejected, UsageError
 from loyalty.explaining.entries import explain_entry
 from loyalty.explaining.reading import finding
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
-from loyalty.ledger.store import Store, Transaction
+from loyalty.ledger.store import Transaction
 from loyalty.programme.admission import admit
-from loyalty.programme.model import Programme
-from loyalty.settlement.generate import steps_of
 from loyalty.settlement.settle import Outcome, advance_run, entries_of
-
-#: How often a transaction of our own is tried where other writers are in the way, how long it waits at most before the
-#: next attempt, and after how long none is begun any more: each may itself have waited for a lock.
-_ATTEMPTS: Final = 8
-_LONGEST_WAIT_S: Final = 0.2
-_PATIENCE_S: Final = 20.0
-
-_Result = TypeVar("_Result")
 
 
 class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
@@ -83,24 +61,6 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
     one. A chain that only goes on, with a revision that begins after everything in the book, is taken up; anything else
     is a migration (:func:`~loyalty.engine.migrating.plan_migration`).
     """
-
-    def __init__(
-        self,
-        programme: Programme,
-        store: Store,
-        *,
-        clock: Callable[[], int] | None = None,
-        any_revision: bool = False,
-        messages: bool | Collection[str] | Messages = False,
-    ) -> None:
-        self.programme = programme
-        self.store = store
-        self._clock = clock or (lambda: time.time_ns() // 1000)
-        self._steps = steps_of(programme)
-        self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)))
-        self._declarations = Declarations(programme)
-        self._answers = Answers(self._declarations, self._histories)
-        self._any_revision = any_revision
 
     def submit(self, event: Event, *, recorded_at: int | None = None) -> Receipt:
         """
@@ -240,70 +200,6 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         with self.store.transaction(read_only=True) as tx:
             return why_not(self._answers, tx, identity, rule)
 
-    def explain(self, identity: str) -> Explanation:
-        """Do what :meth:`why` does."""
-        return self.why(identity)
-
-    def _change(
-        self,
-        work: Callable[[Transaction], _Result],
-        *,
-        events: Sequence[Event] = (),
-        holders: Sequence[Holder] = (),
-        clock: bool = False,
-    ) -> _Result:
-        """
-        Do work in a transaction of its own, again where another writer was in the way, or in that of the host.
-
-        Args:
-            work: What is done; it can be done several times.
-            events: What it accepts.
-            holders: Whose commands it decides.
-            clock: Whether it moves the clock of the book.
-        """
-
-        def once() -> _Result:
-            with self._transaction() as tx:
-                self._histories.begin()
-                tx.expect(events, holders, clock=clock)
-                take_up(self.programme, tx, self._clock)
-                result = work(tx)
-                self._histories.save(tx)
-            return result
-
-        return self._again(once)
-
-    def _undone(self, work: Callable[[Transaction], Sequence[Preview]], events: Sequence[Event]) -> Sequence[Preview]:
-        """Do work in a transaction, take back what it did, and give what it came to."""
-
-        def once() -> Sequence[Preview]:
-            result: Sequence[Preview] = ()
-            with suppress(Undo), self._transaction() as tx:
-                tx.expect(events)
-                require_going_on(self.programme, tx)
-                result = work(tx)
-                raise Undo
-            return result
-
-        return self._again(once)
-
-    def _again(self, once: Callable[[], _Result]) -> _Result:
-        """Do what opens a transaction of its own, and again where another writer was in the way."""
-        attempts = _ATTEMPTS if self.store.opens_transactions else 1
-        give_up_at = time.monotonic() + _PATIENCE_S
-        for attempt in range(1, attempts + 1):
-            try:
-                return once()
-            except RetryableConflict:
-                if attempt == attempts or time.monotonic() > give_up_at:
-                    raise
-                # Those who met wait for different times, so that they do not meet again.
-                self._pause(random.uniform(0, _LONGEST_WAIT_S * attempt / attempts))
-        raise AssertionError("unreachable")
-
-    def _pause(self, seconds: float) -> None:
-        time.sleep(seconds)
-
     def _admit(self, event: Event, refused: Callable[[Event, EventRejected], None] | None) -> Event | None:
         try:
             return admit(self.programme, event_of(event))
@@ -365,13 +261,6 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
                 tx.set_clock_day(day, run.holder)
             self._histories.keep(tx, run)
         return posted, len(holders), is_over
-
-    @contextmanager
-    def _transaction(self, *, read_only: bool = False) -> Iterator[Transaction]:
-        with self.store.transaction(read_only=read_only) as tx:
-            if read_only and not self._any_revision:
-                require_going_on(self.programme, tx)
-            yield tx
 
     def _receipt(self, tx: Transaction, event: Event, counts_from: int | None) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))

@@ -15,24 +15,18 @@ the first that is not locked, under which exports hand it to other accounting sy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from loyalty.core.calendar import format_day
 from loyalty.engine.arguments import day_of, text_of
+from loyalty.engine.working import Working
 from loyalty.errors import LedgerError
 from loyalty.ledger.store import BookLock, Transaction
-from loyalty.programme.model import Programme
 
 
-class Locking:
+class Locking(Working):
     """The part of an engine that locks the book."""
-
-    programme: Programme
-    _clock: Callable[[], int]
-    _change: Callable[..., Any]
-    _transaction: Callable[..., Any]
 
     def lock(self, through: int | str | date, *, actor: str, reason: str) -> BookLock:
         """

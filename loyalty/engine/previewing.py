@@ -6,7 +6,7 @@ A preview is a submission inside a transaction that is undone, so that what it s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from attrs import field, frozen
@@ -23,13 +23,13 @@ from loyalty.engine.judging import own_instant
 from loyalty.engine.standing import standing_of
 from loyalty.engine.telling import Telling
 from loyalty.engine.undo import Undo
+from loyalty.engine.working import Working
 from loyalty.errors import EventConflict, EventRejected
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
-from loyalty.ledger.store import RecordedEvent, Store, Transaction
+from loyalty.ledger.store import RecordedEvent, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
-from loyalty.settlement.generate import Steps
 from loyalty.settlement.reading import CapRoom
 
 
@@ -109,17 +109,8 @@ class Preview:
     explanation: Explanation | None = None
 
 
-class Previews:
+class Previews(Working):
     """The part of an engine that looks ahead; nothing is posted, and nothing stays in memory."""
-
-    programme: Programme
-    store: Store
-    _clock: Callable[[], int]
-    _steps: Steps
-
-    def _undone(self, work: Callable[[Transaction], Sequence[Preview]], events: Sequence[Event]) -> Sequence[Preview]:
-        """Do work in a transaction and take back what it did; see :meth:`loyalty.engine.engine.Engine._undone`."""
-        raise NotImplementedError
 
     def preview(self, event: Event, *, recorded_at: int | None = None) -> Preview:
         """

@@ -7,8 +7,7 @@ posts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
@@ -19,6 +18,7 @@ from loyalty.engine.histories import Histories
 from loyalty.engine.known import Known
 from loyalty.engine.receipts import Standing, TierChange
 from loyalty.engine.received import Facts
+from loyalty.engine.working import Working
 from loyalty.ledger.lines import StandingLine
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
@@ -32,16 +32,8 @@ from loyalty.settlement.settle import Item, Outcome, apply_item, clock_outcomes
 _TIER, _BADGE = "tier.", "badge."
 
 
-class Standings:
+class Standings(Working):
     """What an engine reads of standing; nothing is posted."""
-
-    programme: Programme
-    _histories: Histories
-    _clock: Callable[[], int]
-
-    def _transaction(self, *, read_only: bool = False) -> AbstractContextManager[Transaction]:
-        """Open a transaction; see :meth:`loyalty.engine.engine.Engine._transaction`."""
-        raise NotImplementedError
 
     def standing(self, holder: Holder | str, at: Moment | None = None, *, known_at: Moment | None = None) -> Standing:
         """

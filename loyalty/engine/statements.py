@@ -8,8 +8,7 @@ there on 3 March is one question, what we believed on 5 March about it another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from loyalty.engine.arguments import Moment, day_of, end_of, holder_of, instant_
 from loyalty.engine.histories import Histories
 from loyalty.engine.pages import read_place, write_place
 from loyalty.engine.receipts import Expiry, Page, Statement
+from loyalty.engine.working import Working
 from loyalty.errors import UsageError
 from loyalty.ledger.entries import Posting
 from loyalty.ledger.lines import Lines
@@ -34,16 +34,8 @@ _EPOCH: Final = date(1970, 1, 1)
 _MOST_LINES: Final = 10_000
 
 
-class Statements:
+class Statements(Working):
     """What an engine reads of wallets; nothing is posted."""
-
-    programme: Programme
-    _histories: Histories
-    _clock: Callable[[], int]
-
-    def _transaction(self, *, read_only: bool = False) -> AbstractContextManager[Transaction]:
-        """Open a transaction; see :meth:`loyalty.engine.engine.Engine._transaction`."""
-        raise NotImplementedError
 
     def statement(self, holder: Holder | str, at: Moment | None = None, *, known_at: Moment | None = None) -> Statement:
         """

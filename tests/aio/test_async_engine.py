@@ -76,7 +76,7 @@ def test_commands_and_questions_are_awaited(engine: AsyncEngine, run: Run) -> No
         await engine.release("H-1", key="R-1", at=instant("2026-02-05"))
         with pytest.raises(EventConflict):
             await engine.submit(deal("D-1", "2026-02-01", 101, programme=PROGRAMME))
-        assert (await engine.explain("/D-1")).steps
+        assert (await engine.why("/D-1")).steps
         # A deal of 100 EUR earns 100 points and a badge of 7.
         statement = await engine.statement(ACME, instant("2026-02-06"))
         assert statement.balances["available", "points"] == 107 - 7 - 5

@@ -341,5 +341,5 @@ def test_an_explanation_survives_the_order_of_arrival() -> None:
     for arrival in permutations(events):
         engine = Engine(PROGRAMME, MemoryStore())
         engine.submit_all(arrival)
-        told.append([engine.explain(event.identity) for event in events])
+        told.append([engine.why(event.identity) for event in events])
     assert all(explanations == told[0] for explanations in told)

@@ -133,7 +133,7 @@ def test_what_expired_while_held_comes_back_as_declared(engine: Engine, currency
     engine.capture("H", 20, key="C", at="2026-04-01")
     engine.release("H", key="R", at="2026-04-01")
     assert expiries(engine, "2026-04-01", currency=currency) == left
-    explained = str(engine.explain("R"))
+    explained = str(engine.why("R"))
     assert "last usable day was 2026-03-04" in explained
     assert_settled(engine, HISTORY, DAY)
 
@@ -166,7 +166,7 @@ def test_a_hold_that_replay_finds_short_is_owed_when_it_is_captured(engine: Engi
     assert wallet(engine, "2026-02-25") == {"held": 10}
     engine.capture("H", key="C-2", at="2026-02-26")
     assert wallet(engine, "2026-02-26") == {"arrears": -50}
-    assert "were not there and are owed" in str(engine.explain("C-2"))
+    assert "were not there and are owed" in str(engine.why("C-2"))
     assert_settled(engine, events, DAY)
 
 

@@ -99,7 +99,7 @@ def test_the_taker_keeps_what_a_late_event_takes_from_the_giver(engine: Engine) 
     late = deal("D-0", "2026-01-25", 30)
     engine.submit(late)
     assert wallet(engine, "2026-02-22") == {"arrears": -10}
-    assert "were not there and are owed" in str(engine.explain("T"))
+    assert "were not there and are owed" in str(engine.why("T"))
     assert_settled(engine, [*HISTORY, voided, late], DAY)
 
 

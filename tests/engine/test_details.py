@@ -367,7 +367,7 @@ def test_rule_order_is_phase_priority_and_name(told: Told, order: tuple[str, ...
     }
     campaign = "campaigns:\n  all: {valid: {from: 2026-01-01, through: 2026-12-31}, cap: {points: 100}}\n"
     declared = programme("".join(texts[name] for name in order), campaign)
-    explanation = told(declared, happened("V-1", "visit", "2026-02-01", declared)).explain("/V-1")
+    explanation = told(declared, happened("V-1", "visit", "2026-02-01", declared)).why("/V-1")
     paid = {rule: amount for (_, rule, _), amount in explanation.paid().items()}
     assert list(paid.items()) == [("c", 30), ("b", 50), ("a", 20)]
 

@@ -154,13 +154,13 @@ def test_an_event_that_waits_or_moved_nothing_can_be_explained(store: Store) -> 
     engine = Engine(PROGRAMME, store)
     for event in (refund("R-1", "2026-02-01", "D-9"), void("V-1", "2026-02-01", "D-9"), deal("D-1", "2025-02-01")):
         assert engine.submit(event).explain().paid() == {}
-        assert engine.explain(event.identity).identity == event.identity
+        assert engine.why(event.identity).identity == event.identity
 
 
 def test_an_unknown_event_has_no_explanation(store: Store) -> None:
     """A KeyError names the identity that was asked for."""
     with pytest.raises(KeyError, match="/D-9"):
-        Engine(PROGRAMME, store).explain("/D-9")
+        Engine(PROGRAMME, store).why("/D-9")
 
 
 def test_an_explanation_after_a_restart_is_the_same(open_book: OpenBook) -> None:
@@ -175,8 +175,8 @@ def test_an_explanation_after_a_restart_is_the_same(open_book: OpenBook) -> None
     ]
     told = {event.identity: engine.submit(event).explain() for event in events}
     again = Engine(PROGRAMME, open_book())
-    assert {identity: again.explain(identity) for identity in told} == told
-    assert all(str(again.explain(identity)) == str(explanation) for identity, explanation in told.items())
+    assert {identity: again.why(identity) for identity in told} == told
+    assert all(str(again.why(identity)) == str(explanation) for identity, explanation in told.items())
 
 
 def test_the_explanation_of_a_corrected_event_adds_up_to_what_stands(store: Store) -> None:
@@ -185,10 +185,10 @@ def test_the_explanation_of_a_corrected_event_adds_up_to_what_stands(store: Stor
     receipt = engine.submit(deal("D-2", "2026-02-10", 900))
     assert receipt.explain().paid()["partner:acme", "deal-base", "points"] == 900
     engine.submit(deal("D-1", "2026-02-05", 400))
-    assert engine.explain("/D-2").paid() == issued(store, "/D-2")
-    assert engine.explain("/D-2").paid()["partner:acme", "deal-base", "points"] == 600
+    assert engine.why("/D-2").paid() == issued(store, "/D-2")
+    assert engine.why("/D-2").paid()["partner:acme", "deal-base", "points"] == 600
     engine.submit(void("V-1", "2026-03-05", "D-2"))
-    assert engine.explain("/D-2").paid() == issued(store, "/D-2") == {}
+    assert engine.why("/D-2").paid() == issued(store, "/D-2") == {}
 
 
 @given(events=histories(FULL), data=st.data())
@@ -197,7 +197,7 @@ def test_explanations_pay_what_was_issued(events: list[Event], data: st.DataObje
     engine = Engine(FULL, MemoryStore())
     engine.submit_all(data.draw(st.permutations(events)))
     for event in events:
-        assert engine.explain(event.identity).paid() == issued(engine.store, event.identity)
+        assert engine.why(event.identity).paid() == issued(engine.store, event.identity)
 
 
 def test_explanations_of_a_population_pay_what_was_issued() -> None:

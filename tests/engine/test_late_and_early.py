@@ -225,7 +225,7 @@ def test_an_explanation_says_that_it_counts_from_now(open_book: OpenBook) -> Non
     assert [step.text for step in receipt.explain().steps if step.name == "from_now"] == [said, said]
     other = Engine(FROM_NOW, open_book())
     other.submit(deal("D-3", "2026-06-02", 100))
-    explained = other.explain("/D-2")
+    explained = other.why("/D-2")
     assert [step.text for step in explained.steps if step.name == "from_now"] == [said, said]
     assert explained.paid()["partner:acme", "deal-base", "points"] == 800
 

@@ -60,7 +60,7 @@ def test_submitting_posts_what_the_preview_says(events: list[Event], data: st.Da
         receipt = engine.submit(event)
         assert tuple(entries_in(engine.store)[known:]) == preview.entries
         assert (preview.verdict is Verdict.WAITS, preview.counts_from) == (receipt.waiting, receipt.counts_from)
-        assert engine.explain(event.identity) == preview.explanation
+        assert engine.why(event.identity) == preview.explanation
         for change in preview.holders:
             with engine.store.transaction() as book:
                 balances = book.balances(change.holder)

@@ -143,10 +143,10 @@ def test_why_is_read_by_the_revision_of_each_entry(store: Store) -> None:
         SECOND.replace("2026-07-01", "2027-01-01").replace("rule: deal\n", "rule: deals\n").replace("2 per", "7 per")
     )
     engine = Engine(loads(third, before=TWO), store)
-    assert "1 point per 1.00 EUR" in str(engine.explain("/A"))
-    assert "2 points per 1.00 EUR" in str(engine.explain("/C"))
+    assert "1 point per 1.00 EUR" in str(engine.why("/A"))
+    assert "2 points per 1.00 EUR" in str(engine.why("/C"))
     met = {
-        id: next(f"at tier {t}" for t in ("base", "silver", "gold") if f"at tier {t}" in str(engine.explain(f"/{id}")))
+        id: next(f"at tier {t}" for t in ("base", "silver", "gold") if f"at tier {t}" in str(engine.why(f"/{id}")))
         for id in "ABCD"
     }
     assert met == {"A": "at tier base", "B": "at tier silver", "C": "at tier base", "D": "at tier gold"}
@@ -157,6 +157,6 @@ def test_a_refund_in_the_later_revision_says_whose_rule_it_reverses(store: Store
     engine = Engine(TWO, store)
     engine.submit_all(DEALS[:2])
     engine.submit(read_event(TWO, {"on": "deal.refunded", "id": "R", "of": "A", "at": "2026-07-10"}))
-    explanation = engine.explain("/R")
+    explanation = engine.why("/R")
     taken = [step for step in explanation.steps if step.name == "reverse" and step.currency == "points"]
     assert [(step.rule, step.numbers[0]) for step in taken] == [("deal", 100), ("deal", 1)]

@@ -36,7 +36,7 @@ def test_the_order_of_currencies_in_the_file_changes_nothing() -> None:
     for programme in (one, other):
         engine = Engine(programme, MemoryStore())
         engine.submit(happened(programme, "D", "deal.won", "2026-02-01", amount=1))
-        assert "posts 5 points" in str(engine.explain("/D"))
+        assert "posts 5 points" in str(engine.why("/D"))
         engine.redeem(ACME, "coins", 900, key="r", at="2026-02-02")
         assert engine.statement(ACME, "2026-02-03").balances == {("available", "points"): 5}
 
