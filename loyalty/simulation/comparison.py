@@ -1,0 +1,252 @@
+"""
+What a comparison of programmes says: a base and its variants on the same events, as plain values for reports.
+
+Amounts are exact and in major units; an interval alone is a floating number. :mod:`loyalty.simulation.comparing` makes
+them, and :mod:`loyalty.simulation.comparison_tables` turns them into tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from attrs import field, frozen
+
+from loyalty.explaining.differences import Told
+from loyalty.programme.model import Programme
+from loyalty.simulation.results import Flows
+
+
+@frozen(kw_only=True)
+class Figure:
+    """
+    One number of a run.
+
+    Args:
+        name: Such as ``cost`` or ``points.issued``.
+        unit: What it is counted in: a unit of money, a currency, ``partners``, ``events``, or ``share`` (of 1).
+    """
+
+    name: str
+    value: Fraction
+    unit: str
+
+
+@frozen(kw_only=True)
+class Interval:
+    """Where a number lies with the confidence that the comparison names."""
+
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether a difference can be told from none."""
+        return self.low > 0 or self.high < 0
+
+
+@frozen(kw_only=True)
+class Estimate:
+    """A figure under the base and under a variant, the mean of all replicates; ``interval`` is of the difference."""
+
+    name: str
+    unit: str
+    base: Fraction
+    variant: Fraction
+    interval: Interval | None = None
+
+    @property
+    def difference(self) -> Fraction:
+        """What the variant changes."""
+        return self.variant - self.base
+
+
+@frozen(kw_only=True)
+class Group:
+    """
+    Partners that belong together, under both programmes.
+
+    Args:
+        grouping: ``decile`` (by revenue under the base, 10 has most), ``segment`` or ``tier`` (at the base's end).
+        revenue: Under the base, in the unit of the comparison.
+        base, variant: What moved and where it stands in the end, by currency, in minor units.
+        base_cost, variant_cost: The worth of what was given and neither taken back nor expired.
+        up, down: Partners that end in a higher or a lower tier under the variant.
+    """
+
+    grouping: str
+    name: str
+    partners: int
+    revenue: Fraction
+    base: Mapping[str, Flows] = field(hash=False)
+    variant: Mapping[str, Flows] = field(hash=False)
+    base_cost: Fraction
+    variant_cost: Fraction
+    winners: int
+    losers: int
+    up: int
+    down: int
+
+
+@frozen(kw_only=True)
+class Change:
+    """What one partner gets under the base and under the variant: worth, in the unit of the comparison."""
+
+    partner: str
+    segment: str | None
+    base_tier: str
+    variant_tier: str
+    revenue: Fraction
+    base: Fraction
+    variant: Fraction
+
+    @property
+    def difference(self) -> Fraction:
+        """What the variant changes."""
+        return self.variant - self.base
+
+
+@frozen(kw_only=True)
+class Shifts:
+    """
+    Who wins and who loses, by worth.
+
+    Args:
+        gained, lost: What all winners gain and all losers lose together, both >= 0.
+        most, least: The partners that gain and that lose most, the greatest change first.
+        bins: For a chart: differences from ``low`` up to ``high``, with how many partners have one; the bins are of
+            one width, and the first and the last also hold what lies beyond.
+    """
+
+    winners: int
+    losers: int
+    unchanged: int
+    gained: Fraction
+    lost: Fraction
+    most: tuple[Change, ...]
+    least: tuple[Change, ...]
+    bins: tuple[tuple[Fraction, Fraction, int], ...] = ()
+
+
+@frozen(kw_only=True)
+class Migration:
+    """
+    Where partners stand: tier of the base against tier of the variant.
+
+    Args:
+        base_ladder, variant_ladder: The tiers from the base tier up.
+        matrices: By month: rows of partners by the base's tier, columns by the variant's; the last is the end.
+        months: All months, numbered since January of year 0.
+        base, variant: By month, how many partners each tier has at its end.
+        base_moves, variant_moves: By month, how many partners rose and how many fell.
+    """
+
+    base_ladder: tuple[str, ...]
+    variant_ladder: tuple[str, ...]
+    matrices: Mapping[int, tuple[tuple[int, ...], ...]] = field(hash=False)
+    months: tuple[int, ...]
+    base: tuple[tuple[int, ...], ...]
+    variant: tuple[tuple[int, ...], ...]
+    base_moves: tuple[tuple[int, int], ...]
+    variant_moves: tuple[tuple[int, int], ...]
+
+    @property
+    def final(self) -> tuple[tuple[int, ...], ...]:
+        """The matrix of the end."""
+        return self.matrices[max(self.matrices)]
+
+
+@frozen(kw_only=True)
+class Cliff:
+    """
+    What it is worth to stand just above a tier's threshold rather than just below.
+
+    Below stands the quarter with most revenue of those one tier lower, above the quarter with least revenue of the
+    tier; the rates are worth per revenue.
+    """
+
+    tier: str
+    partners_below: int
+    partners_above: int
+    rate_below: Fraction
+    rate_above: Fraction
+
+    @property
+    def jump(self) -> Fraction:
+        """By how much the rate is higher above."""
+        return self.rate_above - self.rate_below
+
+
+@frozen(kw_only=True)
+class Fairness:
+    """
+    How evenly one programme gives.
+
+    Args:
+        gini: Of what partners get, by currency (earned) and under ``worth``: 0 is even, towards 1 one has all.
+        reversals: Of all pairs of partners that differ in revenue and in worth, the share in which the one with less
+            revenue gets more.
+    """
+
+    gini: Mapping[str, Fraction] = field(hash=False)
+    reversals: Fraction
+    cliffs: tuple[Cliff, ...]
+
+
+@frozen(kw_only=True)
+class Scheme:
+    """A programme under the name that the comparison calls it by."""
+
+    name: str
+    programme: Programme
+
+
+@frozen(kw_only=True)
+class Variant:
+    """
+    One variant against the base.
+
+    Args:
+        told: What differs between the two declarations, to be told in a language.
+        estimates: Of every figure, those that people ask for first at the beginning.
+    """
+
+    scheme: Scheme
+    told: tuple[Told, ...]
+    estimates: tuple[Estimate, ...]
+    groups: tuple[Group, ...]
+    shifts: Shifts
+    migration: Migration
+    fairness: Fairness
+
+    def estimate(self, name: str) -> Estimate:
+        """Give the estimate of a figure."""
+        return next(each for each in self.estimates if each.name == name)
+
+
+@frozen(kw_only=True)
+class Comparison:
+    """
+    A base and its variants on identical events.
+
+    Args:
+        unit: The unit of money that worth, cost and revenue are in, or "" where no currency has a worth.
+        seeds: Of the replicates; none where the events are a recorded history. Tables of groups, partners and tiers
+            are of the first replicate.
+        method: How intervals were made, in words, or "" where there are none.
+        confidence: That an interval holds what it is of, such as 19/20.
+        notes: What a reader must know.
+    """
+
+    base: Scheme
+    base_fairness: Fairness
+    variants: tuple[Variant, ...]
+    unit: str
+    partners: int
+    events: int
+    until_day: int
+    seeds: tuple[int, ...] = ()
+    method: str = ""
+    confidence: Fraction = Fraction(19, 20)
+    assumptions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
