@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from loyalty.cli.printing import count_words, print_findings, print_line, stderr
-from loyalty.errors import Finding, LoyaltyError, ProgrammeError, SourceError
+from loyalty.errors import Finding, LoyaltyError, NotRecorded, ProgrammeError, SourceError, UsageError
 
 FINDINGS: Final = 1
 WRONG_USE: Final = 2
@@ -37,6 +37,10 @@ class WrongUseError(LoyaltyError):
     code = "wrong-use"
 
 
+#: What the call is to blame for, and not what the files or the book hold.
+_WRONG_USES: Final = (WrongUseError, UsageError, NotRecorded)
+
+
 class Command(click.Command):
     """A command of which no error that is raised on purpose shows a traceback."""
 
@@ -47,7 +51,7 @@ class Command(click.Command):
             is_wrong_use = {finding.code for finding in error.findings} <= _NO_FILE
             fail(ctx, error.findings, exit_code=WRONG_USE if is_wrong_use else FINDINGS)
         except LoyaltyError as error:
-            _fail_with(ctx, error.code, str(error), WRONG_USE if isinstance(error, WrongUseError) else FINDINGS)
+            _fail_with(ctx, error.code, str(error), WRONG_USE if isinstance(error, _WRONG_USES) else FINDINGS)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise

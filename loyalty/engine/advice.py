@@ -51,6 +51,10 @@ class Advises(Working):
             raise UsageError(f"got {whose}; tiers are the partner's: write partner:ID")
         if type(budget) is not int or budget <= 0:
             raise UsageError(f"got {budget!r} for a budget; write how many events may be settled, such as {BUDGET}")
+        if actions is not None and not isinstance(actions, Mapping):
+            raise UsageError(
+                f"got {actions!r} for actions; write how often each kind may happen at most, such as {{'deal.won': 3}}"
+            )
         until = None if by is None else day_of(by, self.programme.calendar)
         with self._transaction(read_only=True) as tx:
             present = self._present(tx, whose)

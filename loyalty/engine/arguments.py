@@ -5,25 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar, instant_us, parse_day
-from loyalty.core.events import Event
 from loyalty.core.holders import Holder
 from loyalty.errors import UsageError
 from loyalty.programme.texts import UNSTORABLE, can_be_stored
 
 #: An instant as hosts give it for a reading: a day is meant whole.
 Moment = int | str | date
-
-
-def event_of(value: object) -> Event:
-    """
-    Take an event.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if isinstance(value, Event):
-        return value
-    raise UsageError(f"got {value!r} for an event; write Event(...), or read a mapping with read_event(programme, ...)")
 
 
 def holder_of(value: Holder | str) -> Holder:

@@ -25,7 +25,7 @@ from itertools import islice
 from loyalty.core.events import Event
 from loyalty.engine.accepting import accept
 from loyalty.engine.advice import Advises
-from loyalty.engine.arguments import day_of, event_of, text_of
+from loyalty.engine.arguments import day_of, text_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.commands import Commands
 from loyalty.engine.locking import Locking
@@ -77,7 +77,7 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             EventRejected: the programme cannot take it; nothing was changed.
             EventConflict: its identity is known with another body; nothing was changed.
         """
-        event = admit(self.programme, event_of(event))
+        event = admit(self.programme, event)
         return self._change(lambda tx: self._submit(tx, event, recorded_at), events=[event])
 
     def submit_all(self, events: Iterable[Event]) -> list[Receipt]:
@@ -202,7 +202,7 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
 
     def _admit(self, event: Event, refused: Callable[[Event, EventRejected], None] | None) -> Event | None:
         try:
-            return admit(self.programme, event_of(event))
+            return admit(self.programme, event)
         except EventRejected as error:
             if refused is None:
                 raise

@@ -27,6 +27,7 @@ from loyalty.errors import EventRejected, StoreError, UsageError
 from loyalty.ledger.entries import MIGRATION, Entry
 from loyalty.ledger.store import Adoption, Store, Transaction
 from loyalty.programme.admission import admit
+from loyalty.programme.arguments import programme_of
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import chain_of
 from loyalty.settlement.generate import steps_of
@@ -88,8 +89,7 @@ def plan_migration(programme: Programme, store: Store, *, clock: Callable[[], in
     >>> plan_migration(loads(EXAMPLE.replace("1 per 100", "3 per 100")), book).totals
     {('available', 'points'): 5}
     """
-    if not isinstance(programme, Programme):
-        raise UsageError(f"got {programme!r} for a programme; load one from its file")
+    programme_of(programme)
     plans: list[MigrationPlan] = []
     try:
         with store.transaction() as tx:

@@ -15,7 +15,6 @@ from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.engine.accepting import accept
 from loyalty.engine.answers import Answers
-from loyalty.engine.arguments import event_of
 from loyalty.engine.closing import move_on
 from loyalty.engine.declarations import Declarations
 from loyalty.engine.histories import Histories
@@ -24,11 +23,12 @@ from loyalty.engine.standing import standing_of
 from loyalty.engine.telling import Telling
 from loyalty.engine.undo import Undo
 from loyalty.engine.working import Working
-from loyalty.errors import EventConflict, EventRejected
+from loyalty.errors import EventConflict, EventRejected, UsageError
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import RecordedEvent, Transaction
 from loyalty.programme.admission import admit
+from loyalty.programme.arguments import event_of
 from loyalty.programme.model import Programme
 from loyalty.settlement.reading import CapRoom
 
@@ -132,6 +132,8 @@ class Previews(Working):
             events: As for ``submit_all``; all of them are looked at in one transaction.
             recorded_at: When the book would come to know them, UTC microseconds; now by default.
         """
+        if isinstance(events, Event):
+            raise UsageError("got one event; write preview(event), or give a list of events")
         asked = [event_of(event) for event in events]
         at = self._clock() if recorded_at is None else recorded_at
 

@@ -171,6 +171,8 @@ def _value(of: _Context, value: Any) -> Value:
 
 
 def _number(of: _Context, value: int) -> Value:
+    if of.option == ("Programme", "from_day") and value == 0:
+        return said("from_start")
     if of.option in _DAYS:
         return Day(value)
     if of.option in _AMOUNTS:

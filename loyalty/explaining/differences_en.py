@@ -264,6 +264,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "review": "every {every}, grace {grace}, landing {landing}, nobody below {floor}",
     "examples.count": "{count} {unit}",
     "once": "holder",
+    "from_start": "the programme's start",
     "join.needs": "; ",
     "join.steps": "; ",
 }

@@ -263,6 +263,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "review": "каждый {every}, отсрочка: {grace}, понижение: {landing}, не ниже: {floor}",
     "examples.count": "{count} {unit}",
     "once": "на владельца",
+    "from_start": "начала программы",
     "join.needs": "; ",
     "join.steps": "; ",
 }

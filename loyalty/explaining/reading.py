@@ -17,10 +17,18 @@ from loyalty.core.calendar import NEVER, Calendar
 from loyalty.core.holders import Holder, Layer
 from loyalty.explaining.said import Amount, Day, Listed, Moment, Noun, Number, Said, Value, said
 from loyalty.explaining.steps import Step
-from loyalty.explaining.words import amount_of, award_said, cap_said, key_said, multiplier_said, unit_amount
+from loyalty.explaining.words import (
+    amount_of,
+    award_said,
+    cap_said,
+    is_rounded,
+    key_said,
+    multiplier_said,
+    unit_amount,
+)
 from loyalty.programme.model import Clawback, Programme
 from loyalty.programme.revisions import revisions_of
-from loyalty.rules.declaration import Rule, Take
+from loyalty.rules.declaration import Fixed, Rule, Take
 from loyalty.rules.expressions import Expression
 from loyalty.settlement.trace import (
     GIFT_STEPS,
@@ -74,6 +82,8 @@ class _Settled:
     holder: Holder
     tier: str
     is_refund: bool
+    #: Whether the programme is another revision than the one that the entry was settled under.
+    is_of_another: bool = False
 
     @property
     def layer(self) -> Layer:
@@ -95,7 +105,7 @@ class _Settled:
             return Step(name, holder, None, None, tuple(numbers), self.plain(name, numbers))
         rule_name, _, revision = str(numbers[0]).rpartition("@")
         if revision and rule_name:
-            return evolve(self, programme=self.find(revision)).of_rule(name, rule_name, numbers)
+            return evolve(self, programme=self.find(revision), is_of_another=True).of_rule(name, rule_name, numbers)
         return self.of_rule(name, rule_names(self.programme)[numbers[0]], numbers)
 
     def of_rule(self, name: str, rule_name: str, numbers: list[Any]) -> Step:
@@ -160,11 +170,7 @@ class _Settled:
             return self.amount(currency, minor)
 
         if name == "base":
-            measure, base = values
-            tier = None if self.is_refund else self.tier
-            award = award_said(self.programme, rule, rule.give[self.layer][currency], currency, tier, measure)
-            key = "base.left" if self.is_refund else "base"
-            return said(key, award=award, amount=amount(base), rounding=_rounding(rule.round.rate))
+            return self.base(rule, currency, *values)
         if name == "multiply":
             numerator, denominator, before, after = values
             # A refund uses the tier that its original met, whatever the partner has now.
@@ -209,6 +215,24 @@ class _Settled:
         if name == "written_off":
             return said("written_off", amount=amount(values[0]), limit=amount(values[1]))
         return said("matured", amount=amount(values[0]))
+
+    def base(self, rule: Rule, currency: str, measure: int, base: int) -> Said:
+        """Say what the award is before multipliers and caps, and of which revision the rule is, where of another."""
+        award = rule.give[self.layer][currency]
+        words = award_said(self.programme, rule, award, currency, None if self.is_refund else self.tier, measure)
+        amount = self.amount(currency, base)
+        if isinstance(award, Fixed):
+            told = said("base.fixed", award=words)
+        elif is_rounded(award):
+            told = said("base", award=words, amount=amount, rounding=_rounding(rule.round.rate))
+        else:
+            told = said("base.chosen", award=words, amount=amount)
+        if self.is_refund:
+            told = said("base.left", base=told)
+        if self.is_of_another:
+            first = max(self.programme.from_day, self.programme.first_day)
+            told = said("base.revision", base=told, day=Day(first))
+        return told
 
     def gift(self, name: str, of: str, currency: str, values: Sequence[int]) -> Said:
         amount = self.amount(currency, values[0])

@@ -131,9 +131,20 @@ def award_said(programme: Programme, rule: Rule, award: Award, currency: str, ti
         return words.bands(award)
     if isinstance(award, Fixed | Rate):
         return words.plain(award)
-    if any(isinstance(part, Rate) for part in (*award.awards.values(), award.otherwise)):
+    if is_rounded(award):
         return said("award.by_field_of", field=award.field, measure=words.measured(measure))
     return said("award.by_field", field=award.field)
+
+
+def is_rounded(award: Award) -> bool:
+    """Tell whether the award is computed at a rate, so that it can be rounded."""
+    if isinstance(award, ByTier):
+        return any(isinstance(part, Rate) for part in award.awards.values())
+    if isinstance(award, Bands):
+        return any(isinstance(band.award, Rate) for band in award.bands)
+    if isinstance(award, Fixed | Rate):
+        return isinstance(award, Rate)
+    return any(isinstance(part, Rate) for part in (*award.awards.values(), award.otherwise))
 
 
 def _cap_said(cap: Cap, limit: Amount) -> Said:

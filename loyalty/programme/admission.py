@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from loyalty.core.events import Event, FieldValue
 from loyalty.errors import EventRejected, UsageError
+from loyalty.programme.arguments import event_of
 from loyalty.programme.gates import gates_of, rejected, unknown_kind
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import nearest
@@ -35,7 +36,10 @@ def admit(programme: Programme, event: Event) -> Event:
 
     Raises:
         EventRejected: with every reason.
+        UsageError: it is no event.
     """
+    if type(event) is not Event:
+        event = event_of(event)
     if programme.earlier:
         programme = _revision_at(programme, event.occurred_at)
     gate = gates_of(programme).get(event.kind)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from attrs import Attribute, fields, frozen, has
 
 from loyalty.core.holders import Layer
+from loyalty.programme.arguments import programme_of
 from loyalty.programme.model import ExchangeRate, Programme
 from loyalty.programme.revision import IRRELEVANT, form_of
 from loyalty.programme.revisions import revisions_of
@@ -75,8 +76,13 @@ class Difference:
 
 
 def differences(before: Programme, after: Programme) -> tuple[Difference, ...]:
-    """Give all that differs between two programmes, in the order of the model; nothing where they are the same."""
-    found = tuple(_compare(before, after, (), posts=True))
+    """
+    Give all that differs between two programmes, in the order of the model; nothing where they are the same.
+
+    Raises:
+        UsageError: one of them is no programme.
+    """
+    found = tuple(_compare(programme_of(before), programme_of(after), (), posts=True))
     first, second = sorted((revisions_of(before), revisions_of(after)), key=len)
     known = [(one.from_day, one.revision) for one in first]
     if known[:-1] == [(one.from_day, one.revision) for one in second[: len(known) - 1]]:

@@ -27,6 +27,7 @@ from loyalty.programme.scalars import (
     FLAG,
     LENGTH,
     MONEY,
+    SPAN,
     UNIT_NAME,
     Choice,
     Number,
@@ -223,7 +224,7 @@ REFUND: Final = Fields(
 ACCEPT_LATE: Final = Fields(
     "accept_late",
     {
-        "within": Key(LENGTH, "Events at most so late are settled where they belong.", required=True),
+        "within": Key(SPAN, "Events at most so late are settled where they belong.", required=True),
         "else": Key(
             choice_of("what becomes of a later event", TooLate),
             "reject refuses later ones, which is meant unless written; from_now has them count from when they came.",
@@ -233,7 +234,7 @@ ACCEPT_LATE: Final = Fields(
 
 ACCEPT_EARLY: Final = Fields(
     "accept_early",
-    {"within": Key(LENGTH, "Events dated later than so long from now are refused.", required=True)},
+    {"within": Key(SPAN, "Events dated later than so long from now are refused.", required=True)},
 )
 
 FILE: Final = Fields(

@@ -21,7 +21,7 @@ from typing import Any, Final, Generic, TypeVar
 from attrs import frozen
 
 from loyalty.core.amounts import MAX_AMOUNT, parse_decimal
-from loyalty.core.calendar import Duration, parse_day
+from loyalty.core.calendar import Duration, Unit, parse_day
 from loyalty.programme.nodes import Mapping as MappingNode
 from loyalty.programme.nodes import Node, Scalar, Sequence, shorten
 from loyalty.programme.notes import Notes, did_you_mean, join_words
@@ -255,6 +255,10 @@ def _no_hours(text: str) -> Duration:
     return length
 
 
+def _span(text: str) -> Duration:
+    return Duration(0, Unit.DAYS) if re.fullmatch(r"\s*0\s+days?\s*", text) else _no_hours(text)
+
+
 def _length(text: str) -> Duration:
     length = Duration.parse(text)
     if length.hours > 24 * 365 * 100:
@@ -273,6 +277,8 @@ _LENGTH_PATTERN: Final = {"type": "string", "pattern": r"^\s*\d+\s+(day|week|mon
 FLAG: Final = Parsed("true or false", _flag, {"type": "boolean"})
 DAY: Final = Parsed("a date such as 2026-02-03", parse_day, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"})
 LENGTH: Final = Parsed("a duration such as 30 days or 24 months", _no_hours, _LENGTH_PATTERN)
+#: How far two days may lie apart; 0 days says that they are the same.
+SPAN: Final = Parsed("a time such as 0 days, 30 days or 24 months", _span, _LENGTH_PATTERN)
 ANY_LENGTH: Final = Parsed(
     "a duration such as 12 hours or 30 days",
     _length,

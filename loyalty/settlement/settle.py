@@ -18,6 +18,7 @@ from loyalty.errors import EventConflict, EventRejected
 from loyalty.ledger.entries import Entry, EntryKind, Posting
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import admit
+from loyalty.programme.arguments import programme_of
 from loyalty.programme.model import Programme, Role
 from loyalty.programme.revisions import in_force_at, kind_of
 from loyalty.settlement.commands import command_of, corrected_by, entry_key_of
@@ -126,6 +127,7 @@ def settle(
     Raises:
         EventRejected: an event that the programme cannot take.
         EventConflict: two events of one identity with different bodies.
+        UsageError: an argument is of another kind.
 
     >>> from loyalty.programme.loading import loads
     >>> programme = loads(EXAMPLE)
@@ -134,7 +136,7 @@ def settle(
     >>> settle(programme, [deal]).balances[Holder.partner("acme"), "available", "points"]
     2
     """
-    steps = steps_of(programme)
+    steps = steps_of(programme_of(programme))
     placed = place_events(programme, _distinct(programme, events), counts_from or {})
     items: dict[Holder, list[Item]] = defaultdict(list)
     for place in placed:

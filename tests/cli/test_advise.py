@@ -49,6 +49,10 @@ def test_no_way_is_a_finding(call: Call) -> None:
     assert "no kind of event of those that may be used was found to move `certified_people >= 2`" in result.stdout
     assert call("advise", DEMO[0], "--partner", "newcomer", "--tier", "gold").exit_code == 2
     assert call(*asked, "--only", "deal.won").exit_code == 2
+    asked = ("advise", *DEMO, "--partner", "newcomer", "--at", "2025-05-01", "--by")
+    assert call(*asked, "2025-12-31", "--tier", "godl").exit_code == 2
+    assert call(*asked, "2025-12-31", "--tier", "gold", "--only", "deal.own=9").exit_code == 2
+    assert call(*asked, "2025-04-30", "--tier", "gold").exit_code == 2
 
 
 def test_a_book_in_a_database(call: Call, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_why_a_rule_did_not_pay(call: Call) -> None:
     (step,) = json.loads(result.stdout)["steps"]
     assert step["text"] == "не применяется: кампания в этот день не идёт, начало 01.03.2026"
     result = call("explain", *FILES, "--event", "D-0040", "--why-not", "cloud-sping")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "did you mean cloud-spring?" in result.stderr
 
 
@@ -145,7 +145,7 @@ def test_a_book_answers_without_the_programme(call: Call, tmp_path: Path) -> Non
     document = json.loads(result.stdout)
     assert (document["of"], document["identity"]) == ("event", "crm/D-0040")
     result = call("explain", "--db", db, "--entry", "clock:nobody")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "'clock:nobody' is in the book neither as an event" in result.stderr
 
 

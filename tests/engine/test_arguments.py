@@ -19,7 +19,9 @@ from loyalty import (
     migrate,
     plan_migration,
     read_event,
+    settle,
 )
+from loyalty.programme.differences import differences
 from loyalty.settlement.settle import EXAMPLE
 
 ACME = Holder.partner("acme")
@@ -36,6 +38,11 @@ def engine_with_a_deal() -> Engine:
     "call",
     [
         lambda engine: engine.submit({"on": "deal.won"}),
+        lambda engine: engine.preview_all(DEAL),
+        lambda engine: engine.advise(ACME, "gold", actions=["deal.won"]),
+        lambda _: settle(None, [DEAL]),
+        lambda engine: settle(engine.programme, ["D-1"]),
+        lambda engine: differences(engine.programme, None),
         lambda engine: engine.advance("soon"),
         lambda engine: engine.advance(10**9),
         lambda engine: engine.advance(3.5),

@@ -127,6 +127,18 @@ def test_a_mistyped_year_is_refused(store: Store) -> None:
         engine.submit(refund("R-1", "2036-03-01", "D-9"), recorded_at=recorded_at)
 
 
+def test_no_day_at_all_may_lie_between(store: Store) -> None:
+    """With 0 days either way only events of the day on which they come are taken."""
+    strict = loads(SCENES + "accept_late: {within: 0 days}\naccept_early: {within: 0 days}\n")
+    engine = Engine(strict, store)
+    recorded_at = instant("2026-03-02T12:00")
+    engine.submit(deal("D-1", "2026-03-02T23:59", 100), recorded_at=recorded_at)
+    engine.submit(deal("D-2", "2026-03-02T00:00", 100), recorded_at=recorded_at)
+    for id, day in (("D-3", "2026-03-01"), ("D-4", "2026-03-03")):
+        with pytest.raises(EventRejected, match="0 days"):
+            engine.submit(deal(id, day, 100), recorded_at=recorded_at)
+
+
 def test_many_at_once_are_told_which_were_refused(store: Store) -> None:
     """The rest of a chunk is kept."""
     engine = Engine(REJECTING, store)

@@ -158,5 +158,7 @@ def test_a_refund_in_the_later_revision_says_whose_rule_it_reverses(store: Store
     engine.submit_all(DEALS[:2])
     engine.submit(read_event(TWO, {"on": "deal.refunded", "id": "R", "of": "A", "at": "2026-07-10"}))
     explanation = engine.why("/R")
+    left = [step.text for step in explanation.steps if step.name == "base"]
+    assert all(text.endswith("by the rule of the revision in force from 2026-01-01") for text in left)
     taken = [step for step in explanation.steps if step.name == "reverse" and step.currency == "points"]
     assert [(step.rule, step.numbers[0]) for step in taken] == [("deal", 100), ("deal", 1)]
