@@ -31,6 +31,7 @@ class Encoder:
 
     def __init__(self, layout: Layout, texts: Texts) -> None:
         self.layout = layout
+        self.texts = texts
         self.calendar: Calendar = layout.programme.calendar
         self._by_kind = {
             name: _compile(layout, kind, code, texts)

@@ -1,0 +1,176 @@
+"""
+What movements add up to: one function that takes a movement in, the same for the core and for numba.
+
+``o`` has flat rows of whole numbers (lists in the core, arrays under numba) and ``o.now``, which says whose movements
+come and when. :func:`functions_for` gives the functions of a programme, in which the counts of its names are constants.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any, Final
+
+from loyalty.core.calendar import FIRST_DAY, LAST_DAY
+from loyalty.settlement.layout import Names
+from loyalty.settlement.runtime import (
+    ARREARS,
+    AVAILABLE,
+    END,
+    EXPIRED,
+    HELD,
+    ISSUED,
+    PENDING,
+    STANDING,
+    lot_day,
+)
+
+#: How many figures a row has: issued, activated, expired, redeemed, reversed; available, pending, held, arrears.
+FIGURES: Final = 9
+
+#: What ``o.now`` says: the months before the first, the present one, the layer, the holder and the tier in force; how
+#: many movements and entries of the clock there were, the clock's day, whether the item moved anything, and the last
+#: tier that was lost, with the number of that movement.
+NOW: Final = (
+    "first_month", "month", "layer", "holder", "tier", "moved", "clock_entries", "clock_day", "posted", "lost",
+    "lost_at", "lost_label", "item", "widest",
+)  # fmt: skip
+
+# The constants of a programme, which functions_for sets.
+CURRENCIES: Any = 0
+TIERS: Any = 0
+BADGES: Any = 0
+
+
+def count(o: Any, label: int, asset: int, source: int, target: int, amount: int, at: int) -> None:
+    """Take one movement in; *at* is the clock's day or -1."""
+    now = o.now
+    now.moved += 1
+    month = now.month
+    if at < 0:
+        now.posted = 1
+    else:
+        month = max(o.month_of[at - FIRST_DAY] - now.first_month, 0)
+        if at != now.clock_day:
+            now.clock_day = at
+            now.clock_entries += 1
+    if asset < CURRENCIES:
+        move(o.cells, (now.holder * CURRENCIES + asset) * 9, source, target, amount)
+        flow = (month * CURRENCIES + asset) * 9
+        move(o.flows, flow, source, target, amount)
+        balance(o.flows, flow, source, -amount)
+        balance(o.flows, flow, target, amount)
+        if source == ISSUED or target == ISSUED:  # noqa: PLR1714 (numba folds this one)
+            rule = ((label * 2 + now.layer) * CURRENCIES + asset) * 3
+            fund = ((month * CURRENCIES + asset) * (TIERS + 1) + now.tier) * 2
+            if source == ISSUED:
+                o.rules[rule] += 1
+                o.rules[rule + 1] += amount
+                o.funds[fund] += amount
+            else:
+                o.rules[rule + 2] += amount
+                o.funds[fund + 1] += amount
+    elif asset < CURRENCIES + TIERS:
+        stand(o, month, label, asset - CURRENCIES, target == STANDING)
+
+
+def move(row: Any, i: int, source: int, target: int, amount: int) -> None:
+    """Add a movement to the figures of what moved that begin at *i*."""
+    if source == PENDING:
+        if target == AVAILABLE:
+            row[i + 1] += amount
+    elif source == AVAILABLE:
+        if target == PENDING:
+            row[i + 1] -= amount
+    elif source == ISSUED:
+        row[i] += amount
+    elif source == EXPIRED:
+        row[i + 2] -= amount
+    elif source > ISSUED:
+        row[i + 3] -= amount
+    if target == ISSUED:
+        row[i + 4] += amount
+    elif target == EXPIRED:
+        row[i + 2] += amount
+    elif target > ISSUED:
+        row[i + 3] += amount
+
+
+def balance(row: Any, i: int, account: int, amount: int) -> None:
+    """Add *amount* to the balance of an account among the figures that begin at *i*; what is owed counts positive."""
+    if account == AVAILABLE:
+        row[i + 5] += amount
+    elif account == PENDING:
+        row[i + 6] += amount
+    elif account == HELD:
+        row[i + 7] += amount
+    elif account == ARREARS:
+        row[i + 8] -= amount
+
+
+def stand(o: Any, month: int, label: int, tier: int, gained: bool) -> None:
+    """Take a change of tier in: the old one out, and directly after it the new one, where it is not the base."""
+    now = o.now
+    if not gained:
+        now.lost = tier
+        now.lost_at = now.moved
+        now.lost_label = label
+        now.tier = 0
+        o.tier_moves[(month * TIERS + tier) * TIERS] += 1
+        return
+    before = 0
+    if now.lost_at + 1 == now.moved and now.lost_label == label:
+        before = now.lost
+        o.tier_moves[(month * TIERS + before) * TIERS] -= 1
+    o.tier_moves[(month * TIERS + before) * TIERS + tier] += 1
+    now.tier = tier
+
+
+def stock(m: Any, o: Any, c: int, b: int, pending: bool) -> int:
+    """Give what a bucket table holds of currency *c* at the end, and note by the month of expiry when it goes."""
+    days = m.days[b]
+    amounts = m.amounts[b]
+    total = 0
+    i = 0
+    while days[i] < END:
+        lot = lot_day(m, c, days[i]) if pending else days[i]
+        expect(m, o, c, lot, amounts[i])
+        total += amounts[i]
+        i += 1
+    return total
+
+
+def stock_held(s: Any, m: Any, o: Any, c: int) -> int:
+    """Give what is held of currency *c* at the end, as :func:`stock` does."""
+    total = 0
+    for row in range(s.command_count):
+        g = m.commands[row]
+        if g.account == HELD and g.currency == c:
+            for i in range(g.first_piece, g.end_piece):
+                expect(m, o, c, m.pieces[2 * i], m.pieces[2 * i + 1])
+                total += m.pieces[2 * i + 1]
+    return total
+
+
+def expect(m: Any, o: Any, c: int, lot: int, amount: int) -> None:
+    """Note that *amount* of currency *c* expires on a day; the last column is for what never does."""
+    width = o.now.widest
+    column = width - 1
+    if lot < LAST_DAY:
+        column = max(m.month_of[lot - FIRST_DAY] - o.now.first_month, 0)
+    o.outstanding[c * width + column] += amount
+
+
+_FUNCTIONS: Final = (count, move, balance, stand, stock, stock_held, expect, lot_day)
+
+
+def functions_for(names: Names) -> dict[str, Any]:
+    """Give the functions, plain Python, with the counts of a programme's names as their constants."""
+    scope = dict(globals())
+    scope["CURRENCIES"] = names.tier_asset
+    scope["TIERS"] = names.badge_asset - names.tier_asset
+    scope["BADGES"] = len(names.assets) - names.badge_asset
+    for function in _FUNCTIONS:
+        scope[function.__name__] = FunctionType(function.__code__, scope, function.__name__)
+    return {
+        name: scope[name] for name in (*(function.__name__ for function in _FUNCTIONS), "CURRENCIES", "TIERS", "BADGES")
+    }
