@@ -231,6 +231,14 @@ _TAMPERINGS = [
     ("UPDATE loyalty_grant SET key = 'loot'", "decision loot is not what was decided"),
     ("DELETE FROM loyalty_grant", "the history of partner:acme is not what its version"),
     (
+        "UPDATE loyalty_book SET locked_day = 20545",
+        "the book is kept as locked through 2026-04-02, but by the last lock",
+    ),
+    (
+        "UPDATE loyalty_book SET chain = 'forged'",
+        "the book is kept as settled under the revisions forged, but the last",
+    ),
+    (
         "UPDATE loyalty_grant SET holder_id = (SELECT id FROM loyalty_holder WHERE ref = 'zoe')",
         "the history of partner:acme is not what its version",
     ),
