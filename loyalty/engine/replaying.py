@@ -76,7 +76,7 @@ class _Part:
 
 
 #: What reading or settling a history raises whose rows were changed behind the library's back.
-_FAULTS = (LoyaltyError, LookupError, ValueError, TypeError, ArithmeticError)
+FAULTS = (LoyaltyError, LookupError, ValueError, TypeError, ArithmeticError)
 
 
 def replay_book(programme: Programme, store: Store, *, jobs: int = 1) -> Replayed:
@@ -132,7 +132,7 @@ def _replay(tx: Transaction, programme: Programme, holders: Iterable[Kept]) -> _
             items += len(kept.received) + len(kept.grants)
             legs += kept.programme_legs
             found += _compare(steps, tx, kept)
-    except _FAULTS as error:
+    except FAULTS as error:
         # What the rows of several holders share does not join; verify looks at each row and names it.
         found.append(
             (
@@ -151,9 +151,9 @@ def _compare(steps: Steps, tx: Transaction, kept: Kept) -> list[_Found]:
     found: list[_Found] = []
     try:
         moved = _settle_again(steps, tx, kept, found)
-    except _FAULTS as error:
+    except FAULTS as error:
         return [(0, "", f"the history of {kept.holder} cannot be settled again: {type(error).__name__}: {error}")]
-    is_same = _netted(moved) == _netted(kept.moved) if kept.is_corrected else moved == kept.moved
+    is_same = netted(moved) == netted(kept.moved) if kept.is_corrected else moved == kept.moved
     if not is_same:
         found += _differences(kept, moved)
     return found
@@ -172,10 +172,10 @@ def _settle_again(steps: Steps, tx: Transaction, kept: Kept, found: list[_Found]
     if kept.last_effective_at is not None:
         days.append(steps.programme.calendar.day_of(kept.last_effective_at))
     outcomes += clock_outcomes(steps, holder, run.advance(max(days)))
-    return _moves_of(steps, outcomes)
+    return moved_by(steps, outcomes)
 
 
-def _moves_of(steps: Steps, outcomes: Iterable[Outcome]) -> dict[tuple[Any, ...], int]:
+def moved_by(steps: Steps, outcomes: Iterable[Outcome]) -> dict[tuple[Any, ...], int]:
     """Sum what outcomes moved, as the book's own movements are summed."""
     labels, assets = steps.names.labels, steps.names.assets
     moved: dict[tuple[Any, ...], int] = {}
@@ -205,7 +205,7 @@ def _compare_told(placed: Placed, tier: int, kept: Kept, found: list[_Found]) ->
             ))  # fmt: skip
 
 
-def _netted(moved: Moved) -> dict[tuple[Any, ...], int]:
+def netted(moved: Moved) -> dict[tuple[Any, ...], int]:
     """Sum movements across entries, so that a correction takes back what it corrects."""
     sums: dict[tuple[Any, ...], int] = {}
     for move, amount in moved.items():

@@ -90,6 +90,10 @@ def find_number(programme: Programme, path: str) -> FileNumber:
     tokens = tuple(asked.strip().split("."))
     fits = [number for number in numbers if number.place == int(place or 1) and _leads_to(number.steps, tokens)]
     whole = [number for number in fits if asked.strip() == number.path.partition("#")[0]]
+    if not fits:
+        # A path may end above its number, where there is but one below it.
+        below = [number for number in numbers if number.place == int(place or 1) and _leads_into(number.steps, tokens)]
+        fits = below if len(below) == 1 else []
     if len(whole or fits) == 1:
         return (whole or fits)[0]
     if fits:

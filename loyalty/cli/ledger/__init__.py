@@ -10,8 +10,8 @@ from loyalty.cli.groups import LazyGroup
 
 #: The commands, in the order of the help; each is ``command`` of the module of its name.
 COMMANDS: Final = (
-    "init", "migrate", "rights", "revise", "advance", "lock", "statement", "standing", "relay", "seal", "verify",
-    "export", "trial-balance", "liability",
+    "init", "migrate", "rights", "revise", "backtest", "advance", "lock", "statement", "standing", "relay", "seal",
+    "verify", "export", "trial-balance", "liability",
 )  # fmt: skip
 
 
