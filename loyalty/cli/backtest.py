@@ -10,15 +10,25 @@ import click
 from loyalty.cli.book import Target, book_options, place_of
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import Run, end_of_month, write_outcome
-from loyalty.cli.printing import count_words
 from loyalty.cli.progress import Meter
-from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, out_option, programme_argument
+from loyalty.cli.running import (
+    FILE,
+    Command,
+    WrongUseError,
+    format_option,
+    json_option,
+    lang_option,
+    out_option,
+    programme_argument,
+)  # fmt: skip
 from loyalty.core.calendar import LAST_DAY, format_day
 from loyalty.core.events import VOID, Event
+from loyalty.explaining.said import Day, Noun, Said, said
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.settlement.history import place_events
 from loyalty.settlement.settle import settle
+from loyalty.simulation.report.texts import counted
 from loyalty.sources import Reading, load_mapping, read_events, save_bad_rows
 
 
@@ -30,6 +40,7 @@ from loyalty.sources import Reading, load_mapping, read_events, save_bad_rows
 @click.option("--until", "until_day", metavar="DATE", type=DAY,
               help="The last day; the end of the last event's month if left out.")  # fmt: skip
 @format_option
+@lang_option
 @click.option("--skip-bad-rows", is_flag=True, help="Settle the others; bad rows are counted and saved.")
 @book_options
 @json_option
@@ -42,6 +53,7 @@ def command(
     out_dir: str,
     until_day: int | None,
     table_format: str,
+    lang: str,
     skip_bad_rows: bool,
     db: str | None,
     book: str,
@@ -89,14 +101,14 @@ def command(
             report = meter.stage("writing the book", len(reading.events))
             written = target.write(reading.events, settlement, report)
     bad_rows = _save_bad(reading, Path(out_dir))
-    notes = [*_notes(programme, reading, bad_rows), f"Everything due through {format_day(until_day)} has happened."]
+    notes = [*_notes(programme, reading, bad_rows), said("run.until", day=Day(until_day))]
     run = Run(
-        title=f"{programme.title or programme.id}: backtest",
+        title=said("title.backtest", programme=programme.title or programme.id),
         notes=notes,
         parameters={
             "events": Path(events_path).name,
             **({"mapping": Path(mapping_path).name} if mapping_path else {}),
-            "through": format_day(until_day),
+            "through": Day(until_day),
         },
         counts={
             "rows": reading.rows_read,
@@ -105,6 +117,7 @@ def command(
             "repeated_events": reading.rows_repeated,
             "bad_rows": len(reading.bad),
         },
+        lang=lang,
     )
     outcome = write_outcome(settlement, reading.events, run, out_dir, table_format, until_day)
     outcome.show(as_json=as_json, written=written)
@@ -135,46 +148,34 @@ def _save_bad(reading: Reading, folder: Path) -> Path | None:
     return path
 
 
-def _notes(programme: Programme, reading: Reading, bad_rows: Path | None) -> list[str]:
-    notes = [f"{count_words(reading.rows_read, 'row')} gave {count_words(len(reading.events), 'event')}."]
+def _notes(programme: Programme, reading: Reading, bad_rows: Path | None) -> list[Said]:
+    notes = [said("run.rows", rows=counted("row", reading.rows_read), events=counted("event", len(reading.events)))]
     if reading.rows_filtered:
-        notes.append(f"{count_words(reading.rows_filtered, 'row')} matched no entry of the mapping.")
+        notes.append(said("run.filtered", rows=counted("row", reading.rows_filtered)))
     if reading.rows_repeated:
-        notes.append(f"{count_words(reading.rows_repeated, 'event')} came twice and counted once.")
+        notes.append(said("run.repeated", events=counted("event", reading.rows_repeated)))
     if bad_rows is not None:
-        rows = count_words(len(reading.bad), "row")
-        notes.append(f"{rows} could not be read and earned nothing; {bad_rows.name} has them with the reasons.")
+        notes.append(said("run.bad", rows=counted("row", len(reading.bad)), file=bad_rows.name))
     return [*notes, *_left_out(programme, reading.events)]
 
 
-def _left_out(programme: Programme, events: list[Event]) -> list[str]:
+def _left_out(programme: Programme, events: list[Event]) -> list[Said]:
     """Say which events do not count: voided ones, and those whose origin is not in the file."""
     placed = {place.event.identity for place in place_events(programme, events)}
     voided = {event.origin for event in events if event.kind == VOID}
     known = {event.identity for event in events}
     waiting = [event for event in events if event.kind != VOID and event.identity not in placed | voided]
-
-    def say(left_out: int, one: str, many: str) -> list[str]:
-        return [f"{count_words(left_out, 'event')} {one if left_out == 1 else many}."] if left_out else []
-
     first, last = programme.first_day, programme.last_day or LAST_DAY
     outside = [e for e in events if not first <= programme.calendar.day_of(e.occurred_at) <= last]
     answered = sum((event.origin or "") in known for event in waiting)
+    found = {
+        "outside": len(outside),
+        "voided": len(voided & known),
+        "waiting": len(waiting) - answered,
+        "answered": answered,
+    }
     return [
-        *say(
-            len(outside),
-            "lies outside the programme's dates and earns nothing",
-            "lie outside the programme's dates and earn nothing",
-        ),
-        *say(len(voided & known), "was voided and does not count", "were voided and do not count"),
-        *say(
-            len(waiting) - answered,
-            "speaks of one that is not in the file and does nothing",
-            "speak of others that are not in the file and do nothing",
-        ),
-        *say(
-            answered,
-            "speaks of one that does not count and does nothing",
-            "speak of others that do not count and do nothing",
-        ),
+        said("run.left_out", events=counted("event", count), why=Noun(f"left_out.{why}", count))
+        for why, count in found.items()
+        if count
     ]

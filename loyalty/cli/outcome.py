@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,17 @@ from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.running import print_json
 from loyalty.core.calendar import format_day
 from loyalty.core.events import Event
+from loyalty.explaining.said import Value
 from loyalty.programme.model import Programme
 from loyalty.settlement.settle import Settlement
 from loyalty.simulation.collecting import collect
+from loyalty.simulation.flows import MOVED, STANDING
 from loyalty.simulation.journal import write_journal
 from loyalty.simulation.months import month_starts
 from loyalty.simulation.report import render_report
-from loyalty.simulation.results import MOVED, STANDING, Results
-from loyalty.simulation.summary import headlines, observations
+from loyalty.simulation.report.summary import headlines, observations
+from loyalty.simulation.report.texts import ENGLISH, texts
+from loyalty.simulation.results import Results
 from loyalty.simulation.tables import amount, write_tables
 
 
@@ -32,14 +35,19 @@ class Run:
     Args:
         title: The report's heading.
         notes: Sentences that a reader must see.
-        parameters: What the run was given, for the report.
+        parameters: What the run was given, for the report; those with a text ``parameter.NAME`` are told in its
+            language.
         counts: What was counted on the way, for ``--json``.
+        assumptions: Sentences that the report repeats.
+        lang: The language of the report.
     """
 
-    title: str
-    notes: Sequence[str]
-    parameters: Mapping[str, str]
+    title: Value
+    notes: Sequence[Value]
+    parameters: Mapping[str, Value]
     counts: Mapping[str, int]
+    assumptions: Sequence[Value] = ()
+    lang: str = "en"
 
 
 @frozen
@@ -64,18 +72,21 @@ class Outcome:
             return
         out = stdout()
         programme = self.programme
-        print_line(out, self.run.title, style="bold")
+        print_line(out, ENGLISH.tell(self.run.title), style="bold")
         size = f"{count_words(self.results.entries, 'entry', 'entries')}, {self.results.postings:,} postings"
         print_line(out, f"  {programme.id}, revision {programme.revision[:12]}; {size}, until {self._until}")
         rows = [(line.label, line.value, line.remark) for line in headlines(self.results)]
         print_table(out, (("", False), ("", True), ("", False)), rows)
-        for note in (*self.run.notes, *observations(self.results, programme)):
+        for note in self._notes():
             print_line(out, f"- {note}")
         if written is not None:
             print_line(out, written.sentence())
         folder = self.files[-1].parent
         print_line(out, f"Tables and the journal: {folder} ({', '.join(path.name for path in self.files[:-1])})")
         print_line(out, f"Report: {self.files[-1]}", style="bold")
+
+    def _notes(self) -> list[str]:
+        return [*map(ENGLISH.tell, self.run.notes), *observations(self.results, self.programme)]
 
     @property
     def _until(self) -> str:
@@ -95,7 +106,7 @@ class Outcome:
             "counts": {**self.run.counts, "entries": results.entries, "postings": results.postings},
             "currencies": currencies,
             "tiers": dict(results.tiers[results.months[-1]]) if results.months else {},
-            "notes": [*self.run.notes, *observations(results, self.programme)],
+            "notes": self._notes(),
             "files": [str(path) for path in self.files],
             "report": str(self.files[-1]),
         }
@@ -117,11 +128,37 @@ def write_outcome(
             day = programme.calendar.day_of(event.occurred_at)
             active[event.partner] = min(day, active.get(event.partner, day))
     results = collect(settlement.entries, programme, until_day=until_day, active=active)
+    return write_results(
+        results, programme, run, out_dir, table_format, until_day,
+        journal=lambda folder: write_journal(settlement.entries, programme, folder / "journal.csv"),
+    )  # fmt: skip
+
+
+def write_results(
+    results: Results,
+    programme: Programme,
+    run: Run,
+    out_dir: str,
+    table_format: str,
+    until_day: int,
+    *,
+    journal: Callable[[Path], Path] | None = None,
+) -> Outcome:
+    """
+    Write the tables and the report of results.
+
+    Args:
+        journal: Writes the journal into a folder and gives its path, where there is one.
+    """
     folder = Path(out_dir)
     files = write_tables(results, folder, table_format)
-    files.append(write_journal(settlement.entries, programme, folder / "journal.csv"))
+    if journal is not None:
+        files.append(journal(folder))
     report = folder / "report.html"
-    text = render_report(results, programme=programme, title=run.title, notes=run.notes, parameters=run.parameters)
+    text = render_report(
+        results, programme=programme, title=run.title, notes=run.notes, parameters=run.parameters,
+        assumptions=run.assumptions, texts=texts(run.lang),
+    )  # fmt: skip
     report.write_text(text, encoding="utf-8", newline="\n")
     return Outcome(results, (*files, report), run, programme, until_day)
 

@@ -15,6 +15,7 @@ import click
 
 from loyalty.cli.printing import count_words, print_findings, print_line, stderr
 from loyalty.errors import Finding, LoyaltyError, NotRecorded, ProgrammeError, SourceError, UsageError
+from loyalty.explaining.languages import LANGUAGES
 
 FINDINGS: Final = 1
 WRONG_USE: Final = 2
@@ -116,6 +117,12 @@ def format_option(function: _Function) -> _Function:
     kinds = click.Choice(["csv", "parquet"])
     return click.option("--format", "table_format", type=kinds, default="csv", show_default=True,
                         help="Of the tables; Parquet needs the extra [sim].")(function)  # fmt: skip
+
+
+def lang_option(function: _Function) -> _Function:
+    """Add ``--lang``."""
+    return click.option("--lang", type=click.Choice(list(LANGUAGES)), default="en", show_default=True,
+                        help="The language of the report.")(function)  # fmt: skip
 
 
 def _fail_with(ctx: click.Context, code: str, message: str, exit_code: int) -> NoReturn:

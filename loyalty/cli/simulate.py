@@ -9,14 +9,25 @@ import click
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import Run, write_outcome
 from loyalty.cli.progress import Meter
-from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, out_option, programme_argument
+from loyalty.cli.running import (
+    FILE,
+    Command,
+    WrongUseError,
+    format_option,
+    json_option,
+    lang_option,
+    out_option,
+    programme_argument,
+)  # fmt: skip
 from loyalty.core.calendar import LAST_YEAR, format_day
 from loyalty.core.events import Event
+from loyalty.explaining.said import Day, said
 from loyalty.programme.loading import load
 from loyalty.settlement.settle import settle
 from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.population import population
 from loyalty.simulation.redemptions import redemptions
+from loyalty.simulation.report.texts import counted
 from loyalty.simulation.scenario import default_scenario, load_scenario
 
 
@@ -30,6 +41,7 @@ from loyalty.simulation.scenario import default_scenario, load_scenario
 @click.option("--start", "start_day", metavar="DATE", type=DAY, help="The first day; the programme's if left out.")
 @out_option
 @format_option
+@lang_option
 @json_option
 def command(
     programme_path: str,
@@ -40,6 +52,7 @@ def command(
     start_day: int | None,
     out_dir: str,
     table_format: str,
+    lang: str,
     as_json: bool,
 ) -> None:
     """Draw a population, settle it under PROGRAMME, and write tables, the journal and a report.
@@ -66,18 +79,19 @@ def command(
             programme, events, grants, until_day=until_day, progress=meter.stage("settling", deliveries)
         )
     run = Run(
-        title=f"{programme.title or programme.id}: simulation",
-        notes=[f"{partners:,} drawn partners did {len(events):,} things from {format_day(start_day)} "
-               f"through {format_day(until_day)}."],
+        title=said("title.simulation", programme=programme.title or programme.id),
+        notes=[said("run.drawn", partners=counted("partner", partners), events=len(events), first=Day(start_day),
+                    last=Day(until_day))],
         parameters={
             "scenario": scenario.name,
-            "partners": str(partners),
-            "months": str(months),
+            "partners": partners,
+            "months": months,
             "seed": str(seed),
-            "from": format_day(start_day),
-            "through": format_day(until_day),
-            **{f"assumption {number}": text for number, text in enumerate(scenario.assumptions, start=1)},
+            "from": Day(start_day),
+            "through": Day(until_day),
         },
+        assumptions=scenario.assumptions,
+        lang=lang,
         counts={"partners": partners, "months": months, "events": len(events), "redemptions": len(grants)},
     )  # fmt: skip
     write_outcome(settlement, events, run, out_dir, table_format, until_day).show(as_json=as_json)

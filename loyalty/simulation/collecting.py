@@ -10,10 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from typing import Any, Final
 
-from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR, month_tables
+from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR, NEVER, month_tables
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
 from loyalty.ledger.transfers import transfers
@@ -21,25 +20,18 @@ from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of, revisions_of, tiers_of
 from loyalty.settlement.trace import STEPS, names_of, parts_of
 from loyalty.simulation.concentration import Concentration
+from loyalty.simulation.flows import FIGURES, MOVED, STANDING, Flows
+from loyalty.simulation.holders import Holders, Ints, ints
 from loyalty.simulation.months import month_of
-from loyalty.simulation.results import (
-    MOVED,
-    PERSONS,
-    STANDING,
-    Flows,
-    HolderResult,
-    Results,
-    RuleResult,
-    worth_of,
-)
+from loyalty.simulation.results import PERSONS, Results, RuleResult
 
 _TIER: Final = "tier."
 _BADGE: Final = "badge."
 
 #: Where each figure of :class:`Flows` stands in a row of counters.
 _ISSUED, _ACTIVATED, _EXPIRED, _REDEEMED, _REVERSED = range(5)
-_BALANCE: Final = {name: 5 + position for position, name in enumerate(STANDING)}
-_CELLS: Final = len(MOVED) + len(STANDING)
+_BALANCE: Final = {name: len(MOVED) + position for position, name in enumerate(STANDING)}
+_CELLS: Final = len(FIGURES)
 
 
 def collect(
@@ -68,11 +60,13 @@ def collect(
 class _Wallets:
     """One holder while entries are read."""
 
-    __slots__ = ("badges", "cells", "first_month", "tier")
+    __slots__ = ("badges", "cells", "first_month", "tier", "tier_before", "tier_month")
 
     def __init__(self) -> None:
         self.cells: dict[str, list[int]] = {}
         self.tier: str | None = None
+        self.tier_before: str | None = None
+        self.tier_month = 0
         self.badges: Counter[str] = Counter()
         self.first_month = 1 << 30
 
@@ -88,7 +82,10 @@ class Collector:
         self._revisions = {one.revision: one for one in revisions_of(programme)}
         self._money = {name for name, currency in currencies_of(programme).items() if currency.unit is not None}
         self._cells: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * _CELLS)
-        self._tier_changes: dict[int, Counter[str]] = defaultdict(Counter)
+        self._tier_moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self._expiring: dict[str, Counter[int | None]] = {
+            name: Counter() for name, currency in currencies_of(programme).items() if currency.spendable
+        }
         self._funds: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._rules: dict[tuple[str, Layer, str], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._holders: dict[Holder, _Wallets] = defaultdict(_Wallets)
@@ -126,6 +123,9 @@ class Collector:
             if row is None:
                 row = wallets.cells[asset] = [0] * _CELLS
             rows.append(row)
+        for posting, signed in ((debit, -amount), (credit, amount)):
+            if posting.lot_day is not None and asset in self._expiring:
+                self._expiring[asset][_month_of_lot(posting.lot_day)] += signed
         for row in rows:
             if source.owner is not None:
                 row[_BALANCE[source.name]] -= amount
@@ -184,25 +184,42 @@ class Collector:
             wallets.badges[posting.asset.removeprefix(_BADGE)] += posting.amount
         elif posting.asset.startswith(_TIER):
             tier = posting.asset.removeprefix(_TIER)
-            self._tier_changes[month][tier] += posting.amount
+            if month != wallets.tier_month:
+                self._end_month(wallets)
+                wallets.tier_month = month
             if posting.amount > 0:
                 wallets.tier = tier
             elif wallets.tier == tier:
                 wallets.tier = None
 
+    def _end_month(self, wallets: _Wallets) -> None:
+        """Count how the tier at the end of the month of its last change differs from that before the month."""
+        if wallets.tier != wallets.tier_before:
+            move = (wallets.tier_before or self._base, wallets.tier or self._base)
+            self._tier_moves[wallets.tier_month][move] += 1
+            wallets.tier_before = wallets.tier
+
     def results(self, *, until_day: int | None = None) -> Results:
         """Give the results of all that was taken in; more may be added afterwards."""
         programme = self._programme
+        for wallets in self._holders.values():
+            self._end_month(wallets)
         months = self._months(until_day)
-        holders = sorted(self._holders.items())
+        holders = self._table()
+        partners = holders.layer(Layer.PARTNER)
         return Results(
             currencies=currencies_of(programme),
             ladder=tiers_of(programme),
             months=months,
             flows=self._flows(months),
             tiers=self._tiers(months),
+            tier_moves={month: dict(moves) for month, moves in sorted(self._tier_moves.items())},
+            expiring={
+                name: {month: amount for month, amount in by_month.items() if amount}
+                for name, by_month in self._expiring.items()
+            },
             funds={key: (given, taken) for key, (given, taken) in sorted(self._funds.items())},
-            holders=tuple(self._holder(holder, wallets) for holder, wallets in holders),
+            holders=holders,
             rules=tuple(
                 RuleResult(
                     rule=key[0],
@@ -216,19 +233,14 @@ class Collector:
                 for key, (awards, issued, taken) in sorted(self._rules.items())
             ),
             concentration={
-                name: Concentration.of(
-                    row[_ISSUED] - row[_REVERSED] if (row := wallets.cells.get(name)) else 0
-                    for holder, wallets in holders
-                    if holder.layer is Layer.PARTNER
-                )
-                for name in currencies_of(programme)
+                name: Concentration.of(holders.column(name, "earned", partners)) for name in currencies_of(programme)
             },
             entries=self.entries,
             postings=self.postings,
         )
 
     def _months(self, until_day: int | None) -> tuple[int, ...]:
-        known = {month for month, _ in self._cells} | set(self._tier_changes)
+        known = {month for month, _ in self._cells} | set(self._tier_moves)
         known |= {wallets.first_month for wallets in self._holders.values()}
         if until_day is not None:
             known.add(month_of(until_day))
@@ -253,31 +265,47 @@ class Collector:
         counts, partners, tiers = Counter[str](), 0, {}
         for month in months:
             partners += arrivals[month]
-            counts.update(self._tier_changes.get(month, {}))
-            row = {name: counts[name] for name in names}
-            row[self._base] = partners - sum(counts.values())
-            tiers[month] = row
+            for (before, after), moved in self._tier_moves.get(month, {}).items():
+                counts[before] -= moved
+                counts[after] += moved
+            tiers[month] = {name: counts[name] + (partners if name == self._base else 0) for name in names}
         return tiers
 
-    def _holder(self, holder: Holder, wallets: _Wallets) -> HolderResult:
-        currencies = {
-            name: _as_flows(wallets.cells[name]) for name in currencies_of(self._programme) if name in wallets.cells
-        }
-        worth: dict[str, Fraction] = defaultdict(Fraction)
-        for name, flows in currencies.items():
-            unit, value = worth_of(currencies_of(self._programme)[name])
-            if unit is not None and value:
-                worth[unit] += value * (flows.outstanding + flows.redeemed)
-        is_partner = holder.layer is Layer.PARTNER
-        return HolderResult(
-            holder=holder,
-            tier=(wallets.tier or self._base) if is_partner else None,
-            badges=tuple(sorted(name for name, held in wallets.badges.items() if held > 0)),
-            currencies=currencies,
-            worth=dict(worth),
+    def _table(self) -> Holders:
+        """Give the holders as columns; persons with no figure and no badge did nothing that counts."""
+        ladder = {name: place for place, name in enumerate(tiers_of(self._programme))}
+        rows = [
+            (holder, wallets)
+            for holder, wallets in sorted(self._holders.items())
+            if holder.layer is Layer.PARTNER or any(map(any, wallets.cells.values())) or any(wallets.badges.values())
+        ]
+        nothing = [0] * _CELLS
+        figures: dict[tuple[str, str], Ints] = {}
+        for name in currencies_of(self._programme):
+            cells = zip(*(wallets.cells.get(name, nothing) for _, wallets in rows), strict=True)
+            for figure, column in zip(FIGURES, cells, strict=False):
+                if any(column):
+                    figures[name, figure] = ints([-cell for cell in column] if figure == "arrears" else column)
+        badges = sorted({badge for _, wallets in rows for badge, held in wallets.badges.items() if held > 0})
+        partners = sum(holder.layer is Layer.PARTNER for holder, _ in rows)
+        return Holders(
+            currencies=currencies_of(self._programme),
+            ladder=tuple(ladder),
+            names=tuple(holder.id for holder, _ in rows),
+            partners=partners,
+            standings=ints(
+                [ladder[wallets.tier or self._base] for _, wallets in rows[:partners]] + [-1] * (len(rows) - partners)
+            ),
+            badges={badge: ints([wallets.badges[badge] > 0 for _, wallets in rows]) for badge in badges},
+            figures=figures,
         )
 
 
 def _as_flows(cells: list[int]) -> Flows:
     *others, arrears = cells
-    return Flows(**dict(zip((*MOVED, *STANDING[:3]), others, strict=True)), arrears=-arrears)
+    return Flows(**dict(zip(FIGURES, others, strict=False)), arrears=-arrears)
+
+
+def _month_of_lot(day: int) -> int | None:
+    """Give the month in which points of a lot are gone: what expires at the start of a day was good until then."""
+    return None if day >= NEVER else month_of(day - 1)

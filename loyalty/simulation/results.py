@@ -1,74 +1,30 @@
 """
-What settled entries amount to: totals by month, tier, rule and holder, and how evenly they are spread.
+What a settlement amounts to: totals by month, tier, rule and holder, and how evenly they are spread.
 
 Every figure is a whole number of minor units. For each month and currency the books close::
 
     issued - reversed - expired - redeemed = change of (available + pending + held - arrears)
 
-:func:`loyalty.simulation.collecting.collect` makes results from entries.
-
->>> Flows(issued=10, reversed=2, available=5, pending=3).outstanding
-8
+:func:`loyalty.simulation.collecting.collect` makes results from entries, and
+:func:`loyalty.simulation.tallying.tally` from a batch; both give the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
+from decimal import Decimal
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
-from loyalty.core.holders import Holder, Layer
+from loyalty.core.holders import Layer
 from loyalty.programme.model import Currency
 from loyalty.simulation.concentration import Concentration
+from loyalty.simulation.flows import MOVED, STANDING, Flows
+from loyalty.simulation.holders import Holders
 
 #: What stands for a tier where persons, who have none, are paid.
 PERSONS: Final = "(persons)"
-
-#: The figures of :class:`Flows` that are moved in a month, and those that stand at its end.
-MOVED: Final = ("issued", "activated", "expired", "redeemed", "reversed")
-STANDING: Final = ("available", "pending", "held", "arrears")
-
-
-@frozen(kw_only=True)
-class Flows:
-    """
-    What moved, and where it stood in the end, in minor units of one currency; arrears are what is owed, >= 0.
-
-    ``expired`` and ``redeemed`` are net of what was put back; ``reversed`` is all that returned to the programme.
-    """
-
-    issued: int = 0
-    activated: int = 0
-    expired: int = 0
-    redeemed: int = 0
-    reversed: int = 0
-    available: int = 0
-    pending: int = 0
-    held: int = 0
-    arrears: int = 0
-
-    @property
-    def earned(self) -> int:
-        """What was issued and did not return."""
-        return self.issued - self.reversed
-
-    @property
-    def outstanding(self) -> int:
-        """What holders have or will have: available, pending and held, less arrears."""
-        return self.available + self.pending + self.held - self.arrears
-
-
-@frozen(kw_only=True)
-class HolderResult:
-    """Where one holder stood in the end; ``worth`` is by unit of money, in major units, exact."""
-
-    holder: Holder
-    tier: str | None
-    badges: tuple[str, ...]
-    currencies: Mapping[str, Flows] = field(hash=False)
-    worth: Mapping[str, Fraction] = field(hash=False)
 
 
 @frozen(kw_only=True)
@@ -85,6 +41,24 @@ class RuleResult:
 
 
 @frozen(kw_only=True)
+class Activity:
+    """
+    How many events of one kind counted.
+
+    Args:
+        unit: Of the kind's first field of money; None without one.
+        total: What those fields hold together (of refunds: what they took back), exact, in major units.
+        takes_back: Whether the kind refunds another, so that its money is not brought but taken back.
+    """
+
+    kind: str
+    events: int
+    unit: str | None = None
+    total: Decimal = Decimal(0)
+    takes_back: bool = False
+
+
+@frozen(kw_only=True)
 class Results:
     """
     Tables of integers; months are counted from January of year 0.
@@ -93,8 +67,12 @@ class Results:
         flows: By (month, currency): what moved in the month, and the balances at its end. Every month of the range is
             there for every declared currency.
         tiers: By month, the number of partners in each tier at its end, the base included.
+        tier_moves: By month and (from, to), the partners whose tier at its end is another than a month before.
+        expiring: By currency that can be spent, what is outstanding (arrears aside) by the month in which it expires;
+            None for what never does.
         funds: By (month, money currency, tier): accrued and reversed, by the partner's tier at that time.
         concentration: For each currency, how evenly what partners earned (net of reversals) is spread.
+        activity: What happened, by kind of event; empty where results were read from entries alone.
     """
 
     currencies: Mapping[str, Currency]
@@ -102,12 +80,15 @@ class Results:
     months: tuple[int, ...]
     flows: Mapping[tuple[int, str], Flows]
     tiers: Mapping[int, Mapping[str, int]]
+    tier_moves: Mapping[int, Mapping[tuple[str, str], int]]
+    expiring: Mapping[str, Mapping[int | None, int]]
     funds: Mapping[tuple[int, str, str], tuple[int, int]]
-    holders: tuple[HolderResult, ...]
+    holders: Holders
     rules: tuple[RuleResult, ...]
     concentration: Mapping[str, Concentration]
     entries: int
     postings: int
+    activity: tuple[Activity, ...] = ()
 
     @property
     def money(self) -> tuple[str, ...]:
@@ -130,12 +111,3 @@ class Results:
         moved = {name: sum(getattr(row, name) for row in rows) for name in MOVED}
         standing = {name: getattr(rows[-1], name) if rows else 0 for name in STANDING}
         return Flows(**moved, **standing)
-
-
-def worth_of(currency: Currency) -> tuple[str | None, Fraction]:
-    """Give the unit of money and the declared value of one minor unit; money without a declared worth is itself."""
-    if currency.worth_unit is not None and currency.worth:
-        return currency.worth_unit, currency.worth / 10**currency.scale
-    if currency.unit is not None:
-        return currency.unit, Fraction(1, 10**currency.scale)
-    return None, Fraction(0)

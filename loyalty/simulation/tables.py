@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
@@ -17,16 +17,12 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from loyalty.core.amounts import Rounding, divide, format_minor_units
 from loyalty.errors import LoyaltyError
+from loyalty.simulation.decimals import EXACT, exact_decimal, share
+from loyalty.simulation.flows import FIGURES, Flows
+from loyalty.simulation.holders import HolderResult
 from loyalty.simulation.months import month_text
-from loyalty.simulation.results import MOVED, STANDING, Flows, HolderResult, Results
-
-#: More digits than any sum has, whatever context the host has set.
-_EXACT = Context(prec=60)
-
-#: Digits after the point of shares and coefficients.
-_SHARE_DIGITS = 6
+from loyalty.simulation.results import Results
 
 
 class Kind(Enum):
@@ -60,19 +56,26 @@ class Table:
 
 def tables(results: Results) -> tuple[Table, ...]:
     """Give every table of the results, in the order in which they are best read."""
+    return (*small_tables(results), holder_table(results))
+
+
+def small_tables(results: Results) -> tuple[Table, ...]:
+    """Give the tables that do not grow with the number of holders."""
     return (
         monthly_table(results),
         tier_table(results),
+        move_table(results),
+        expiry_table(results),
         fund_table(results),
         rule_table(results),
+        *((activity_table(results),) if results.activity else ()),
         concentration_table(results),
-        holder_table(results),
     )
 
 
 def monthly_table(results: Results) -> Table:
     """What moved in each month, and the balances at its end, by currency."""
-    names = [*_FLOWS, "outstanding"]
+    names = [*FIGURES, "outstanding"]
     return Table(
         "by_month",
         (Column("month"), Column("currency"), *(Column(name, Kind.AMOUNT) for name in names)),
@@ -123,6 +126,41 @@ def rule_table(results: Results) -> Table:
     )  # fmt: skip
 
 
+def activity_table(results: Results) -> Table:
+    """How many events of each kind counted, and the money that they speak of."""
+    return Table(
+        "activity",
+        (Column("event"), Column("events", Kind.COUNT), Column("unit"), Column("total", Kind.AMOUNT)),
+        tuple((row.kind, row.events, row.unit or "", row.total) for row in results.activity),
+    )
+
+
+def expiry_table(results: Results) -> Table:
+    """What is outstanding at the end, by the month in which it expires."""
+    return Table(
+        "expiring",
+        (Column("currency"), Column("month"), Column("outstanding", Kind.AMOUNT)),
+        tuple(
+            (name, "never" if month is None else month_text(month), amount(results, name, cohorts[month]))
+            for name, cohorts in results.expiring.items()
+            for month in sorted(cohorts, key=lambda month: (month is None, month))
+        ),
+    )
+
+
+def move_table(results: Results) -> Table:
+    """How many partners moved from tier to tier in each month."""
+    return Table(
+        "tier_moves",
+        (Column("month"), Column("from"), Column("to"), Column("partners", Kind.COUNT)),
+        tuple(
+            (month_text(month), before, after, moved)
+            for month, moves in results.tier_moves.items()
+            for (before, after), moved in sorted(moves.items())
+        ),
+    )
+
+
 def concentration_table(results: Results) -> Table:
     """How evenly what partners earned is spread: the Lorenz curve point by point, with the coefficient beside it."""
     return Table(
@@ -142,8 +180,8 @@ def concentration_table(results: Results) -> Table:
 
 def holder_table(results: Results) -> Table:
     """Where each holder stood in the end, one row for each of its currencies."""
-    names = [*_FLOWS, "outstanding"]
-    units = sorted({unit for row in results.holders for unit in row.worth})
+    names = [*FIGURES, "outstanding"]
+    units = results.holders.units
     return Table(
         "by_holder",
         (Column("holder"), Column("tier"), Column("badges"), Column("currency"),
@@ -151,9 +189,6 @@ def holder_table(results: Results) -> Table:
          *(Column(f"worth_{unit}", Kind.AMOUNT) for unit in units)),
         tuple(row for holder in results.holders for row in _holder_rows(results, holder, names, units)),
     )  # fmt: skip
-
-
-_FLOWS = (*MOVED, *STANDING)
 
 
 def _holder_rows(
@@ -171,26 +206,7 @@ def _amounts(results: Results, currency: str, flows: Flows, names: Iterable[str]
 
 def amount(results: Results, currency: str, minor_units: int) -> Decimal:
     """Give minor units as an exact decimal in major units."""
-    return Decimal(minor_units).scaleb(-results.currencies[currency].scale, _EXACT)
-
-
-def share(value: Fraction) -> Decimal:
-    """Give a share with six digits, rounded half to even; the exact fraction stays in the results."""
-    millionths = divide(value.numerator * 10**_SHARE_DIGITS, value.denominator, Rounding.HALF_EVEN)
-    return Decimal(millionths).scaleb(-_SHARE_DIGITS, _EXACT)
-
-
-def exact_decimal(value: Fraction) -> Decimal:
-    """
-    Give a fraction as a decimal, exact where it has at most 18 digits after the point, which all declared worths have.
-
-    >>> str(exact_decimal(Fraction(201, 8)))
-    '25.125'
-    """
-    digits = next((digits for digits in range(19) if 10**digits % value.denominator == 0), 18)
-    return Decimal(
-        format_minor_units(divide(value.numerator * 10**digits, value.denominator, Rounding.HALF_EVEN), digits)
-    )
+    return Decimal(minor_units).scaleb(-results.currencies[currency].scale, EXACT)
 
 
 def write_tables(results: Results, out_dir: Path | str, format: str = "csv") -> list[Path]:
@@ -210,18 +226,33 @@ def write_tables(results: Results, out_dir: Path | str, format: str = "csv") -> 
     """
     if format not in ("csv", "parquet"):
         raise LoyaltyError(f"got the table format {format!r}; write csv or parquet")
-    write = _parquet_writer() if format == "parquet" else _write_csv
+    write = _parquet_writer() if format == "parquet" else write_csv
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for table in tables(results):
+    for table in small_tables(results):
         path = folder / f"{table.name}.{format}"
         write(table, path)
         paths.append(path)
+    paths.append(_write_holders(results, folder, format))
     return paths
 
 
-def _write_csv(table: Table, path: Path) -> None:
+def _write_holders(results: Results, folder: Path, format: str) -> Path:
+    from loyalty.simulation import holder_files
+
+    path = folder / f"by_holder.{format}"
+    if format == "parquet":
+        holder_files.write_holders_parquet(results.holders, path)
+    elif holder_files.can_write_by_columns():
+        holder_files.write_holders_csv(results.holders, path)
+    else:
+        write_csv(holder_table(results), path)
+    return path
+
+
+def write_csv(table: Table, path: Path) -> None:
+    """Write one table, row by row."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([column.name for column in table.columns])

@@ -6,16 +6,19 @@ import csv
 import sys
 from collections.abc import Callable
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from loyalty.errors import LoyaltyError
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
 from loyalty.simulation.collecting import collect
+from loyalty.simulation.holder_files import write_holders_csv
 from loyalty.simulation.journal import write_journal
-from loyalty.simulation.tables import tables, write_tables
+from loyalty.simulation.tables import holder_table, tables, write_csv, write_tables
 
 Book = Callable[..., list[Entry]]
 
@@ -30,7 +33,8 @@ def test_csv_has_amounts_in_major_units_with_every_digit(programme: Programme, b
     results = collect(book(), programme)
     paths = write_tables(results, tmp_path / "out")
     assert [path.name for path in paths] == [
-        "by_month.csv", "tiers.csv", "mdf.csv", "by_rule.csv", "concentration.csv", "by_holder.csv",
+        "by_month.csv", "tiers.csv", "tier_moves.csv", "expiring.csv", "mdf.csv", "by_rule.csv", "concentration.csv",
+        "by_holder.csv",
     ]  # fmt: skip
     months = _rows(paths[0])
     issued = [row["issued"] for row in months if row["currency"] == "mdf"]
@@ -60,7 +64,7 @@ def test_two_runs_give_the_same_bytes(programme: Programme, book: Book, tmp_path
         write_journal(entries, programme, tmp_path / run / "journal.csv")
         written.append({path.name: path.read_bytes() for path in (tmp_path / run).iterdir()})
     assert written[0] == written[1]
-    assert len(written[0]) == 7
+    assert len(written[0]) == 9
 
 
 def test_the_journal_has_every_posting(programme: Programme, book: Book, tmp_path: Path) -> None:
@@ -82,6 +86,34 @@ def test_names_with_commas_quotes_and_line_breaks_come_back(programme: Programme
     results = collect(book(1, 2, names=[name]), programme)
     holders = _rows(write_tables(results, tmp_path)[-1])
     assert f"partner:{name}" in {row["holder"] for row in holders}
+
+
+@pytest.mark.parametrize("worth", [Fraction(1, 100), Fraction(1, 3), Fraction(10**17 + 1, 10**18), Fraction(0)])
+def test_the_table_of_holders_written_by_columns_has_the_bytes_of_its_rows(
+    programme: Programme, book: Book, tmp_path: Path, worth: Fraction
+) -> None:
+    """Amounts of any sign and size, names that need quotes, badges, persons, and partners who only took part."""
+    pytest.importorskip("pyarrow", reason="columns are written by pyarrow")
+    points = evolve(programme.currencies["points"], worth=worth, worth_unit="EUR" if worth else None)
+    valued = evolve(programme, currencies={**programme.currencies, "points": points})
+    names = ['Müller, "North"', "line\nbreak", "plain", "über", "тест"]
+    active = {"quiet": programme.first_day, "a, b": programme.first_day}
+    results = collect(book(5, 9, names=names), valued, active=active)
+    assert any(any(results.holders.column("points", figure)) for figure in ("arrears", "reversed"))
+    by_columns, by_rows = tmp_path / "columns.csv", tmp_path / "rows.csv"
+    write_holders_csv(results.holders, by_columns)
+    write_csv(holder_table(results), by_rows)
+    assert by_columns.read_bytes() == by_rows.read_bytes()
+
+
+def test_without_pyarrow_the_same_files_are_written(
+    programme: Programme, book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core install writes every table as CSV, byte for byte as the full one."""
+    results = collect(book(4, 5), programme)
+    full = {path.name: path.read_bytes() for path in write_tables(results, tmp_path / "full")}
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert {path.name: path.read_bytes() for path in write_tables(results, tmp_path / "core")} == full
 
 
 def test_parquet_keeps_amounts_exact(programme: Programme, book: Book, tmp_path: Path) -> None:

@@ -1,0 +1,219 @@
+"""
+The table of holders as a file, written by columns: a run of a hundred thousand partners has half a million rows of it.
+
+The rows are those of :func:`loyalty.simulation.tables.holder_table`, and the CSV has the same bytes as that table
+written row by row, which is how it is written where pyarrow is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from loyalty.core.holders import Layer
+from loyalty.simulation.decimals import exact_decimal
+from loyalty.simulation.flows import FIGURES
+from loyalty.simulation.holders import Holders
+
+#: Rows that are joined to lines at a time, so that a large table needs no second copy of itself.
+_AT_ONCE: Final = 200_000
+
+#: What is beyond 64 bits is written one by one.
+_MOST: Final = 2**63 - 1
+
+#: A field in which one of these stands is quoted.
+_TO_QUOTE: Final = r'[",\r\n]'
+
+
+def can_write_by_columns() -> bool:
+    """Tell whether the libraries that this needs are installed."""
+    try:
+        import numpy as np
+        import pyarrow as pa
+    except ImportError:
+        return False
+    return np is not None and pa is not None
+
+
+def write_holders_csv(holders: Holders, path: Path) -> None:
+    """Write the table as CSV, each amount with the digits of its currency."""
+    import pyarrow.compute as pc
+
+    rows = _Rows(holders)
+    columns = [
+        *(_quoted(column) for column in rows.heads()),
+        *(rows.join([_text(amounts, scale) for amounts, scale in parts]) for parts in rows.amounts()),
+        *rows.spread([_short(*rows.worth(unit)) for unit in holders.units]),
+    ]
+    with path.open("wb") as file:
+        names = [*_HEADS, *_AMOUNTS, *(f"worth_{unit}" for unit in holders.units)]
+        file.write((",".join(names) + "\n").encode())
+        for start in range(0, rows.count, _AT_ONCE):
+            parts = [column.slice(start, _AT_ONCE) for column in columns]
+            lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, ","), "", "\n")
+            for chunk in lines.chunks if hasattr(lines, "chunks") else [lines]:
+                file.write(chunk.buffers()[2])
+
+
+def write_holders_parquet(holders: Holders, path: Path) -> None:
+    """Write the table as Parquet: amounts as decimals with the digits of the currency that has most."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = _Rows(holders)
+    most = max((currency.scale for currency in holders.currencies.values()), default=0)
+    columns = dict(zip(_HEADS, (column.dictionary_encode() for column in rows.heads()), strict=True))
+    for name, parts in zip(_AMOUNTS, rows.amounts(), strict=True):
+        columns[name] = rows.join([_decimals(amounts, scale).cast(pa.decimal128(38, most)) for amounts, scale in parts])
+    worth = [_decimals(*rows.worth(unit)) for unit in holders.units]
+    columns |= {f"worth_{unit}": column for unit, column in zip(holders.units, rows.spread(worth), strict=True)}
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+_HEADS: Final = ("holder", "tier", "badges", "currency")
+_AMOUNTS: Final = (*FIGURES, "outstanding")
+
+
+class _Rows:
+    """Which holder and which currency each row is of: a row for each currency that moved, or one for none."""
+
+    def __init__(self, holders: Holders) -> None:
+        import numpy as np
+
+        self._holders = holders
+        moved = {name: np.zeros(len(holders), np.bool_) for name in holders.currencies}
+        for (name, _), column in holders.figures.items():
+            moved[name] |= np.asarray(column) != 0
+        nothing = ~np.logical_or.reduce(list(moved.values())) if moved else np.zeros(0, np.bool_)
+        if moved:
+            moved[next(iter(moved))] |= nothing
+        self._of = {name: np.flatnonzero(has) for name, has in moved.items()}
+        places = [rows * len(moved) + place for place, rows in enumerate(self._of.values())]
+        together = np.concatenate(places) if places else np.zeros(0, np.int64)
+        self._order = np.argsort(together)
+        self._holder = together[self._order] // max(len(moved), 1)
+        self._currency = together[self._order] % max(len(moved), 1)
+        self.count = len(together)
+
+    def heads(self) -> Iterator[Any]:
+        """Give the columns of text: holder, tier, badges, currency."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        holders = self._holders
+        layers = np.repeat([layer.name.lower() for layer in Layer], [holders.partners, holders.persons])
+        names = holders.names if isinstance(holders.names, pa.Array) else pa.array(holders.names, pa.string())
+        yield pc.binary_join_element_wise(pa.array(layers, pa.string()), names.cast(pa.string()), ":").take(
+            self._holder
+        )
+        # Persons have -1, which finds the empty text behind the last tier.
+        tiers = pa.array([*holders.ladder, ""], pa.string())
+        standings = np.asarray(holders.standings)
+        yield tiers.take(np.where(standings < 0, len(holders.ladder), standings)[self._holder])
+        yield self._badges().take(self._holder)
+        yield pa.array(list(holders.currencies), pa.string()).take(self._currency)
+
+    def _badges(self) -> Any:
+        """Give the badges of each holder as one text."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        texts = pa.array([""]).take(np.zeros(len(self._holders), np.int64))
+        for badge, held in sorted(self._holders.badges.items()):
+            longer = pc.utf8_ltrim(pc.binary_join_element_wise(texts, badge, " "), " ")
+            texts = pc.if_else(pa.array(np.asarray(held) != 0), longer, texts)
+        return texts
+
+    def amounts(self) -> Iterator[list[tuple[Any, int]]]:
+        """Give each column of amounts in parts, one for each currency with its digits."""
+        import numpy as np
+
+        nothing = np.zeros(len(self._holders), np.int64)
+        for figure in _AMOUNTS:
+            parts = []
+            for name, rows in self._of.items():
+                if figure == "outstanding":
+                    each = [np.asarray(self._holders.figures.get((name, part), nothing)) for part in FIGURES[-4:]]
+                    column = each[0] + each[1] + each[2] - each[3]
+                else:
+                    column = np.asarray(self._holders.figures.get((name, figure), nothing))
+                parts.append((column[rows], self._holders.currencies[name].scale))
+            yield parts
+
+    def worth(self, unit: str) -> tuple[Any, int]:
+        """Give each holder's worth as whole numbers and their digits; a sequence of Python's where 64 bits are few."""
+        import numpy as np
+
+        numerators, denominator = self._holders.worth(unit)
+        digits = next((digits for digits in range(19) if 10**digits % denominator == 0), None)
+        if digits is not None:
+            factor = 10**digits // denominator
+            if max(map(abs, numerators), default=0) * factor <= _MOST:
+                return np.array(numerators, np.int64) * factor, digits
+        return [exact_decimal(Fraction(numerator, denominator)) for numerator in numerators], digits or 18
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """Put the parts of a column, one for each currency, in the order of rows."""
+        import pyarrow as pa
+
+        return pa.concat_arrays(parts).take(self._order) if parts else pa.array([], pa.string())
+
+    def spread(self, columns: Sequence[Any]) -> Iterator[Any]:
+        """Give columns of one cell a holder as columns of one cell a row."""
+        return (column.take(self._holder) for column in columns)
+
+
+def _decimals(amounts: Any, scale: int) -> Any:
+    """Give whole numbers of minor units as exact decimals: Arrow's, without looking at each."""
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(amounts, list):
+        return pa.array(amounts, pa.decimal128(38, scale))
+    halves = np.empty((len(amounts), 2), np.int64)
+    halves[:, 0], halves[:, 1] = amounts, amounts >> 63
+    return pa.Array.from_buffers(pa.decimal128(38, scale), len(amounts), [None, pa.py_buffer(halves)])
+
+
+def _text(amounts: Any, scale: int) -> Any:
+    """Write minor units in major units, with every digit that the currency has."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(amounts, list):
+        return pa.array([format(Decimal(each), "f") for each in amounts], pa.string())
+    if scale == 0:
+        return pa.array(amounts).cast(pa.string())
+    # What is smallest has no counterpart above 0; as unsigned it is written rightly all the same.
+    size = np.where(amounts < 0, -amounts.astype(np.uint64), amounts.astype(np.uint64)).astype(np.uint64)
+    whole, part = np.divmod(size, np.uint64(10**scale))
+    signs = pa.array(["", "-"]).take(pa.array(amounts < 0).cast(pa.int8()))
+    digits = pc.utf8_lpad(pa.array(part).cast(pa.string()), scale, "0")
+    return pc.binary_join_element_wise(
+        pc.binary_join_element_wise(signs, pa.array(whole).cast(pa.string()), ""), digits, "."
+    )
+
+
+def _short(amounts: Any, scale: int) -> Any:
+    """Write amounts with as few digits as say all."""
+    import pyarrow.compute as pc
+
+    texts = _text(amounts, scale)
+    return pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), ".") if scale and not isinstance(amounts, list) else texts
+
+
+def _quoted(texts: Any) -> Any:
+    """Quote the fields of CSV that would break a row."""
+    import pyarrow.compute as pc
+
+    needed = pc.match_substring_regex(texts, _TO_QUOTE)
+    if not pc.any(needed).as_py():
+        return texts
+    inner = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(needed, pc.binary_join_element_wise('"', inner, '"', ""), texts)

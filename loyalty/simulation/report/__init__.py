@@ -1,0 +1,10 @@
+"""
+Reports: one HTML file each that a manager can read and print, in English and in Russian.
+
+:func:`render_report` is of one run. Whatever comes from outside, such as the names of partners, is escaped. The same
+results give the same bytes.
+"""
+
+from loyalty.simulation.report.single import render_report
+
+__all__ = ["render_report"]

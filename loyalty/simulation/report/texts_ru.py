@@ -1,0 +1,191 @@
+"""
+What reports say in Russian.
+
+A key has the same placeholders in every language. Amounts and counts stand where the nominative is right, so that a
+number need not agree with more than the word behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # The page
+    "contents": "Содержание",
+    "summary": "Главное",
+    "notes": "На что обратить внимание",
+    "charts": "В картинках",
+    "tables": "Числа",
+    "assumptions": "Допущения и параметры",
+    "programme": "Программа",
+    "revision": "Редакция",
+    "period": "Период",
+    "period.span": "{first} – {last}",
+    "period.none": "проводок нет",
+    "books": "Книги",
+    "books.size": "{entries}, {postings}",
+    "no_charts": "Для графиков нужен matplotlib: выполните {command} и постройте отчёт заново.",
+    "sort_hint": "Нажмите на заголовок, чтобы упорядочить по нему.",
+    "files": "Каждая таблица целиком лежит рядом с отчётом отдельным файлом.",
+    "counted": "{number}\N{NO-BREAK SPACE}{noun}",
+    "never": "никогда",
+    "nothing": "ничего",
+    "short.kilo": "\N{NO-BREAK SPACE}тыс.",
+    "short.mega": "\N{NO-BREAK SPACE}млн",
+    "short.giga": "\N{NO-BREAK SPACE}млрд",
+    # Titles and notes of commands
+    "title.simulation": "{programme}: симуляция",
+    "title.backtest": "{programme}: прогон по истории",
+    "run.drawn": "Разыграно: {partners}, действий: {events}, с {first} по {last} включительно.",
+    "run.rows": "Прочитано: {rows}; получено: {events}.",
+    "run.filtered": "Не подошли ни под одну запись соответствия: {rows}.",
+    "run.repeated": "Пришли дважды и учтены один раз: {events}.",
+    "run.bad": "Не удалось прочитать: {rows}, за них ничего не начислено; они с причинами лежат в {file}.",
+    "run.left_out": "{events} {why}.",
+    "run.until": "Всё, что наступает по {day} включительно, учтено.",
+    "parameter.scenario": "Сценарий",
+    "parameter.partners": "Партнёры",
+    "parameter.months": "Месяцы",
+    "parameter.seed": "Зерно случайности",
+    "parameter.from": "С",
+    "parameter.through": "По",
+    "parameter.events": "События",
+    "parameter.mapping": "Соответствие полей",
+    # Names that stand for something
+    "currency.points": "Баллы",
+    "tier.(persons)": "(сотрудники)",
+    "layer.partner": "партнёр",
+    "layer.person": "сотрудник",
+    # Figures
+    "card.partners": "Партнёры",
+    "card.partners.hint": "и {persons} с кошельком",
+    "card.issued": "{currency}: начислено",
+    "card.issued.hint": "списано {redeemed} · сгорело {expired} · сторнировано {reversed}",
+    "card.outstanding": "{currency}: остаток",
+    "card.outstanding.worth": "стоимость {worth}",
+    "card.outstanding.hint": "доступно {available} · отложено {pending}",
+    "card.accrued": "{currency}: начислено, {unit}",
+    "card.accrued.hint": "сгорело {expired} · сторнировано {reversed} · доступно {available}",
+    "card.tiers": "Партнёры выше уровня {base}",
+    "card.top": "Доля верхней десятой части",
+    "card.top.hint": "{currency} · коэффициент Джини {gini}",
+    # Sentences
+    "told.what": "Участники: {partners}, срок: {months}, {first} – {last}.",
+    "told.did": "Что произошло: {kinds}.",
+    "told.done": "{kind} {events}",
+    "told.done.money": "{kind} {events} ({sum})",
+    "told.cost": "Начислено: {given} ({parts}). Списано или ещё остаётся, то есть составляет стоимость программы: "
+    "{cost}.",
+    "told.cost.share": "Это {share} выручки, равной {revenue}.",
+    "told.liability": "Из этого списано {redeemed}, остаётся {outstanding}: обязательства на конец срока. В ближайшие "
+    "двенадцать месяцев сгорит {soon}, если это не спишут раньше.",
+    "told.breakage": "Сгорело неиспользованным: {expired}, это {share} всего, что уже закрыто.",
+    "told.breakage.none": "Ничего не сгорело.",
+    "told.tiers": "На конец срока выше уровня {base}: {above} ({share}; {tiers}). Повышений: {rose}, понижений: "
+    "{fell}.",
+    "told.who": "Десятая часть партнёров, получившая больше всех, получила {share} всего. Партнёр в середине ряда "
+    "получил {median}; ничего не получили {nothing}.",
+    # What strikes the eye
+    "note.silent": "Эти правила не сработали ни разу: {rules}.",
+    "note.arrears": "В долгу: {holders}, вместе {amount} {currency}.",
+    "note.base_only": "Ни один партнёр не поднялся выше базового уровня.",
+    "note.nothing": "Проводок нет: ни за одно событие ничего не начислено.",
+    # Charts
+    "chart.cost": "Начислено по месяцам, {unit}",
+    "chart.cost.desc": "Стоимость начисленного за вычетом сторно по месяцам, под чертой – сгоревшее. Всего начислено "
+    "{given} {unit}, сгорело {expired} {unit}.",
+    "chart.liability": "Остаток по месяцу сгорания, {unit}",
+    "chart.liability.desc": "Стоимость того, что лежит в кошельках на конец срока, без учёта долгов, если больше "
+    "ничего не спишут. Всего {total} {unit}.",
+    "chart.flows": "{currency}: начислено и израсходовано",
+    "chart.flows.desc": "По месяцам. Всего начислено {issued}, списано {redeemed}, сгорело {expired}, сторнировано "
+    "{reversed}.",
+    "chart.balance": "{currency}: остаток на конец месяца",
+    "chart.balance.desc": "По месяцам. На конец срока доступно {available}, отложено {pending}, долги {arrears}.",
+    "chart.tiers": "Уровни во времени и переходы между ними",
+    "chart.tiers.desc": "Ширина полосы – число партнёров. На конец срока {tiers}; всего повышений {rose}, понижений "
+    "{fell}.",
+    "chart.funds": "{currency}: начислено по уровням, {unit}",
+    "chart.funds.desc": "По месяцам, за вычетом сторно. Всего {accrued} {unit}.",
+    "chart.distribution": "Сколько партнёров сколько получили, {unit}",
+    "chart.distribution.desc": "Столбцы считают партнёров. Партнёр в середине ряда получил {median} {unit}, первый – "
+    "{most} {unit}; ничего не получили {nothing}.",
+    "chart.lorenz": "Концентрация",
+    "chart.lorenz.desc": "Кривые Лоренца: доля, приходящаяся на партнёров, получивших меньше всех. {ginis}.",
+    "lorenz.gini": "Коэффициент Джини, {currency}: {gini}",
+    "lorenz.even": "всем поровну",
+    "axis.partners": "Партнёры, от меньших к большим",
+    "axis.amount": "Доля начисленного",
+    "axis.earned": "Получено, {unit}",
+    "axis.count": "Партнёры",
+    "series.earned": "заработано",
+    "series.issued": "начислено",
+    "series.redeemed": "списано",
+    "series.expired": "сгорело",
+    "series.reversed": "сторнировано",
+    "series.available": "доступно",
+    "series.pending": "отложено",
+    "series.held": "в резерве",
+    "series.arrears": "долги",
+    # Tables
+    "table.empty": "Строк нет.",
+    "table.by_month": "{currency} по месяцам",
+    "table.tiers": "Партнёры на каждом уровне на конец месяца",
+    "table.mdf": "Фонды по месяцам и уровням",
+    "table.by_rule": "Что дало каждое правило",
+    "table.activity": "Что произошло",
+    "table.concentration": "Концентрация среди партнёров",
+    "table.top_holders": "Наибольшая стоимость: {partners}",
+    "column.accrued": "Начислено",
+    "column.activated": "Стало доступно",
+    "column.arrears": "Долги",
+    "column.available": "Доступно",
+    "column.awards": "Начислений",
+    "column.currency": "Валюта",
+    "column.cut_by_caps": "Срезано пределами",
+    "column.earned": "Заработано",
+    "column.event": "Событие",
+    "column.events": "Число",
+    "column.expired": "Сгорело",
+    "column.gini": "Джини",
+    "column.held": "В резерве",
+    "column.issued": "Начислено",
+    "column.layer": "Кому",
+    "column.month": "Месяц",
+    "column.outstanding": "Остаток",
+    "column.partner": "Партнёр",
+    "column.partners": "Партнёры",
+    "column.pending": "Отложено",
+    "column.redeemed": "Списано",
+    "column.reversed": "Сторнировано",
+    "column.rule": "Правило",
+    "column.tier": "Уровень",
+    "column.top_tenth": "Верхняя десятая часть",
+    "column.total": "Сумма",
+    "column.unit": "Единица",
+    "column.worth": "Стоимость, {unit}",
+}
+
+NOUNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "partner": {"one": "партнёр", "few": "партнёра", "many": "партнёров", "other": "партнёра"},
+    "person": {"one": "сотрудник", "few": "сотрудника", "many": "сотрудников", "other": "сотрудника"},
+    "holder": {"one": "владелец", "few": "владельца", "many": "владельцев", "other": "владельца"},
+    "event": {"one": "событие", "few": "события", "many": "событий", "other": "события"},
+    "row": {"one": "строка", "few": "строки", "many": "строк", "other": "строки"},
+    "entry": {"one": "запись", "few": "записи", "many": "записей", "other": "записи"},
+    "posting": {"one": "проводка", "few": "проводки", "many": "проводок", "other": "проводки"},
+    "left_out.outside": {
+        "one": "лежит вне сроков программы, за него ничего не начислено",
+        "other": "лежат вне сроков программы, за них ничего не начислено",
+    },
+    "left_out.voided": {"one": "аннулировано и в расчёт не идёт", "other": "аннулированы и в расчёт не идут"},
+    "left_out.waiting": {
+        "one": "ссылается на то, чего нет в файле, и действия не имеет",
+        "other": "ссылаются на то, чего нет в файле, и действия не имеют",
+    },
+    "left_out.answered": {
+        "one": "ссылается на то, что в расчёт не идёт, и действия не имеет",
+        "other": "ссылаются на то, что в расчёт не идёт, и действия не имеют",
+    },
+}
