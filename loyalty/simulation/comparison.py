@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from loyalty.explaining.differences import Told
 from loyalty.programme.model import Programme
-from loyalty.simulation.results import Flows
+from loyalty.simulation.flows import Flows
 
 
 @frozen(kw_only=True)
