@@ -1,4 +1,9 @@
-"""Settlement order of the rows of a table: which count, and in which order, as for single events."""
+"""
+Settlement order of the rows of a table: which count, and in which order, as for single events.
+
+It is what :func:`loyalty.settlement.history.place_events` does, for all rows at once; where no row speaks of another
+and rows stand by time, nothing is copied.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,8 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from loyalty.batch.tables import REDEEM, VOID, EventTable, kinds_of
-from loyalty.programme.model import Role
-from loyalty.programme.revisions import kind_of
+from loyalty.batch.declared import origin_kinds
+from loyalty.batch.tables import OVERRIDE, REDEEM, VOID, EventTable, Ints
 
 
 @frozen(eq=False)
@@ -24,49 +28,111 @@ class Placing:
         partner, person: By row: whom it reaches, as codes; -1 for no person.
     """
 
-    rows: Any
-    instant: Any
-    first_instant: Any
-    partner: Any
-    person: Any
+    rows: Ints
+    instant: Ints
+    first_instant: Ints
+    partner: Ints
+    person: Ints
 
 
 def place(table: EventTable) -> Placing:
     """Put the rows of a table in settlement order, without what is voided or waits for ever."""
-    names = kinds_of(table.programme)
-    kinds = [kind_of(table.programme, name) for name in names]
-    count = len(table)
-    of = table.of if table.of is not None else np.full(count, -1)
-    order = table.order if table.order is not None else np.arange(count)
-    voided = {int(of[row]) for row in np.flatnonzero(table.kind == VOID)}
-    keys: dict[int, tuple[int, ...] | None] = {}
-    instant, first = table.at.copy(), table.at.copy()
-    partner, person = table.partner.copy(), table.person.copy()
+    counts = table.kind != VOID
+    if table.of is not None:
+        counts[table.of[(table.kind == VOID) & (table.of >= 0)]] = False
+    origins = origin_kinds(table.programme)
+    speaking = np.flatnonzero(origins[table.kind] >= 0) if (origins >= 0).any() else np.zeros(0, np.int64)
+    alive = speaking[counts[speaking]]
+    counts[speaking] = False
+    person = table.person
+    is_override = table.kind == OVERRIDE
+    if is_override.any():
+        # A tier by hand is the partner's, whoever set it.
+        person = np.where(is_override, person.dtype.type(-1), person)
+    if table.of is None or not len(alive):
+        return Placing(_by_time(table, counts), table.at, table.at, table.partner, person)
+    of = table.of
+    alive = alive[of[alive] >= 0]
+    alive = alive[table.kind[of[alive]] == origins[table.kind[alive]]]
+    chains = _Chains(table, person)
+    while len(alive):
+        # What speaks of a row that does not count has another turn when that row has had one.
+        ready = counts[of[alive]]
+        if not ready.any():
+            break
+        chains.follow(alive[ready])
+        counts[alive[ready]] = True
+        alive = alive[~ready]
+    rows = _by_time(table, counts & ~chains.waits)
+    return Placing(chains.insert(rows), chains.instant, chains.first_instant, chains.partner, chains.person)
 
-    def placed(row: int) -> tuple[int, ...] | None:
-        if row in keys:
-            return keys[row]
-        keys[row] = None
-        code = int(table.kind[row])
-        if code == VOID or row in voided:
-            return None
-        key: tuple[int, ...] = (int(table.at[row]), int(code == REDEEM), int(order[row]))
-        kind = kinds[code] if code >= 0 else None
-        if kind is not None and kind.role in (Role.REFUNDS, Role.FOLLOWS):
-            origin = int(of[row])
-            if origin < 0 or table.kind[origin] < 0 or names[int(table.kind[origin])] != kind.origin_kind:
-                return None
-            before = placed(origin)
-            if before is None:
-                return None
-            first[row], partner[row], person[row] = first[origin], partner[origin], person[origin]
-            if key < before:
-                instant[row] = instant[origin]
-                key = (*before, *key)
-        keys[row] = key
-        return key
 
-    for row in range(count):
-        placed(row)
-    rows = sorted((row for row, key in keys.items() if key is not None), key=lambda row: keys[row] or ())
-    return Placing(np.array(rows, np.int64), instant, first, partner, person)
+def reached_partners(table: EventTable) -> Ints:
+    """Give the partner that each row concerns, as a code: that of the event at the end of what it speaks of."""
+    if table.of is None:
+        return table.partner
+    root = np.where(table.of >= 0, table.of, np.arange(len(table)))
+    for _ in range(64):
+        further = root[root]
+        if (further == root).all():
+            break
+        root = further
+    found = table.partner[root]
+    return np.where(found < 0, table.partner, found)
+
+
+class _Chains:
+    """What rows take over from the rows that they speak of, and those that stand directly behind them."""
+
+    def __init__(self, table: EventTable, person: Ints) -> None:
+        assert table.of is not None
+        self._at, self._of, self._order = table.at, table.of, table.order
+        self.instant, self.first_instant = table.at.copy(), table.at.copy()
+        self.partner, self.person = table.partner.copy(), person.copy()
+        self.waits = np.zeros(len(table), bool)
+        self._anchor = np.arange(len(table))
+
+    def follow(self, rows: Ints) -> None:
+        """Let rows follow the rows that they speak of, which have their place already."""
+        origin = self._of[rows]
+        for column in (self.first_instant, self.partner, self.person):
+            column[rows] = column[origin]
+        anchor = self._anchor[origin]
+        at, before = self._at[rows], self._at[anchor]
+        order, order_before = (rows, anchor) if self._order is None else (self._order[rows], self._order[anchor])
+        waits = (at < before) | ((at == before) & (order < order_before))
+        self.waits[rows] = waits
+        self._anchor[rows[waits]] = anchor[waits]
+        self.instant[rows[waits]] = before[waits]
+
+    def insert(self, rows: Ints) -> Ints:
+        """Put what waited behind what it speaks of, and what waited for the same by its own instant."""
+        waiting = np.flatnonzero(self.waits)
+        if not len(waiting):
+            return rows
+        place = np.empty(len(self._at), np.int64)
+        place[rows] = np.arange(len(rows))
+        keys = {int(row): self._path(int(row)) for row in waiting}
+        waiting = np.array(sorted(keys, key=lambda row: (int(place[self._anchor[row]]), keys[row])), np.int64)
+        merged: Ints = np.insert(rows, place[self._anchor[waiting]] + 1, waiting)
+        return merged
+
+    def _path(self, row: int) -> list[tuple[int, int]]:
+        """Give the instants and ranks from the anchor down to a row."""
+        path = []
+        while self.waits[row]:
+            path.append((int(self._at[row]), row if self._order is None else int(self._order[row])))
+            row = int(self._of[row])
+        return path[::-1]
+
+
+def _by_time(table: EventTable, counts: Any) -> Ints:
+    """Give the rows that count by instant and order, wishes to redeem after the events of their instant."""
+    rows = np.arange(len(table)) if counts.all() else np.flatnonzero(counts)
+    key = table.at if len(rows) == len(table) else table.at[rows]
+    is_wish = table.kind == REDEEM
+    if is_wish.any():
+        key = 2 * key + is_wish[rows]
+    if table.order is not None:
+        return rows[np.lexsort((table.order[rows], key))]
+    return rows if (key[1:] >= key[:-1]).all() else rows[np.argsort(key, kind="stable")]

@@ -2,12 +2,24 @@
 Events as columns: what happened to all partners, as whole numbers in arrays.
 
 An :class:`EventTable` holds what the core holds, checked by the same declarations, without an object for each event.
-It comes from events, or from a population that is drawn.
+It comes from Arrow (:meth:`EventTable.from_arrow`), from events, or from a population that is drawn.
+
+>>> from loyalty.programme.loading import loads
+>>> from loyalty.settlement.settle import EXAMPLE
+>>> import pyarrow as pa
+>>> from decimal import Decimal
+>>> table = EventTable.from_arrow(loads(EXAMPLE), pa.table({
+...     "kind": ["deal.won", "deal.won"], "partner": ["acme", "birch"],
+...     "occurred_at": pa.array([1_770_000_000_000_000, 1_770_000_060_000_000], pa.timestamp("us", "UTC")),
+...     "amount": [Decimal("250.00"), Decimal("99.90")],
+... }))
+>>> len(table), table.values["amount"].tolist(), table.partners.to_pylist()
+(2, [25000, 9990], ['acme', 'birch'])
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,11 +27,10 @@ import pyarrow as pa
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from loyalty.core.calendar import parse_day
 from loyalty.core.events import TIER_OVERRIDE, Event
 from loyalty.core.events import VOID as VOID_KIND
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import revisions_of, tiers_of
+from loyalty.programme.revisions import revisions_of
 
 #: What stands where a field is not given.
 MISSING: Final = -(2**63)
@@ -29,7 +40,7 @@ OVERRIDE: Final = -1
 VOID: Final = -2
 REDEEM: Final = -3
 
-#: What these are called in files; a redemption wish has no name among events.
+#: What these are called in files; a wish to redeem is no event, and has a name here alone.
 RESERVED: Final[Mapping[str, int]] = {TIER_OVERRIDE: OVERRIDE, VOID_KIND: VOID, "@redeem": REDEEM}
 
 #: The values of a tier by hand: its place among the tiers of all revisions, and the last day.
@@ -78,46 +89,65 @@ class EventTable:
     waits: Mapping[int, str] = field(factory=dict)
 
     @classmethod
+    def from_arrow(cls, programme: Programme, data: Any, *, ignore: Collection[str] = ()) -> EventTable:
+        """
+        Read events from Arrow, and check them as :func:`loyalty.programme.admission.admit` does.
+
+        Args:
+            programme: What declares the kinds.
+            data: Anything with ``__arrow_c_stream__`` (pyarrow, Polars, pandas, DuckDB), the path of a Parquet file
+                or of a folder of them, or a pyarrow dataset; ``docs/reference/arrow-events.md`` says the columns.
+            ignore: Columns that are left out; any other that is not known is an error.
+
+        Raises:
+            SourceError: with everything that is wrong, each with the rows where it is.
+        """
+        from loyalty.batch.reading import read_table
+
+        return read_table(programme, data, ignore=ignore)
+
+    @classmethod
     def from_events(cls, programme: Programme, events: Iterable[Event]) -> EventTable:
-        """Lay admitted events out as columns, each identity once."""
-        listed = list(events)
-        kinds = {name: code for code, name in enumerate(kinds_of(programme))} | dict(RESERVED)
-        partners: dict[str, int] = {}
-        persons: dict[str, int] = {}
-        codes: dict[str, dict[str, int]] = {}
-        names = {name for event in listed if event.kind != TIER_OVERRIDE for name in event.fields}
-        values = {name: np.full(len(listed), MISSING) for name in sorted(names)}
-        levels = {name: level for level, name in enumerate(tiers_of(programme))}
-        if any(event.kind == TIER_OVERRIDE for event in listed):
-            values |= {TIER: np.full(len(listed), MISSING), UNTIL: np.full(len(listed), MISSING)}
-        for row, event in enumerate(listed):
-            if event.kind == TIER_OVERRIDE:
-                values[TIER][row] = levels[str(event.fields["tier"])]
-                values[UNTIL][row] = parse_day(str(event.fields["until"]))
-                continue
-            for name, value in event.fields.items():
-                known = codes.setdefault(name, {}) if isinstance(value, str) else {}
-                values[name][row] = known.setdefault(value, len(known)) if isinstance(value, str) else int(value)
-        places = {event.identity: row for row, event in enumerate(listed)}
-        by_name = sorted(range(len(listed)), key=lambda row: (listed[row].source, listed[row].id))
-        order = np.empty(len(listed), np.int64)
-        order[by_name] = np.arange(len(listed))
-        return cls(
-            programme=programme,
-            kind=np.array([kinds[event.kind] for event in listed], np.int16),
-            partner=np.array([partners.setdefault(event.partner, len(partners)) for event in listed], np.int32),
-            partners=pa.array(list(partners), pa.string()),
-            person=np.array(
-                [-1 if e.person is None else persons.setdefault(e.person, len(persons)) for e in listed], np.int32
-            ),
-            persons=pa.array(list(persons), pa.string()),
-            at=np.array([event.occurred_at for event in listed], np.int64),
-            of=np.array([places.get(e.origin, -1) if e.origin else -1 for e in listed], np.int64),
-            order=order,
-            values=values,
-            texts={name: pa.array(list(known), pa.string()) for name, known in codes.items()},
-            ids=pa.array([event.identity for event in listed], pa.string()),
-        )
+        """
+        Lay events out as columns.
+
+        Raises:
+            EventRejected: an event that the programme cannot take.
+            EventConflict: two events of one identity with different bodies.
+        """
+        from loyalty.batch.rows import table_of
+
+        return table_of(programme, events)
+
+    def to_events(self) -> list[Event]:
+        """Give the rows as events; wishes to redeem are none and are left out."""
+        from loyalty.batch.rows import events_of
+
+        return events_of(self)
+
+    def to_arrow(self) -> pa.Table:
+        """Give the rows as Arrow, in the columns that :meth:`from_arrow` reads; texts are dictionary-coded."""
+        from loyalty.batch.writing import write_table
+
+        return write_table(self)
+
+    @classmethod
+    def concat(cls, tables: Sequence[EventTable]) -> EventTable:
+        """
+        Put tables of one programme under each other; what waits in one for an event of another finds it there.
+
+        Raises:
+            UsageError: there is none, or they are of different programmes.
+        """
+        from loyalty.batch.joining import concat
+
+        return concat(tables)
+
+    def take(self, partners: Iterable[str]) -> EventTable:
+        """Give the rows of these partners alone, in their order."""
+        from loyalty.batch.joining import take_partners
+
+        return take_partners(self, partners)
 
     def __len__(self) -> int:
         return len(self.kind)

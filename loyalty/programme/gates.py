@@ -22,7 +22,7 @@ from loyalty.programme.texts import UNSTORABLE, can_be_stored, writable
 from loyalty.programme.units import digits_of
 
 #: The name of an identifier may not be longer, so that every store can index it.
-_LONGEST_ID: Final = 200
+LONGEST_ID: Final = 200
 
 
 @frozen(eq=False)
@@ -68,11 +68,11 @@ class Gate:
             type(id) is str
             and type(partner) is str
             and type(event.source) is str
-            and 0 < len(id) <= _LONGEST_ID
-            and (0 < len(partner) <= _LONGEST_ID or (self.speaks_of and not partner))
-            and (person is None or (type(person) is str and 0 < len(person) <= _LONGEST_ID))
-            and (event.of is None or (type(event.of) is str and 0 < len(event.of) <= _LONGEST_ID))
-            and len(event.source) <= _LONGEST_ID
+            and 0 < len(id) <= LONGEST_ID
+            and (0 < len(partner) <= LONGEST_ID or (self.speaks_of and not partner))
+            and (person is None or (type(person) is str and 0 < len(person) <= LONGEST_ID))
+            and (event.of is None or (type(event.of) is str and 0 < len(event.of) <= LONGEST_ID))
+            and len(event.source) <= LONGEST_ID
             and "/" not in event.source
             and can_be_stored(id + partner + event.source + (person or "") + (event.of or ""))
         )
@@ -85,7 +85,7 @@ class Gate:
         elif not self.first_us <= event.occurred_at < self.end_us:
             reasons.append(f"at: {event.occurred_at} lies outside the years that the calendar knows; mend the date")
         for name in ("id", "partner", "source", "person", "of"):
-            reasons += self._name_reasons(name, getattr(event, name))
+            reasons += self.name_reasons(name, getattr(event, name))
         if event.of is not None and not self.speaks_of:
             reasons.append(f"of: events of {self.name} speak of no other; leave `of` out")
         if event.of is None and self.speaks_of:
@@ -101,7 +101,8 @@ class Gate:
                 reasons.append(reason)
         return reasons
 
-    def _name_reasons(self, name: str, value: object) -> list[str]:
+    def name_reasons(self, name: str, value: object) -> list[str]:
+        """Say what is wrong with an identifier: ``id``, ``partner``, ``source``, ``person`` or ``of``."""
         may_be_absent = name in ("person", "of", "source") or (name == "partner" and self.speaks_of)
         if value is None and name in ("person", "of"):
             return []
@@ -113,8 +114,8 @@ class Gate:
                 if name in ("id", "partner")
                 else f"{name}: it is empty; leave it out"
             ]
-        if len(value) > _LONGEST_ID:
-            return [f"{name}: it is longer than {_LONGEST_ID} characters; shorten it"]
+        if len(value) > LONGEST_ID:
+            return [f"{name}: it is longer than {LONGEST_ID} characters; shorten it"]
         if not can_be_stored(value):
             return [_not_storable(name, value)]
         if name == "source" and "/" in value:

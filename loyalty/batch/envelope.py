@@ -1,0 +1,192 @@
+"""Who, when, what kind: the columns that every event has, batch by batch, each fault with its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loyalty.batch.declared import UNKNOWN, Declared
+from loyalty.batch.decoding import Interner, Unreadable, instants_of, text_of
+from loyalty.batch.findings import Findings
+from loyalty.batch.tables import Ints
+from loyalty.programme.gates import LONGEST_ID, gates_of, unknown_kind
+from loyalty.programme.model import Programme
+
+#: Columns that are not fields.
+ENVELOPE: Final = ("kind", "partner", "person", "occurred_at", "of", "source", "id")
+
+_MISSING: Final = "it is missing; every event needs it"
+
+
+class Envelope:
+    """
+    Reads the columns of :data:`ENVELOPE`.
+
+    Args:
+        programme: What declares the kinds.
+        declared: Its slots.
+        findings: Where faults go.
+
+    Attributes:
+        has_ids: Whether rows have ids; without them they speak of each other by number.
+    """
+
+    def __init__(self, programme: Programme, declared: Declared, findings: Findings) -> None:
+        self.partners, self.persons = Interner(), Interner()
+        self.has_ids = False
+        self._programme, self._declared, self._findings = programme, declared, findings
+        self._kinds, self._sources = Interner(), Interner()
+        self._gate = next(iter(gates_of(programme).values()))
+
+    def instants(self, column: pa.Array, first_row: int) -> Ints:
+        """Give when rows occurred; what is no instant stands at the first that the calendar knows."""
+        calendar = self._programme.calendar
+        first, end = calendar.starts_us[0], calendar.starts_us[-1]
+        note = partial(self._note, "occurred_at", first_row)
+        try:
+            at, inexact = instants_of(column, calendar)
+        except Unreadable as error:
+            self._findings.add_column("occurred_at", str(error))
+            return np.full(len(column), first, np.int64)
+        note(inexact, lambda row: f"{column[row]} cannot be kept as microseconds; mend it or cut it", "inexact")
+        outside = (at < first) | (at >= end) if len(at) and not first <= at.min() <= at.max() < end else None
+        if column.null_count:
+            nulls = np.asarray(column.is_null())
+            note(np.flatnonzero(nulls), lambda _: _MISSING, "null")
+            outside = nulls if outside is None else outside | nulls
+        if outside is None:
+            return at
+        rows = np.setdiff1d(np.flatnonzero(outside & np.asarray(column.is_valid())), inexact)
+        note(rows, lambda row: f"{column[row]} lies outside the years that the calendar knows; mend the date", "years")
+        return np.where(outside, first, at)
+
+    def kinds(self, column: pa.Array, first_row: int) -> Ints:
+        """Give the number of each row's kind."""
+        try:
+            codes = self._kinds.codes(column)
+        except Unreadable as error:
+            self._findings.add_column("kind", str(error))
+            return np.full(len(column), UNKNOWN, np.int16)
+        names = self._kinds.texts
+        numbers = np.array([*(self._declared.codes.get(name, UNKNOWN) for name in names), UNKNOWN], np.int16)
+        for code, name in enumerate(names):
+            if numbers[code] == UNKNOWN:
+                self._note("kind", first_row, np.flatnonzero(codes == code), partial(self._unknown, name), name)
+        if column.null_count:
+            nulls = np.flatnonzero(codes < 0)
+            self._note("kind", first_row, nulls, lambda _: "it is missing; say what happened: deal.won", "null")
+        kinds: Ints = numbers[codes]
+        return kinds
+
+    def check_kinds(self, slot: Ints, first_row: int) -> None:
+        """Note kinds that the revision of the row's day does not have, while others do."""
+        declared = self._declared
+        if not declared.known.all():
+            present = np.bincount(slot, minlength=len(declared.known)) > 0
+            for one in np.flatnonzero(~declared.known & present):
+                revision, name = declared.revisions[one // declared.width], declared.kind_name(one)
+                say = partial(self._unknown, name, programme=revision)
+                self._note("kind", first_row, np.flatnonzero(slot == one), say, one)
+
+    def partners_of(self, column: pa.Array, slot: Ints, first_row: int) -> Ints:
+        """Give the partner of each row; what speaks of another event may leave it to that, and has -1."""
+        codes = self._names("partner", column, self.partners, first_row)
+        if len(codes) and codes.min() < 0:
+            nobody = np.flatnonzero((codes < 0) & ~self._declared.speaks[slot])
+            self._note("partner", first_row, nobody, lambda _: _MISSING, "null")
+        return codes
+
+    def persons_of(self, column: pa.Array, first_row: int) -> Ints:
+        """Give the person of each row, -1 for none."""
+        return self._names("person", column, self.persons, first_row)
+
+    def ids_of(self, column: pa.Array, first_row: int) -> pa.Array | None:
+        """Give the ids as text."""
+        texts = self._texts("id", column, first_row)
+        if texts is not None and texts.null_count:
+            self._note("id", first_row, np.flatnonzero(np.asarray(texts.is_null())), lambda _: _MISSING, "null")
+        return texts
+
+    def origins_of(self, column: pa.Array | None, slot: Ints, first_row: int) -> pa.Array | None:
+        """Give what rows speak of: ids as text, or the numbers of rows where rows have no ids."""
+        speaks = self._declared.speaks[slot]
+        texts = None
+        if column is not None:
+            numbered = not self.has_ids and pa.types.is_integer(column.type)
+            texts = column.cast(pa.int64()) if numbered else self._texts("of", column, first_row)
+        given = np.zeros(len(slot), bool) if texts is None else np.asarray(texts.is_valid())
+        unknown = slot % self._declared.width == self._declared.width + UNKNOWN
+        name = self._declared.kind_name
+        self._note(
+            "of", first_row, np.flatnonzero(given & ~speaks & ~unknown),
+            lambda row: f"events of {name(slot[row])} speak of no other; leave it null there", "more",
+        )  # fmt: skip
+        self._note(
+            "of", first_row, np.flatnonzero(speaks & ~given),
+            lambda row: f"events of {name(slot[row])} name the event that they speak of; write its id", "less",
+        )  # fmt: skip
+        return texts
+
+    def sources_of(self, column: pa.Array, first_row: int) -> pa.Array:
+        """Give the source of each row as text; what has none has the source ""."""
+        try:
+            codes = self._sources.codes(column)
+        except Unreadable as error:
+            self._findings.add_column("source", str(error))
+            return pa.array([""] * len(column), pa.string())
+        for code, reason in self._sources.faults(partial(self._fault, "source")).items():
+            self._note("source", first_row, np.flatnonzero(codes == code), partial(_say, reason), reason)
+        texts = pa.array([*self._sources.texts, ""], pa.string())
+        return texts.take(pa.array(np.where(codes < 0, len(texts) - 1, codes)))
+
+    def _names(self, name: str, column: pa.Array, interner: Interner, first_row: int) -> Ints:
+        try:
+            codes = interner.codes(column)
+        except Unreadable as error:
+            self._findings.add_column(name, str(error))
+            return np.full(len(column), -1, np.int32)
+        for code, reason in interner.faults(partial(self._fault, name)).items():
+            rows = np.flatnonzero(codes == code)
+            if name == "partner" and not interner.texts[code]:
+                # A partner that is empty is one that is not given.
+                codes = np.where(codes == code, np.int32(-1), codes)
+            else:
+                self._note(name, first_row, rows, partial(_say, reason), reason)
+        return codes
+
+    def _texts(self, name: str, column: pa.Array, first_row: int) -> pa.Array | None:
+        try:
+            texts = text_of(column)
+        except Unreadable as error:
+            self._findings.add_column(name, str(error))
+            return None
+        lengths = pc.fill_null(pc.utf8_length(texts), 1).to_numpy(zero_copy_only=False)
+        faulty = (lengths == 0) | (lengths > LONGEST_ID)
+        data = texts.buffers()[2]
+        if data is not None and not np.frombuffer(data, np.uint8).all():
+            faulty |= np.asarray(pc.fill_null(pc.match_substring(texts, "\x00"), False))
+        for row in np.flatnonzero(faulty):
+            reason = self._fault(name, texts[int(row)].as_py()) or ""
+            self._note(name, first_row, np.array([row]), partial(_say, reason), reason)
+        return texts
+
+    def _fault(self, name: str, text: str) -> str | None:
+        reasons = self._gate.name_reasons(name, text)
+        if not text and name == "partner":
+            return _MISSING
+        return reasons[0] if reasons else None
+
+    def _unknown(self, name: str, _: int, programme: Programme | None = None) -> str:
+        return unknown_kind(programme or self._programme, name).removeprefix("on: ")
+
+    def _note(self, column: str, first_row: int, rows: Any, say: Callable[[int], str], like: object) -> None:
+        self._findings.add(column, rows, say, first_row=first_row, like=str(like))
+
+
+def _say(reason: str, _: int) -> str:
+    return reason

@@ -1,0 +1,44 @@
+"""
+Tables of events from Arrow, whatever holds them.
+
+What is read is encoded batch by batch, so that memory is what the columns of whole numbers take and one batch more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from loyalty.batch.encoding import Chunk, Encoder
+from loyalty.batch.findings import Findings
+from loyalty.batch.joining import joined
+from loyalty.batch.streams import open_stream
+from loyalty.batch.tables import EventTable
+from loyalty.programme.model import Programme
+
+
+def read_table(
+    programme: Programme,
+    data: Any,
+    *,
+    ignore: Collection[str] = (),
+    progress: Callable[[int], None] | None = None,
+) -> EventTable:
+    """
+    Read events as :meth:`~loyalty.batch.tables.EventTable.from_arrow` says.
+
+    Args:
+        progress: Called with the number of rows that are read.
+    """
+    stream = open_stream(data)
+    findings = Findings(stream.name)
+    encoder = Encoder(programme, findings, ignore)
+    columns = encoder.wanted(stream.schema)
+    chunks: list[Chunk] = []
+    row = 0
+    for batch in stream.batches(columns, encoder.coded(stream.schema)):
+        chunks.append(encoder.encode(batch, row))
+        row += len(batch)
+        if progress is not None:
+            progress(row)
+    return joined(programme, encoder, chunks, findings)
