@@ -56,7 +56,11 @@ def concat(tables: Sequence[EventTable]) -> EventTable:
         if any(table.chance is not None for table in tables)
         else None,
         ids=pa.chunked_array(chunks, pa.string()) if chunks else None,
-        waits={row + start: name for table, start in zip(tables, starts, strict=True) for row, name in table.waits.items()},
+        waits={
+            start + row: identity
+            for table, start in zip(tables, starts, strict=True)
+            for row, identity in table.waits.items()
+        },
     )  # fmt: skip
     return table if table.ids is None else without_repeats(table, _origins(table), Findings("<tables>"))
 

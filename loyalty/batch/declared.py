@@ -114,8 +114,8 @@ class Declared:
                     speaks[first + code] = kind.role in (Role.REFUNDS, Role.FOLLOWS)
                     for spec in kind.fields.values():
                         specs.setdefault(spec.name, []).append((first + code, spec))
-            for name, spec in _own_fields(one):
-                specs.setdefault(spec.name, []).append((first + width + name, spec))
+            for code, spec in _own_fields(one):
+                specs.setdefault(spec.name, []).append((first + width + code, spec))
         size = width * len(revisions)
         return cls(
             kinds=kinds,
@@ -135,11 +135,11 @@ class Declared:
             slots += np.searchsorted(self.begins, at, side="right") * self.width
         return slots
 
-    def gate(self, slot: int) -> Gate | None:
+    def gate(self, slot: Any) -> Gate | None:
         """Give the gate of a slot's kind, which has the words for what is wrong; None of a wish to redeem."""
         return gates_of(self.revisions[slot // self.width]).get(self.kind_name(slot))
 
-    def kind_name(self, slot: int) -> str:
+    def kind_name(self, slot: Any) -> str:
         """Give the name of a slot's kind."""
         code = slot % self.width
         return self.kinds[code] if code < len(self.kinds) else _RESERVED_NAMES.get(code - self.width, "?")

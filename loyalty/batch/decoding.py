@@ -3,6 +3,7 @@ Arrow columns as arrays of whole numbers: no copy where the type allows it, and 
 
 What cannot be read exactly is refused with :class:`Unreadable`, for the column as a whole or for rows of it.
 
+>>> from decimal import Decimal
 >>> values, rows = numbers_of(pa.array([Decimal("12.50"), None, Decimal("0.10")]), 2)
 >>> [value if value != MISSING else None for value in values.tolist()], rows.tolist()
 ([1250, None, 10], [])
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
@@ -292,4 +292,3 @@ def _rescaled(values: Ints, bad: Any, has: int, wants: int | Ints) -> tuple[Ints
         worse = np.abs(values) > (2**63 - 1) // factor
         result = np.where(worse, 0, values) * factor
     return result, worse if bad is None else bad | worse
-

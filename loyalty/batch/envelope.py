@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from loyalty.batch.declared import UNKNOWN, Declared
 from loyalty.batch.decoding import Interner, Unreadable, instants_of, text_of
-from loyalty.batch.findings import Findings
+from loyalty.batch.findings import Findings, said
 from loyalty.batch.tables import Ints
 from loyalty.programme.gates import LONGEST_ID, gates_of, unknown_kind
 from loyalty.programme.model import Programme
@@ -57,7 +57,7 @@ class Envelope:
         outside = (at < first) | (at >= end) if len(at) and not first <= at.min() <= at.max() < end else None
         if column.null_count:
             nulls = np.asarray(column.is_null())
-            note(np.flatnonzero(nulls), lambda _: _MISSING, "null")
+            note(np.flatnonzero(nulls), partial(said, _MISSING), "null")
             outside = nulls if outside is None else outside | nulls
         if outside is None:
             return at
@@ -98,7 +98,7 @@ class Envelope:
         codes = self._names("partner", column, self.partners, first_row)
         if len(codes) and codes.min() < 0:
             nobody = np.flatnonzero((codes < 0) & ~self._declared.speaks[slot])
-            self._note("partner", first_row, nobody, lambda _: _MISSING, "null")
+            self._note("partner", first_row, nobody, partial(said, _MISSING), "null")
         return codes
 
     def persons_of(self, column: pa.Array, first_row: int) -> Ints:
@@ -109,7 +109,7 @@ class Envelope:
         """Give the ids as text."""
         texts = self._texts("id", column, first_row)
         if texts is not None and texts.null_count:
-            self._note("id", first_row, np.flatnonzero(np.asarray(texts.is_null())), lambda _: _MISSING, "null")
+            self._note("id", first_row, np.flatnonzero(np.asarray(texts.is_null())), partial(said, _MISSING), "null")
         return texts
 
     def origins_of(self, column: pa.Array | None, slot: Ints, first_row: int) -> pa.Array | None:
@@ -140,7 +140,7 @@ class Envelope:
             self._findings.add_column("source", str(error))
             return pa.array([""] * len(column), pa.string())
         for code, reason in self._sources.faults(partial(self._fault, "source")).items():
-            self._note("source", first_row, np.flatnonzero(codes == code), partial(_say, reason), reason)
+            self._note("source", first_row, np.flatnonzero(codes == code), partial(said, reason), reason)
         texts = pa.array([*self._sources.texts, ""], pa.string())
         return texts.take(pa.array(np.where(codes < 0, len(texts) - 1, codes)))
 
@@ -156,7 +156,7 @@ class Envelope:
                 # A partner that is empty is one that is not given.
                 codes = np.where(codes == code, np.int32(-1), codes)
             else:
-                self._note(name, first_row, rows, partial(_say, reason), reason)
+                self._note(name, first_row, rows, partial(said, reason), reason)
         return codes
 
     def _texts(self, name: str, column: pa.Array, first_row: int) -> pa.Array | None:
@@ -172,7 +172,7 @@ class Envelope:
             faulty |= np.asarray(pc.fill_null(pc.match_substring(texts, "\x00"), False))
         for row in np.flatnonzero(faulty):
             reason = self._fault(name, texts[int(row)].as_py()) or ""
-            self._note(name, first_row, np.array([row]), partial(_say, reason), reason)
+            self._note(name, first_row, np.array([row]), partial(said, reason), reason)
         return texts
 
     def _fault(self, name: str, text: str) -> str | None:
@@ -186,7 +186,3 @@ class Envelope:
 
     def _note(self, column: str, first_row: int, rows: Any, say: Callable[[int], str], like: object) -> None:
         self._findings.add(column, rows, say, first_row=first_row, like=str(like))
-
-
-def _say(reason: str, _: int) -> str:
-    return reason

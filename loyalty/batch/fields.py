@@ -5,16 +5,16 @@ Declared fields, batch by batch: what is given is of the declared form and withi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-
 from attrs import frozen
 
 from loyalty.batch.declared import ABSENT, CODE, FLAG, NUMBER, UNKNOWN, Declared, Field
 from loyalty.batch.decoding import Interner, Unreadable, flags_of, is_text, numbers_of, value_type
-from loyalty.batch.findings import Findings
+from loyalty.batch.findings import Findings, said
 from loyalty.batch.tables import AMOUNT, CURRENCY, MISSING, OVERRIDE, REDEEM, SHARE, TIER, UNTIL, Ints
 from loyalty.core.calendar import parse_day
 from loyalty.core.events import TIER_OVERRIDE
@@ -81,7 +81,9 @@ class Fields:
         scale: Any = batch.pick(field.scale)
         if field.name == AMOUNT and CURRENCY in before:
             texts = self._interner(CURRENCY).texts
-            scales = np.array([self._scales[self._currencies[text]] if text in self._currencies else 0 for text in texts])
+            scales = np.array(
+                [self._scales[self._currencies[text]] if text in self._currencies else 0 for text in texts]
+            )
             scale = scales[np.maximum(before[CURRENCY], 0)] if len(texts) else scale
         try:
             form, values, uneven = self._decoded(field, column, scale)
@@ -90,7 +92,11 @@ class Fields:
             return None
         uneven = uneven[field.form[batch.slot[uneven]] == NUMBER]
         self._note(
-            field, uneven, batch, lambda row: f"{column[row]} has more digits than are kept here; round it first", "even"
+            field,
+            uneven,
+            batch,
+            lambda row: f"{column[row]} has more digits than are kept here; round it first",
+            "even",
         )
         given, slot = values != MISSING, batch.slot
         self._check_form(field, form, column, given, batch)
@@ -101,20 +107,20 @@ class Fields:
                 outside[uneven] = False
             for one in np.unique(slot[outside]) if outside.any() else ():
                 rows = np.flatnonzero(outside & (slot == one))
-                self._note(field, rows, batch, lambda row, one=one: self._words(field, one, int(values[row])), one)
+                self._note(field, rows, batch, partial(self._number_words, field, one, values), one)
         elif form == CODE:
             self._check_choices(field, values, batch)
         missing = ~given
         if missing.any():
             required = missing & batch.pick(field.required)
-            self._note(field, np.flatnonzero(required), batch, lambda row: self._is_missing(field, batch.slot[row]), "x")
+            self._note(field, np.flatnonzero(required), batch, lambda row: self._is_missing(batch.slot[row]), "x")
             values = np.where(missing, batch.pick(field.default), values)
         return values
 
     def _absent(self, field: Field, batch: Batch) -> Ints | None:
         """Give what stands for a field without a column."""
         required = field.required[batch.slot] if field.required[batch.present].any() else np.zeros(0, bool)
-        self._note(field, np.flatnonzero(required), batch, lambda row: self._is_missing(field, batch.slot[row]), "x")
+        self._note(field, np.flatnonzero(required), batch, lambda row: self._is_missing(batch.slot[row]), "missing")
         if (field.default[batch.present] == MISSING).all():
             return None
         return field.default[batch.slot]
@@ -145,7 +151,7 @@ class Fields:
             gate, name = self._declared.gate(one), self._declared.kind_name(one)
             rows = np.flatnonzero(given & (slot == one))
             reason = gate.unknown_field(field.name) if gate else f"{name} has no such field; leave it null there"
-            self._note(field, rows, batch, lambda _, reason=reason: reason, f"unknown {one}")
+            self._note(field, rows, batch, partial(said, reason), f"unknown {one}")
         forms = field.form[slot]
         wrong = np.flatnonzero(given & (forms != form) & (forms != ABSENT))
         self._note(
@@ -167,7 +173,7 @@ class Fields:
             for code in np.intersect1d(bad, values[batch.slot == one]) if bad else ():
                 rows = np.flatnonzero((values == code) & (batch.slot == one))
                 reason = self._words(field, one, interner.texts[int(code)])
-                self._note(field, rows, batch, lambda _, reason=reason: reason, reason)
+                self._note(field, rows, batch, partial(said, reason), reason)
 
     def _finish_overrides(self, values: dict[str, Ints], rows: Ints, batch: Batch) -> None:
         """Move what tiers by hand say into values of their own."""
@@ -188,9 +194,7 @@ class Fields:
             if reason is None:
                 values[UNTIL][those] = parse_day(dates[code])
             else:
-                self._findings.add(
-                    "until", those, lambda _, reason=reason: reason, first_row=batch.first_row, like=dates[code]
-                )
+                self._findings.add("until", those, partial(said, reason), first_row=batch.first_row, like=dates[code])
         for name, column in (("tier", tier), ("until", until)):
             kept = column.copy()
             kept[rows] = MISSING
@@ -204,12 +208,16 @@ class Fields:
         places = np.array([*(self._currencies.get(text, MISSING) for text in self._interner(CURRENCY).texts), MISSING])
         values[CURRENCY] = places[np.where(values[CURRENCY] < 0, len(places) - 1, values[CURRENCY])]
         both = (values[AMOUNT][rows] == MISSING) == (values[SHARE][rows] == MISSING)
-        self._findings.add(
-            AMOUNT, rows[both], lambda _: f"a wish to redeem says either an amount or a share; fill {AMOUNT} or {SHARE}",
-            first_row=batch.first_row, like="either",
-        )  # fmt: skip
+        say = f"a wish to redeem says either an amount or a share; fill {AMOUNT} or {SHARE}"
+        self._findings.add(AMOUNT, rows[both], lambda _: say, first_row=batch.first_row, like="either")
 
-    def _words(self, field: Field, slot: int, value: int | str) -> str:
+    def _scales_of(self, codes: Ints) -> Ints:
+        """Give the digits after the point of the currency of each row."""
+        places = [self._currencies.get(text) for text in self._interner(CURRENCY).texts]
+        scales = np.array([*(0 if place is None else self._scales[place] for place in places), 0])
+        return scales[np.where(codes < 0, len(scales) - 1, codes)]
+
+    def _words(self, field: Field, slot: Any, value: int | str) -> str:
         """Say what is wrong with a value, in the words of the kind's gate."""
         gate = self._declared.gate(slot)
         if gate is None:
@@ -220,12 +228,13 @@ class Fields:
             )  # fmt: skip
         return gate.tests[field.name](value) or f"{value!r} is not taken here"
 
-    def _is_missing(self, field: Field, slot: int) -> str:
+    def _number_words(self, field: Field, slot: Any, values: Ints, row: int) -> str:
+        return self._words(field, slot, int(values[row]))
+
+    def _is_missing(self, slot: Any) -> str:
         return f"the field is missing; events of {self._declared.kind_name(slot)} need it"
 
-    def _note(
-        self, field: Field, rows: Ints, batch: Batch, say: Callable[[int], str], like: object
-    ) -> None:
+    def _note(self, field: Field, rows: Ints, batch: Batch, say: Callable[[int], str], like: object) -> None:
         self._findings.add(field.name, rows, say, first_row=batch.first_row, like=str(like))
 
     def _interner(self, name: str) -> Interner:

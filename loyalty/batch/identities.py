@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -41,9 +42,7 @@ def identities_of(parts: Iterable[tuple[pa.Array | None, pa.Array | None]]) -> p
 
 def hashes_of(texts: pa.ChunkedArray) -> Any:
     """Give 64 bits of each text; equal texts have equal ones, and others hardly ever."""
-    found = [
-        _hashes(chunk.slice(start, _HASHED)) for chunk in texts.chunks for start in range(0, len(chunk), _HASHED)
-    ]
+    found = [_hashes(chunk.slice(start, _HASHED)) for chunk in texts.chunks for start in range(0, len(chunk), _HASHED)]
     return np.concatenate(found) if found else np.zeros(0, np.uint64)
 
 
@@ -75,7 +74,7 @@ def order_within_instants(table: EventTable) -> Ints | None:
     rows = tied if by_time is None else by_time[tied]
     split = [identity.split("/", 1) for identity in ids.take(pa.array(rows)).to_pylist()]
     keys = list(zip(at[rows].tolist(), split, strict=True))
-    if all(one <= other for one, other in zip(keys, keys[1:], strict=False)):
+    if all(one <= other for one, other in pairwise(keys)):
         return None
     order = np.zeros(len(at), np.int64)
     for rank, place in enumerate(sorted(range(len(keys)), key=keys.__getitem__)):

@@ -7,6 +7,7 @@ An identity counts once; another body under it is a conflict that names both row
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from attrs import evolve
 
 from loyalty.batch.encoding import Chunk, Encoder
-from loyalty.batch.findings import Findings
+from loyalty.batch.findings import Findings, said
 from loyalty.batch.identities import hashes_of, identities_of, order_within_instants
 from loyalty.batch.tables import MISSING, EventTable, Ints
 from loyalty.programme.model import Programme
@@ -145,12 +146,8 @@ def _repeated(table: EventTable, origins: pa.ChunkedArray | None, findings: Find
     for row, before in again:
         same_origin = origins is None or origins[row].as_py() == origins[before].as_py()
         if not same_origin or any(column[row] != column[before] for column in columns):
-            identity = table.identity(row)
-            findings.add(
-                "id", np.array([row]),
-                lambda _, identity=identity, before=before: f"{identity} stands in row {before} with another body; "
-                "give each event an id of its own", like=row, code="event-conflict",
-            )  # fmt: skip
+            reason = f"{table.identity(row)} stands in row {before} with another body; give each event an id of its own"
+            findings.add("id", np.array([row]), partial(said, reason), like=row, code="event-conflict")
     return np.array([row for row, _ in again], np.int64)
 
 

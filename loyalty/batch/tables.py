@@ -4,7 +4,7 @@ Events as columns: what happened to all partners, as whole numbers in arrays.
 An :class:`EventTable` holds what the core holds, checked by the same declarations, without an object for each event.
 It comes from Arrow (:meth:`EventTable.from_arrow`), from events, or from a population that is drawn.
 
->>> from loyalty.programme.loading import loads
+>>> from loyalty import loads
 >>> from loyalty.settlement.settle import EXAMPLE
 >>> import pyarrow as pa
 >>> from decimal import Decimal
@@ -139,13 +139,13 @@ class EventTable:
         Raises:
             UsageError: there is none, or they are of different programmes.
         """
-        from loyalty.batch.joining import concat
+        from loyalty.batch.combining import concat
 
         return concat(tables)
 
     def take(self, partners: Iterable[str]) -> EventTable:
         """Give the rows of these partners alone, in their order."""
-        from loyalty.batch.joining import take_partners
+        from loyalty.batch.combining import take_partners
 
         return take_partners(self, partners)
 
