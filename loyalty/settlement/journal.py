@@ -8,7 +8,7 @@ itself says which transfers a holder had, and a correction is the difference of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -41,7 +41,8 @@ class Transfer:
     effective_at: int
 
 
-@cache
+# Those of one holder take 3 KB; a book may have millions of holders, of whom few are met again and again.
+@lru_cache(maxsize=1 << 14)
 def accounts_of(holder: Holder) -> tuple[tuple[Account, bool], ...]:
     """Give the accounts that a holder's movements run between, by code, each with whether it keeps lots."""
     return tuple(

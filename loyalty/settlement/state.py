@@ -7,7 +7,7 @@ same names.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, NEVER, PERIOD_MONTHS, Period, month_tables
@@ -16,6 +16,9 @@ from loyalty.programme.revisions import currency_in, revisions_of
 from loyalty.settlement import runtime
 from loyalty.settlement.layout import Layout
 from loyalty.settlement.tracking import row_attributes
+
+#: How many tables of expiry days are remembered, 320 KB each: those of the programmes whose steps are.
+_TABLES: Final = 256
 
 #: The scalars of each holder, with what they are before the first event; a layout adds its own.
 SCALARS: Final = {
@@ -145,7 +148,7 @@ def expiry_table(programme: Programme, currency: str) -> list[int]:
     return _joined_tables(expiries, programme.year_starts_month)
 
 
-@cache
+@lru_cache(maxsize=_TABLES)
 def _joined_tables(expiries: tuple[tuple[int, Expiry | None], ...], year_starts_month: int) -> list[int]:
     """Give one table of several expiries, each from its first day on; the first holds before them all."""
     table = _expiry_table(expiries[0][1], year_starts_month)
@@ -155,7 +158,7 @@ def _joined_tables(expiries: tuple[tuple[int, Expiry | None], ...], year_starts_
     return table
 
 
-@cache
+@lru_cache(maxsize=_TABLES)
 def _expiry_table(expires: Expiry | None, year_starts_month: int) -> list[int]:
     if expires is None:
         return [NEVER] * (LAST_DAY - FIRST_DAY)
