@@ -28,10 +28,18 @@ BENCHMARKS = {
     "import_cost": "benchmarks.import_cost",
     "ledger": "benchmarks.ledger",
     "late": "benchmarks.late",
+    "kernel": "benchmarks.kernel",
+    "backtest": "benchmarks.backtest",
 }
 
-#: Options that one benchmark has, by the benchmark.
-_OPTIONS = {"ledger": ("only", "pgledger"), "late": ("events", "plot")}
+#: Options, and the benchmarks that have them.
+_OPTIONS = {
+    "only": ("ledger", "kernel", "backtest"),
+    "pgledger": ("ledger",),
+    "events": ("late", "kernel", "backtest"),
+    "plot": ("late",),
+    "data": ("kernel", "backtest"),
+}
 
 _WRONG_USE = 2
 
@@ -42,19 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Ratios of two things timed in one run.")
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of {', '.join(known)}; all by default")
     parser.add_argument("--json", action="store_true", help="print one line of JSON a figure")
-    parser.add_argument("--only", action="append", metavar="FIGURE", help="of ledger: this figure; may be repeated")
-    parser.add_argument("--pgledger", metavar="FOLDER", help="of ledger: a checkout of pgledger, or its file")
-    parser.add_argument("--events", type=int, metavar="N", help="of late: how many events the holder has")
-    parser.add_argument("--plot", metavar="FILE", help="of late: draw the figures into this file, SVG")
+    parser.add_argument(
+        "--only", action="append", metavar="FIGURE", help=f"{_of('only')}: this figure; may be repeated"
+    )
+    parser.add_argument("--pgledger", metavar="FOLDER", help=f"{_of('pgledger')}: a checkout of pgledger, or its file")
+    parser.add_argument("--events", type=int, metavar="N", help=f"{_of('events')}: how many events there are")
+    parser.add_argument("--plot", metavar="FILE", help=f"{_of('plot')}: draw the figures into this file, SVG")
+    parser.add_argument("--data", metavar="FOLDER", help=f"{_of('data')}: where the files of events are kept")
     asked = parser.parse_args(arguments)
-    options = {}
-    for owner, names in _OPTIONS.items():
-        given = {name: value for name in names if (value := getattr(asked, name)) is not None}
-        if given and asked.name != owner:
-            every = " and ".join(f"--{name}" for name in names)
-            print(f"{every} are options of the benchmark {owner}; write its name too", file=sys.stderr)
+    options = {name: value for name in _OPTIONS if (value := getattr(asked, name)) is not None}
+    for name in options:
+        if asked.name not in _OPTIONS[name]:
+            print(f"--{name} is an option {_of(name)}; write the benchmark's name too", file=sys.stderr)
             return _WRONG_USE
-        options |= given
     if asked.name is None:
         return max(_run_apart(name, as_json=asked.json) for name in known)
     if asked.name not in known:
@@ -74,10 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(table_of(figures))
         for figure in figures:
             if figure.skipped:
-                console.print(f"{figure.name}: skipped, {figure.skipped}.")
+                # What a reason names, say [bench], is no markup.
+                console.print(f"{figure.name}: skipped, {figure.skipped}.", markup=False)
             elif figure.of:
-                console.print(f"{figure.name}: {figure.of}, against {figure.against}.")
+                console.print(f"{figure.name}: {figure.of}, against {figure.against}.", markup=False)
     return 0
+
+
+def _of(option: str) -> str:
+    """Give the benchmarks that have an option, in words."""
+    *others, last = _OPTIONS[option]
+    return f"of {', '.join(others)} and {last}" if others else f"of {last}"
 
 
 def table_of(figures: Sequence[Figure]) -> Table:

@@ -121,7 +121,7 @@ def draw(name: str, events: int, partners: int, seed: int = SEED) -> Drawn:
     columns |= {"kind": kind, "slot": slot, "partner": partner, "person": person}
     columns["of"] = np.full(own, -1, np.int32)
     for verb, (origin, _, mean_days) in about.items():
-        later = _speaking(rng, columns, kinds, kinds.index(origin), taken[verb], mean_days)
+        later = _speaking(rng, columns, kinds.index(origin), taken[verb], mean_days)
         later["kind"] = np.full(taken[verb], kinds.index(verb), np.int8)
         if verb == "deal.refunded":
             # A refund of the whole names no amount; one in part a share, so that three of them may exceed the whole.
@@ -186,7 +186,7 @@ def _fields(name: str, rng: Any, kinds: Any, kind: Any, partner: Any, sizes: Any
     return columns
 
 
-def _speaking(rng: Any, columns: dict[str, Any], kinds: Any, origin: int, count: int, mean_days: float) -> Any:
+def _speaking(rng: Any, columns: dict[str, Any], origin: int, count: int, mean_days: float) -> Any:
     """Draw which rows of a kind others speak of, and when: later, in the two years, on average so many days."""
     last = DAYS * _SLOTS_A_DAY - 1
     rows = np.flatnonzero((columns["kind"] == origin) & (columns["slot"] < last))

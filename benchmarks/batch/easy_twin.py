@@ -7,9 +7,6 @@ month, tiers by month, what each rule gave, what is outstanding by month of expi
 postings. Numbers of the programme stand in the code. Ranges of partners run in threads.
 """
 
-# Branches cost less than calls, and kernels read as one loop.
-# ruff: noqa: PLR1730, PLR0915, PLR0912, PLR0913, PLR0914, C901
-
 from __future__ import annotations
 
 from typing import Any
@@ -315,8 +312,7 @@ def _settle(
                 certificates += 1
                 expert = fields[row] == EXPERT
                 key = keys[row]
-                if key > highest_key:
-                    highest_key = key
+                highest_key = max(highest_key, key)
                 if not seen[key]:
                     seen[key] = 1
                     points = 300 if expert else 100
@@ -365,8 +361,7 @@ def _settle(
                     pending_days[pending_tail] = day
                     pendings[pending_tail] = waiting
                     pending_tail += 1
-                    if day + PENDING_DAYS < next_due:
-                        next_due = day + PENDING_DAYS
+                    next_due = min(next_due, day + PENDING_DAYS)
             if earned > 0:
                 kept = earned
                 if arrears > 0:
@@ -384,8 +379,7 @@ def _settle(
                         lot_days[lot_tail] = day + LOT_DAYS
                         lots[lot_tail] = kept
                         lot_tail += 1
-                        if day + LOT_DAYS < next_due:
-                            next_due = day + LOT_DAYS
+                        next_due = min(next_due, day + LOT_DAYS)
             earned += waiting
             if earned > 0:
                 issued += earned

@@ -6,9 +6,6 @@ small arrays by month and quarter; what is pending and what the trailing metric 
 row keeps what a refund of it needs. The totals are those of :class:`loyalty.batch.running.Batch`, of both layers.
 """
 
-# Kernels read as one loop, and an if costs less than a call of min().
-# ruff: noqa: PLR1730, PLR0915, PLR0912, PLR0913, PLR0914, C901
-
 from __future__ import annotations
 
 from typing import Any
@@ -141,46 +138,39 @@ def settle(partners: Packed, people: Packed, months: int, until_day: int, thread
     month_end = np.array(month_tables()[1])[month_of - 11 + first] - 1
     days = np.arange(len(month_of)) + STARTS
     window = np.minimum(year_ago + days - month_start[month_of.clip(0, SPAN_MONTHS - 1)], month_end) + 1
+    calendar = (month_of, month_start)
     # What the partners' kernel leaves for the persons': the tier before each event, and whether it moved anything.
-    tier_before = np.zeros(len(partners.row), np.int8)
-    moved = np.zeros(len(partners.row), np.int8)
-    result = []
-    for layer, packed in enumerate((partners, people)):
-        holders = len(packed.starts) - 1
-        cells = np.zeros((holders, 3, 9), np.int64)
-        tier = np.zeros(holders, np.int16)
-        events, sums = np.zeros((holders, 5), np.int64), np.zeros((holders, 5), np.int64)
-        longest = int(np.diff(packed.starts).max(initial=0))
+    left = (np.zeros(len(partners.row), np.int8), np.zeros(len(partners.row), np.int8))
+    columns = (partners.a, partners.at, partners.registered, partners.person)
+    bounds = (partners.keys_of_one, partners.persons_of_one, until_day)
+    first_pass = _layer(_settle_partners, partners, months, threads, (*columns, *bounds, window, *calendar, *left))
+    return first_pass, _layer(_settle_people, people, months, threads, (until_day, *calendar, *left))
 
-        def part(low: int, high: int) -> tuple[Any, ...]:
-            added = (
-                np.zeros((months, 3, 9), np.int64),
-                np.zeros((months, 4, 4), np.int64),
-                np.zeros((months, 3, 5, 2), np.int64),
-                np.zeros((len(LABELS), 3, 3), np.int64),
-                np.zeros((3, SPAN_MONTHS), np.int64),
-                np.zeros(2, np.int64),
-            )
-            if layer == 0:
-                _settle_partners(
-                    low, high, packed.starts, packed.row, packed.kind, packed.day, packed.at, packed.of,
-                    packed.amount, packed.a, packed.registered, packed.key, packed.person, packed.keys_of_one,
-                    packed.persons_of_one, longest, month_of, month_start, window, until_day, tier_before, moved,
-                    cells, tier, events, sums, *added,
-                )  # fmt: skip
-            else:
-                _settle_people(
-                    low, high, packed.starts, packed.row, packed.kind, packed.day, packed.of, packed.amount,
-                    packed.key, longest, month_of, month_start, until_day, tier_before, moved, cells, events, sums,
-                    *added,
-                )  # fmt: skip
-            return added
 
-        added = run_ranges(part, packed.starts, threads)
-        flows, moves, funds, rules, outstanding, counts = (sum(parts) for parts in zip(*added, strict=True))
-        totals = (flows, moves, funds, rules, outstanding)
-        result.append(Totals(cells, tier, events, sums, *totals, int(counts[0]), int(counts[1])))
-    return result[0], result[1]
+def _layer(kernel: Any, packed: Packed, months: int, threads: int, more: tuple[Any, ...]) -> Totals:
+    """Settle the holders of one layer, ranges of them in threads."""
+    holders = len(packed.starts) - 1
+    cells, tier = np.zeros((holders, 3, 9), np.int64), np.zeros(holders, np.int16)
+    events, sums = np.zeros((holders, 5), np.int64), np.zeros((holders, 5), np.int64)
+    longest = int(np.diff(packed.starts).max(initial=0))
+    columns = (packed.row, packed.kind, packed.day, packed.of, packed.amount, packed.key)
+
+    def part(low: int, high: int) -> tuple[Any, ...]:
+        added = (
+            np.zeros((months, 3, 9), np.int64),
+            np.zeros((months, 4, 4), np.int64),
+            np.zeros((months, 3, 5, 2), np.int64),
+            np.zeros((len(LABELS), 3, 3), np.int64),
+            np.zeros((3, SPAN_MONTHS), np.int64),
+            np.zeros(2, np.int64),
+        )
+        kernel(low, high, packed.starts, *columns, longest, *more, cells, tier, events, sums, *added)
+        return added
+
+    added = run_ranges(part, packed.starts, threads)
+    flows, moves, funds, rules, outstanding, counts = (sum(parts) for parts in zip(*added, strict=True))
+    totals = (flows, moves, funds, rules, outstanding)
+    return Totals(cells, tier, events, sums, *totals, int(counts[0]), int(counts[1]))
 
 
 @njit(nogil=True, cache=True)
@@ -268,9 +258,9 @@ def _find(days, head, tail, day):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _settle_partners(
-    first, last, starts, rows, kinds, days, ats, ofs, amounts, products, registereds, keys, persons, keys_of_one,
-    persons_of_one, longest, month_of, month_start, window, until_day, tier_before, row_moved, cells, tiers, events,
-    sums, flows, moves, funds, rules, outstanding, counts,
+    first, last, starts, rows, kinds, days, ofs, amounts, keys, longest, products, ats, registereds, persons,
+    keys_of_one, persons_of_one, until_day, window, month_of, month_start, tier_before, row_moved,
+    cells, tiers, events, sums, flows, moves, funds, rules, outstanding, counts,
 ):  # fmt: skip
     by, per = (1, 11, 5, 3), (1, 10, 4, 2)
     lots, pool = np.zeros(SPAN_MONTHS, np.int64), np.zeros(SPAN_MONTHS, np.int64)
@@ -682,8 +672,8 @@ def _settle_partners(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _settle_people(
-    first, last, starts, rows, kinds, days, ofs, amounts, keys, longest, month_of, month_start, until_day,
-    tier_before, row_moved, cells, events, sums, flows, moves, funds, rules, outstanding, counts,
+    first, last, starts, rows, kinds, days, ofs, amounts, keys, longest, until_day, month_of, month_start,
+    tier_before, row_moved, cells, _tiers, events, sums, flows, _moves, funds, rules, outstanding, counts,
 ):  # fmt: skip
     by, per = (1, 11, 5, 3), (1, 10, 4, 2)
     lots, pool = np.zeros(SPAN_MONTHS, np.int64), np.zeros(SPAN_MONTHS, np.int64)

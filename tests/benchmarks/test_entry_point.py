@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import __main__ as entry
 from benchmarks import step
-from benchmarks.harness import Figure, compare
+from benchmarks.harness import Figure, compare, skipped
 
 FIELDS = {"name", "ratio", "rate", "baseline_rate", "unit", "peak_mib"}
 
@@ -43,6 +43,14 @@ def test_the_table_says_whether_targets_are_met(
     assert rows["good"] == "yes"
     assert rows["bad"] == "no"
     assert figures[2].met is None
+
+
+def test_a_reason_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The name of an extra stands in brackets, which are markup to what prints tables."""
+    reason = "x is not installed; pip install 'loyalty-engine[bench]'"
+    monkeypatch.setattr(step, "run", lambda: [skipped("x", reason)])
+    assert entry.main(["step"]) == 0
+    assert reason in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_unknown_name_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

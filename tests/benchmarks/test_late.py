@@ -47,4 +47,4 @@ def test_a_holders_refunds_name_deals_before_them() -> None:
 def test_its_options_are_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Another benchmark knows nothing of them."""
     assert entry.main(["step", "--events", "10"]) == 2
-    assert "options of the benchmark late" in capsys.readouterr().err
+    assert "--events is an option of late, kernel and backtest" in capsys.readouterr().err
