@@ -16,10 +16,12 @@ from attrs import frozen
 from numba import njit
 
 from benchmarks.batch.packing import Holders, local_numbers, run_ranges, take
+from benchmarks.batch.totals import Totals
 from loyalty.core.calendar import FIRST_DAY, month_tables, parse_day
 from loyalty.settlement.layout import ACTIVATION, EXPIRY, PROMOTION, REDEEM
 
-DEAL, CERTIFIED, ATTENDED, REDEEMING = 0, 1, 2, 3
+KINDS = ("deal.won", "certification.passed", "event.attended")
+DEAL, CERTIFIED, ATTENDED, REDEEMING = range(4)
 CLOUD, EXPERT, ON_SITE = 1, 1, 1
 STARTS = parse_day("2025-01-01")
 PENDING_DAYS, LOT_DAYS, COOLDOWN_DAYS = 30, 366, 7
@@ -62,7 +64,7 @@ class Packed:
         """Pack the columns of an event table; *days* are the local days of its rows."""
         names = {name: code for code, name in enumerate(table.programme.events)}
         own = np.full(256, -1, np.int8)
-        for code, name in enumerate(("deal.won", "certification.passed", "event.attended")):
+        for code, name in enumerate(KINDS):
             own[names[name]] = code
         own[-3] = REDEEMING
         holders = Holders.of(table.partner, len(table.partners))
@@ -85,23 +87,6 @@ class Packed:
             key.astype(np.int32),
             int(key.max(initial=0)) + 1,
         )
-
-
-@frozen(eq=False)
-class Totals:
-    """The same totals as a Batch's, in its order of labels, kinds and currencies."""
-
-    cells: Any
-    tier: Any
-    events: Any
-    sums: Any
-    flows: Any
-    tier_moves: Any
-    funds: Any
-    rules: Any
-    outstanding: Any
-    entries: int
-    postings: int
 
 
 def settle(packed: Packed, first_month: int, months: int, until_day: int, threads: int) -> Totals:
@@ -130,8 +115,23 @@ def settle(packed: Packed, first_month: int, months: int, until_day: int, thread
 
     added = run_ranges(part, packed.starts, threads)
     flows, moves, funds, rules, outstanding, counts = (sum(parts) for parts in zip(*added, strict=True))
-    totals = (flows, moves, funds, rules, outstanding)
-    return Totals(cells, tier, events, sums, *totals, int(counts[0]), int(counts[1]))
+    # A Batch has an axis of currencies, of which there is one here.
+    return Totals(
+        took_part=np.diff(packed.starts) > 0,
+        kinds=KINDS,
+        labels=LABELS,
+        cells=cells[:, None],
+        tier=tier,
+        events=events,
+        sums=sums,
+        flows=flows[:, None],
+        tier_moves=moves,
+        funds=funds[:, None],
+        rules=rules[:, None],
+        outstanding=outstanding[None],
+        entries=int(counts[0]),
+        postings=int(counts[1]),
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)

@@ -15,6 +15,7 @@ from attrs import frozen
 from numba import njit
 
 from benchmarks.batch.packing import Holders, local_numbers, run_ranges, take
+from benchmarks.batch.totals import Totals
 from loyalty.core.calendar import FIRST_DAY, FIRST_YEAR, month_tables, parse_day
 from loyalty.settlement.layout import ACTIVATION, EXPIRY, GRACE, PROMOTION, REDEEM, REVIEW
 
@@ -111,23 +112,6 @@ class Packed:
         return packed(partners, table.partner), packed(people, person)
 
 
-@frozen(eq=False)
-class Totals:
-    """The same totals as a Batch's, of one layer; what is by month, rule and tier is of both in the partners'."""
-
-    cells: Any
-    tier: Any
-    events: Any
-    sums: Any
-    flows: Any
-    tier_moves: Any
-    funds: Any
-    rules: Any
-    outstanding: Any
-    entries: int
-    postings: int
-
-
 def settle(partners: Packed, people: Packed, months: int, until_day: int, threads: int) -> tuple[Totals, Totals]:
     """Settle the partners and then the persons, ranges of them in threads; months count from January 2025."""
     month_of = np.array(month_tables()[0][STARTS - FIRST_DAY : STARTS - FIRST_DAY + 31 * SPAN_MONTHS]) - FIRST_MONTH
@@ -169,8 +153,22 @@ def _layer(kernel: Any, packed: Packed, months: int, threads: int, more: tuple[A
 
     added = run_ranges(part, packed.starts, threads)
     flows, moves, funds, rules, outstanding, counts = (sum(parts) for parts in zip(*added, strict=True))
-    totals = (flows, moves, funds, rules, outstanding)
-    return Totals(cells, tier, events, sums, *totals, int(counts[0]), int(counts[1]))
+    return Totals(
+        took_part=np.diff(packed.starts) > 0,
+        kinds=KINDS,
+        labels=LABELS,
+        cells=cells,
+        tier=tier,
+        events=events,
+        sums=sums,
+        flows=flows,
+        tier_moves=moves,
+        funds=funds,
+        rules=rules,
+        outstanding=outstanding,
+        entries=int(counts[0]),
+        postings=int(counts[1]),
+    )
 
 
 @njit(nogil=True, cache=True)
