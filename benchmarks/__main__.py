@@ -104,6 +104,7 @@ def table_of(figures: Sequence[Figure]) -> Table:
             continue
         target = [f"ratio >= {figure.least_ratio:g}"] if figure.least_ratio is not None else []
         target += [f"rate >= {figure.least_rate:,.0f}"] if figure.least_rate is not None else []
+        target += [f"peak <= {figure.most_mib:,.0f} MiB"] if figure.most_mib is not None else []
         table.add_row(
             figure.name,
             f"{figure.ratio:.3f}",

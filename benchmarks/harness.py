@@ -45,6 +45,7 @@ class Figure:
         against: What it is compared with, in words.
         least_ratio: The ratio to reach, or None where the figure only informs.
         least_rate: The rate to reach, or None.
+        most_mib: The peak to stay below, MiB, or None.
         skipped: Why nothing was measured, or ""; the numbers mean nothing then.
     """
 
@@ -58,14 +59,16 @@ class Figure:
     against: str = ""
     least_ratio: float | None = None
     least_rate: float | None = None
+    most_mib: float | None = None
     skipped: str = ""
 
     @property
     def met(self) -> bool | None:
         """Tell whether the targets are met; None where there is none, or nothing was measured."""
-        if self.skipped or (self.least_ratio is None and self.least_rate is None):
+        if self.skipped or (self.least_ratio, self.least_rate, self.most_mib) == (None, None, None):
             return None
-        return self.ratio >= (self.least_ratio or 0) and self.rate >= (self.least_rate or 0)
+        fast = self.ratio >= (self.least_ratio or 0) and self.rate >= (self.least_rate or 0)
+        return fast and (self.most_mib is None or self.peak_mib <= self.most_mib)
 
     def record(self) -> dict[str, Any]:
         """Give what ``--json`` prints."""
@@ -98,6 +101,7 @@ def compare(
     against: str = "",
     least_ratio: float | None = None,
     least_rate: float | None = None,
+    most_mib: float | None = None,
 ) -> Figure:
     """
     Time two things in turn.
@@ -114,6 +118,7 @@ def compare(
         against: What it is compared with, in words.
         least_ratio: The ratio to reach.
         least_rate: The rate to reach.
+        most_mib: The peak to stay below, MiB.
     """
     pairs = []
     for number in range(rounds + 1):
@@ -134,6 +139,7 @@ def compare(
         against=against,
         least_ratio=least_ratio,
         least_rate=least_rate,
+        most_mib=most_mib,
     )
 
 

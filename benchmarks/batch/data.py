@@ -170,7 +170,9 @@ def _fields(name: str, rng: Any, kinds: Any, kind: Any, partner: Any, sizes: Any
     scale = 0.5 + sizes[partner] / 2
     amount = 1 + (100 * rng.lognormal(9.0, 1.2, count) * scale).astype(np.int64)
     amount = np.where(kind == kinds.index("deal.won"), np.minimum(amount, _MAX_AMOUNT), -1)
-    share = np.where(kind == kinds.index("@redeem"), rng.integers(20, 101, count) * (_MILLION // 100), -1)
+    # Three in ten redeem all that they have, so that a refund finds some wallets empty.
+    share = np.where(rng.random(count) < 0.3, 100, rng.integers(20, 101, count)) * (_MILLION // 100)
+    share = np.where(kind == kinds.index("@redeem"), share, -1)
     tracks = len(_TRACKS[name])
     columns = {
         "amount": amount,

@@ -1,0 +1,103 @@
+"""
+A whole history from a file to results, against what only reads it, and against the same by hand in data frames.
+
+``backtest_vs_scan`` takes the ten easy rules from Parquet to the table of results; Polars scans the same file and sums
+by partner meanwhile. ``vs_polars`` and ``vs_duckdb`` are what a user would write otherwise, for the parts that windows
+can express (:mod:`benchmarks.batch.frames` says which). Peak memory is that of a process of its own.
+
+All sides run in threads, so that time here is that of the wall.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve
+
+from benchmarks.batch.setting import file_of, missing
+from benchmarks.harness import Figure, UnknownFigureError, compare, skipped
+
+FIGURES = ("backtest_vs_scan", "vs_polars", "vs_duckdb")
+#: MiB that a run may hold at most.
+MOST_MIB = 1.2 * 1024
+ROUNDS = 3
+_NAMES = {"vs_polars": "Polars", "vs_duckdb": "DuckDB"}
+
+
+def run(only: Sequence[str] = (), events: int | None = None, data: str | None = None) -> Iterator[Figure]:
+    """
+    Take the figures one by one.
+
+    Args:
+        only: The names of those to take; all of them by default.
+        events: How many rows the file has.
+        data: The folder that keeps the file; one under the user's cache by default.
+    """
+    unknown = [name for name in only if name not in FIGURES]
+    if unknown:
+        raise UnknownFigureError(f"there is no figure {unknown[0]!r} of backtest; write one of {', '.join(FIGURES)}")
+    return _figures([name for name in FIGURES if not only or name in only], events, Path(data) if data else None)
+
+
+def _figures(wanted: Iterable[str], events: int | None, folder: Path | None) -> Iterator[Figure]:
+    needs = {
+        "backtest_vs_scan": ("numba", "polars"),
+        "vs_polars": ("numba", "polars"),
+        "vs_duckdb": ("numba", "duckdb"),
+    }
+    for name in wanted:
+        lacking = missing(*needs.get(name, ("numba",)), "pyarrow")
+        yield skipped(name, lacking) if lacking else _TAKERS[name](file_of("easy", folder, events))
+
+
+def _vs_scan(file: Path) -> Figure:
+    from benchmarks.batch.apart import take_apart, whole
+    from benchmarks.batch.frames import scan
+
+    figure = compare(
+        "backtest_vs_scan",
+        _rows(file),
+        lambda: lambda: whole(file),
+        lambda: lambda: scan(file),
+        rounds=ROUNDS,
+        clock=time.perf_counter,
+        of=f"{_rows(file):,} events of the ten easy rules, from Parquet to the table of results",
+        against="Polars scanning that file and summing by partner",
+        least_ratio=1 / 3,
+        most_mib=MOST_MIB,
+    )
+    return evolve(figure, peak_mib=take_apart("whole", file).peak_mib)
+
+
+def _vs_frames(name: str, file: Path) -> Figure:
+    from benchmarks.batch import frames
+    from benchmarks.batch.apart import whole
+
+    by_hand = {"vs_polars": frames.by_polars, "vs_duckdb": frames.by_duckdb}[name]
+    return compare(
+        name,
+        _rows(file),
+        lambda: lambda: whole(file),
+        lambda: lambda: by_hand(file),
+        rounds=1,
+        clock=time.perf_counter,
+        of="all ten rules, from Parquet to the table of results",
+        against=f"what windows of {_NAMES[name]} can express of them, without tiers and lots",
+    )
+
+
+def _rows(file: Path) -> int:
+    import pyarrow.parquet as pq
+
+    rows: int = pq.read_metadata(file).num_rows
+    return rows
+
+
+_TAKERS = {
+    "backtest_vs_scan": _vs_scan,
+    "vs_polars": partial(_vs_frames, "vs_polars"),
+    "vs_duckdb": partial(_vs_frames, "vs_duckdb"),
+}

@@ -1,0 +1,72 @@
+"""
+What is measured in a process of its own: peak memory, and what a first and a later call cost.
+
+``python -m benchmarks.batch.apart WHAT FILE`` prints seconds, the most memory held, MiB, and the digest as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from benchmarks.batch.data import programme
+from benchmarks.batch.setting import UNTIL_DAY
+from benchmarks.harness import peak_mib
+
+
+@frozen
+class Apart:
+    """What a process of its own took."""
+
+    seconds: float
+    peak_mib: float
+    digest: str
+
+
+def take_apart(what: str, file: Path, environment: Mapping[str, str] | None = None) -> Apart:
+    """Do something in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.batch.apart", what, str(file)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    return Apart(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def whole(file: Path) -> Any:
+    """From the file to the table of results, all in memory."""
+    from loyalty.batch.running import run
+    from loyalty.batch.tables import EventTable
+
+    own = programme(_name(file))
+    return run(own, EventTable.from_arrow(own, file), until_day=UNTIL_DAY)
+
+
+def _name(file: Path) -> str:
+    return file.name.partition("-")[0]
+
+
+WAYS: Mapping[str, Callable[[Path], Any]] = {"whole": whole}
+
+
+def main() -> None:
+    """Do what the arguments say, and print what it took."""
+    what, file = sys.argv[1:]
+    start = time.perf_counter()
+    batch = WAYS[what](Path(file))
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "digest": batch.digest()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""
+The batch kernel against the same programmes written by hand.
+
+``kernel`` settles ten million events of the ten easy rules, ``kernel_hard`` those of the hard programme: packed columns
+in, all totals of a :class:`~loyalty.batch.results.Batch` out, in threads on both sides. ``sweep`` settles twenty
+variants of numbers on the same events, against twenty single runs. ``core`` is the generated step as plain Python
+against one hand-written loop. The twins must give the same totals before anything is timed; see
+:mod:`benchmarks.batch`.
+
+Threads run at once, so that time here is that of the wall.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.batch.setting import Setting, missing
+from benchmarks.harness import Figure, UnknownFigureError, compare, skipped
+
+FIGURES = ("kernel", "kernel_hard", "core", "sweep")
+VARIANTS = 20
+ROUNDS = 3
+
+
+def run(only: Sequence[str] = (), events: int | None = None, data: str | None = None) -> Iterator[Figure]:
+    """
+    Take the figures one by one.
+
+    Args:
+        only: The names of those to take; all of them by default.
+        events: How many rows the files have.
+        data: The folder that keeps the files; one under the user's cache by default.
+    """
+    unknown = [name for name in only if name not in FIGURES]
+    if unknown:
+        raise UnknownFigureError(f"there is no figure {unknown[0]!r} of kernel; write one of {', '.join(FIGURES)}")
+    return _figures([name for name in FIGURES if not only or name in only], events, Path(data) if data else None)
+
+
+def _figures(wanted: Iterable[str], events: int | None, folder: Path | None) -> Iterator[Figure]:
+    lacking = missing("numba", "pyarrow")
+    settings: dict[str, Setting] = {}
+    for name in wanted:
+        if name == "core":
+            yield _core()
+            continue
+        if lacking:
+            yield skipped(name, lacking)
+            continue
+        kind = "hard" if name == "kernel_hard" else "easy"
+        if kind not in settings:
+            settings = {kind: Setting.of(kind, folder, events)}
+        yield _sweep(settings[kind]) if name == "sweep" else _kernel(settings[kind])
+
+
+def _kernel(setting: Setting) -> Figure:
+    setting.require_agreement()
+    hard = setting.name == "hard"
+    return compare(
+        "kernel_hard" if hard else "kernel",
+        len(setting.table),
+        lambda: setting.settle,
+        lambda: setting.settle_by_hand,
+        rounds=ROUNDS,
+        clock=time.perf_counter,
+        of=f"{len(setting.table):,} events of the {setting.name} programme, packed columns to totals",
+        against="a kernel written by hand for this one programme",
+        least_ratio=0.75,
+        least_rate=3_000_000 if hard else 20_000_000,
+    )
+
+
+def _sweep(setting: Setting) -> Figure:
+    variants = [setting.variant(number) for number in range(VARIANTS)]
+
+    def each_alone() -> Any:
+        return [setting.settle_alone(programme) for programme in variants]
+
+    return compare(
+        "sweep",
+        VARIANTS * len(setting.table),
+        lambda: lambda: [setting.settle(programme) for programme in variants],
+        lambda: each_alone,
+        rounds=1,
+        clock=time.perf_counter,
+        of=f"{VARIANTS} variants of numbers, one after the other on the same events; the target is 10 s for all",
+        against="the same as single runs, each with events of its own to pack",
+        least_rate=20_000_000,
+    )
+
+
+def _core() -> Figure:
+    from benchmarks.step import LEAST_RATIO, PARTNERS, Workload
+
+    workload = Workload.of(PARTNERS)
+    if workload.by_step()() != workload.by_twin()():
+        raise AssertionError("the step and its hand-written twin must give the same movements")
+    return compare(
+        "core",
+        workload.item_count,
+        workload.by_step,
+        workload.by_twin,
+        of="the generated step as plain Python, one encoded event at a time",
+        against="the programme written by hand as one loop of Python",
+        least_ratio=LEAST_RATIO,
+    )
