@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR, NEVER, month_tables
+from loyalty.core.calendar import FIRST_YEAR, LAST_DAY, LAST_YEAR, month_tables
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Entry, Posting
 from loyalty.ledger.transfers import transfers
@@ -60,13 +60,14 @@ def collect(
 class _Wallets:
     """One holder while entries are read."""
 
-    __slots__ = ("badges", "cells", "first_month", "tier", "tier_before", "tier_month")
+    __slots__ = ("badges", "cells", "first_month", "lost", "moved", "tier")
 
     def __init__(self) -> None:
         self.cells: dict[str, list[int]] = {}
         self.tier: str | None = None
-        self.tier_before: str | None = None
-        self.tier_month = 0
+        # The tier that the last movement took, if it did, with its rule: the next one may give another for it.
+        self.lost: tuple[int, str, str | None] = (-1, "", None)
+        self.moved = 0
         self.badges: Counter[str] = Counter()
         self.first_month = 1 << 30
 
@@ -118,6 +119,7 @@ class Collector:
         rows = [self._cells[month, asset]]
         if owner is not None:
             wallets = self._holders[owner]
+            wallets.moved += 1
             wallets.first_month = min(wallets.first_month, month)
             row = wallets.cells.get(asset)
             if row is None:
@@ -179,31 +181,33 @@ class Collector:
         if holder is None:
             return
         wallets = self._holders[holder]
+        wallets.moved += 1
         wallets.first_month = min(wallets.first_month, month)
         if posting.asset.startswith(_BADGE):
             wallets.badges[posting.asset.removeprefix(_BADGE)] += posting.amount
         elif posting.asset.startswith(_TIER):
-            tier = posting.asset.removeprefix(_TIER)
-            if month != wallets.tier_month:
-                self._end_month(wallets)
-                wallets.tier_month = month
-            if posting.amount > 0:
-                wallets.tier = tier
-            elif wallets.tier == tier:
-                wallets.tier = None
+            self._change_tier(wallets, posting, month)
 
-    def _end_month(self, wallets: _Wallets) -> None:
-        """Count how the tier at the end of the month of its last change differs from that before the month."""
-        if wallets.tier != wallets.tier_before:
-            move = (wallets.tier_before or self._base, wallets.tier or self._base)
-            self._tier_moves[wallets.tier_month][move] += 1
-            wallets.tier_before = wallets.tier
+    def _change_tier(self, wallets: _Wallets, posting: Posting, month: int) -> None:
+        """Count a move: the old tier is taken and the new one given directly after, where neither is the base."""
+        tier, moves = posting.asset.removeprefix(_TIER), self._tier_moves[month]
+        if posting.amount < 0:
+            wallets.lost = (wallets.moved, tier, posting.rule)
+            moves[tier, self._base] += 1
+            if wallets.tier == tier:
+                wallets.tier = None
+            return
+        at, before, rule = wallets.lost
+        if at + 1 == wallets.moved and rule == posting.rule:
+            moves[before, self._base] -= 1
+            moves[before, tier] += 1
+        else:
+            moves[self._base, tier] += 1
+        wallets.tier = tier
 
     def results(self, *, until_day: int | None = None) -> Results:
         """Give the results of all that was taken in; more may be added afterwards."""
         programme = self._programme
-        for wallets in self._holders.values():
-            self._end_month(wallets)
         months = self._months(until_day)
         holders = self._table()
         partners = holders.layer(Layer.PARTNER)
@@ -213,7 +217,10 @@ class Collector:
             months=months,
             flows=self._flows(months),
             tiers=self._tiers(months),
-            tier_moves={month: dict(moves) for month, moves in sorted(self._tier_moves.items())},
+            tier_moves={
+                month: {move: count for move, count in sorted(moves.items()) if count}
+                for month, moves in sorted(self._tier_moves.items())
+            },
             expiring={
                 name: {month: amount for month, amount in by_month.items() if amount}
                 for name, by_month in self._expiring.items()
@@ -307,5 +314,5 @@ def _as_flows(cells: list[int]) -> Flows:
 
 
 def _month_of_lot(day: int) -> int | None:
-    """Give the month in which points of a lot are gone: what expires at the start of a day was good until then."""
-    return None if day >= NEVER else month_of(day - 1)
+    """Give the month in which points of a lot expire, as their posting will count."""
+    return None if day >= LAST_DAY else month_of(day)
