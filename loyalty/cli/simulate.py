@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-
 import click
 
 from loyalty.cli.options import DAY
@@ -20,13 +18,11 @@ from loyalty.cli.running import (
     programme_argument,
 )  # fmt: skip
 from loyalty.core.calendar import LAST_YEAR, format_day
-from loyalty.core.events import Event
 from loyalty.explaining.said import Day, said
 from loyalty.programme.loading import load
 from loyalty.settlement.settle import settle
+from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.months import month_of, month_starts
-from loyalty.simulation.population import population
-from loyalty.simulation.redemptions import redemptions
 from loyalty.simulation.report.texts import counted
 from loyalty.simulation.scenario import default_scenario, load_scenario
 
@@ -64,6 +60,10 @@ def command(
       loyalty simulate examples/acme/programme.yaml --scenario examples/acme/scenario.yaml \\
           --partners 200 --months 24 --seed 7 --out out/simulation
     """
+    require_arrays("loyalty simulate")
+    from loyalty.simulation.population import population
+    from loyalty.simulation.redemptions import redemptions
+
     programme = load(programme_path)
     scenario = load_scenario(scenario_path, programme) if scenario_path else default_scenario(programme)
     start_day = programme.first_day if start_day is None else start_day
@@ -71,9 +71,9 @@ def command(
         raise WrongUseError(f"{months} months from {format_day(start_day)} end after {LAST_YEAR - 1}; take fewer")
     until_day = month_starts(start_day, months)[-1] - 1
     with Meter() as meter:
-        drawn = population(programme, scenario, partners, months, seed, start_day)
-        events = list(_counted(drawn, meter.stage("drawing events")))
-        grants = redemptions(programme, scenario, events, months, start_day)
+        report = meter.stage("drawing partners", partners)
+        drawn = population(programme, scenario, partners, months, seed, start_day, ids=True, progress=report)
+        events, grants = drawn.to_events(), redemptions(drawn, until_day)
         deliveries = sum(1 + (event.person is not None) for event in events) + len(grants)
         settlement = settle(
             programme, events, grants, until_day=until_day, progress=meter.stage("settling", deliveries)
@@ -90,15 +90,8 @@ def command(
             "from": Day(start_day),
             "through": Day(until_day),
         },
-        assumptions=scenario.assumptions,
+        assumptions=scenario.assumed(),
         lang=lang,
         counts={"partners": partners, "months": months, "events": len(events), "redemptions": len(grants)},
     )  # fmt: skip
     write_outcome(settlement, events, run, out_dir, table_format, until_day).show(as_json=as_json)
-
-
-def _counted(events: Iterable[Event], report: Callable[[int], None]) -> Iterator[Event]:
-    for number, event in enumerate(events, start=1):
-        if number % 1000 == 0:
-            report(number)
-        yield event

@@ -1,9 +1,8 @@
 """
-What a scenario declares: segments of partners, and how often each kind of event happens to them.
+What a scenario declares: who the partners are, when they come and go, what they do, and what moves them.
 
 A scenario is an assumption, not a forecast. It is kept apart from the programme, so that one population can meet
-several programmes, and the report prints what was assumed. Arrival, churn and the response to incentives will be
-further fields of :class:`Segment` and :class:`Activity`.
+several programmes, and the report prints what was assumed: :meth:`Scenario.assumed`.
 """
 
 from __future__ import annotations
@@ -13,15 +12,43 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
-from loyalty.core.calendar import Unit
+from loyalty.core.calendar import Period, Unit
 from loyalty.core.holders import Layer
 from loyalty.errors import Place
-from loyalty.simulation.draws import Draw, Uniform
+from loyalty.simulation.distributions import Choice, Distribution, Uniform
 
 #: The factor of each calendar month where no season is declared.
 EVEN_SEASON: tuple[Fraction, ...] = (Fraction(1),) * 12
 
 _FEW = Uniform(1, 3)
+
+
+@frozen(kw_only=True)
+class Arrival:
+    """
+    When partners come: a share is there from the start, and the others come evenly in the months after it.
+
+    Args:
+        at_start: Of the partners of the segment.
+        within: Months in which the others come, the first month not counted.
+    """
+
+    at_start: Fraction = Fraction(1)
+    within: int = 0
+
+
+@frozen(kw_only=True)
+class Churn:
+    """
+    How partners go quiet, and come back. Both are looked at on the first of each month.
+
+    Args:
+        quiet: The chance in a month that an active partner stops doing anything.
+        comeback: The chance in a month that a quiet one begins again.
+    """
+
+    quiet: Fraction = Fraction(0)
+    comeback: Fraction = Fraction(0)
 
 
 @frozen(kw_only=True)
@@ -31,19 +58,24 @@ class Segment:
 
     Args:
         share: Of all partners; the shares of a scenario sum to 1.
+        labels: What else is known of a partner, such as its region: by name, one of several texts by weight.
         persons: How many people a partner has.
         size_median, size_sigma: The lognormal size of a partner; it multiplies every rate that is per partner.
         rates: Factors on the rate of a kind in this segment; kinds that are not named keep theirs.
-        amounts: A factor on the median of money that is drawn lognormally.
+        amounts: A factor on money that is drawn lognormally or by quantiles.
+        arrival, churn: When its partners come, and how they go quiet.
     """
 
     name: str
     share: Fraction
+    labels: Mapping[str, Choice] = {}
     persons: Uniform = _FEW
     size_median: Fraction = Fraction(1)
     size_sigma: Fraction = Fraction(0)
     rates: Mapping[str, Fraction] = {}
     amounts: Fraction = Fraction(1)
+    arrival: Arrival = Arrival()
+    churn: Churn = Churn()
     place: Place = field(eq=False, factory=Place)
 
 
@@ -73,8 +105,22 @@ class Consequence:
     chance: Fraction
     after: Delay
     partial: Fraction = Fraction(0)
-    fields: Mapping[str, Draw] = {}
+    fields: Mapping[str, Distribution] = {}
     place: Place = field(eq=False, factory=Place)
+
+
+@frozen(kw_only=True)
+class Noise:
+    """
+    How unevenly events come beyond chance: lognormal factors on the rate, whose mean is 1.
+
+    Args:
+        month: The sigma of a factor of each partner's each month.
+        market: The sigma of a factor of each month that all partners share.
+    """
+
+    month: Fraction = Fraction(0)
+    market: Fraction = Fraction(0)
 
 
 @frozen(kw_only=True)
@@ -87,6 +133,7 @@ class Activity:
         per: Whether the rate is that of a partner or of a person.
         names_person: Whether the event names one of the partner's people; always so when *per* is the person.
         season: The factor of each calendar month, January first.
+        growth: By how much the rate grows in a year, compounded from month to month; -1/10 is a decline.
     """
 
     kind: str
@@ -94,9 +141,54 @@ class Activity:
     per: Layer = Layer.PARTNER
     names_person: bool = True
     season: tuple[Fraction, ...] = EVEN_SEASON
-    fields: Mapping[str, Draw] = {}
+    growth: Fraction = Fraction(0)
+    noise: Noise = Noise()
+    fields: Mapping[str, Distribution] = {}
     then: tuple[Consequence, ...] = ()
     place: Place = field(eq=False, factory=Place)
+
+
+@frozen(kw_only=True)
+class Wish:
+    """
+    How partners, or their people, spend one currency: what they wish is granted where it is available.
+
+    Args:
+        share: The share of what is available then; None where an amount is wished.
+        amount: Minor units; the whole amount or nothing is granted. None where a share is wished.
+        per: Whose wallet it is.
+        every: At noon of the last day of each such period; None where *rate* says how often.
+        rate: Wishes a month for each wallet, on days drawn evenly.
+        chance: That a wish is made, and nothing stands against it.
+        after: How much later it is granted, as a claim is that has to be proven; None for at once.
+        claim: Whether the file calls it a claim: money of a fund.
+    """
+
+    currency: str
+    share: Fraction | None = None
+    amount: Distribution | None = None
+    per: Layer = Layer.PARTNER
+    every: Period | None = Period.MONTH
+    rate: Fraction = Fraction(0)
+    chance: Fraction = Fraction(1)
+    after: Delay | None = None
+    claim: bool = False
+    place: Place = field(eq=False, factory=Place)
+
+
+@frozen(kw_only=True)
+class Incentive:
+    """
+    How a kind of event responds to the next tier: its rate is multiplied by 1 + elasticity x progress.
+
+    Progress is how far the partner has come in what the next tier needs, from 0 to 1.
+
+    Args:
+        because: Where the number comes from; the report repeats it.
+    """
+
+    elasticity: Fraction
+    because: str
 
 
 @frozen(kw_only=True)
@@ -105,13 +197,27 @@ class Scenario:
     A population and its behaviour.
 
     Args:
-        redeem: For each currency, the share of what is available that partners redeem at each month's end.
+        wishes: What is redeemed and claimed.
+        response: The response to incentives by kind of event; an assumption like no other, and empty by default.
         assumptions: Sentences that the report repeats.
     """
 
     name: str
     segments: tuple[Segment, ...]
     activities: tuple[Activity, ...]
-    redeem: Mapping[str, Fraction] = {}
+    wishes: tuple[Wish, ...] = ()
+    response: Mapping[str, Incentive] = {}
     assumptions: tuple[str, ...] = ()
     file: str = "<text>"
+
+    def assumed(self) -> tuple[str, ...]:
+        """Give every assumption as a sentence: those of the file, and what it assumes of incentives."""
+        return (*self.assumptions, *(_response_words(kind, each) for kind, each in self.response.items()))
+
+
+def _response_words(kind: str, incentive: Incentive) -> str:
+    percent = f"{float(incentive.elasticity * 100):g}"
+    return (
+        f"Assumed, not observed: partners on the point of reaching the next tier do {percent} % more {kind} than those "
+        f"who have done nothing towards it. {incentive.because}"
+    )

@@ -16,7 +16,7 @@ from loyalty.core.holders import Layer
 from loyalty.programme.model import EventKind, FieldSpec, FieldType, Programme, Role
 from loyalty.rules.declaration import Subject
 from loyalty.simulation.behaviour import Activity, Consequence, Delay, Scenario, Segment
-from loyalty.simulation.draws import Choice, Constant, Draw, LogNormal, Uniform, geometric_middle
+from loyalty.simulation.distributions import Choice, Constant, Distribution, LogNormal, Uniform, geometric_middle
 
 _SIGMA = Fraction(1)
 _SMALL_RANGE = 1000
@@ -45,7 +45,7 @@ def default_scenario(programme: Programme) -> Scenario:
     return Scenario(name="default", segments=SEGMENTS, activities=activities, assumptions=_ASSUMPTIONS)
 
 
-def default_draws(kind: EventKind, named: Mapping[str, Draw]) -> dict[str, Draw]:
+def default_draws(kind: EventKind, named: Mapping[str, Distribution]) -> dict[str, Distribution]:
     """Give a draw for every field of *kind*: the named one, or one that its declaration suggests."""
     return {
         name: named[name] if name in named else default_draw(spec)
@@ -54,7 +54,7 @@ def default_draws(kind: EventKind, named: Mapping[str, Draw]) -> dict[str, Draw]
     }
 
 
-def default_draw(spec: FieldSpec) -> Draw:
+def default_draw(spec: FieldSpec) -> Distribution:
     """Give a draw that yields only values that the field may hold."""
     if spec.type is FieldType.BOOL:
         return Choice((True, False), (1, 1))

@@ -2,7 +2,9 @@
 How a scenario says what a field holds, by the field's declared type.
 
 ``5`` or ``2000.00 EUR`` is always that; ``1..4`` each number as likely; ``{median: 9000 EUR, sigma: 1.1}`` many small
-and a few large; ``{cloud: 5, security: 3}`` one of these by weight. Every value must be one that the field may hold.
+and a few large; ``{empirical: [...]}`` as it was observed, from values or from quantiles; ``{cloud: 5, security: 3}``
+one of these by weight; ``{label: region}`` what the partner's label says. Every value must be one that the field may
+hold.
 """
 
 from __future__ import annotations
@@ -10,19 +12,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from itertools import pairwise
 
 from loyalty.core.amounts import format_minor_units, parse_decimal
 from loyalty.core.events import FieldValue
 from loyalty.programme.model import FieldSpec, FieldType
-from loyalty.programme.nodes import Mapping, Node, Scalar
+from loyalty.programme.nodes import Mapping, Node, Scalar, Sequence
 from loyalty.programme.notes import Notes, did_you_mean
 from loyalty.programme.scalars import Number
 from loyalty.programme.units import digits_of, split_money
-from loyalty.simulation.draws import Choice, Constant, Draw, LogNormal, Uniform
+from loyalty.simulation.distributions import Choice, Constant, Distribution, LogNormal, OfLabel, Quantiles, Uniform
 
 _SIGMA = Number("a sigma such as 1.1")
 _MOST_SIGMA = 5
 _NUMBERS = (FieldType.MONEY, FieldType.INT)
+_TEXTS = (FieldType.TEXT, FieldType.ONE_OF)
 
 
 def bounds(text: str) -> tuple[int, int]:
@@ -44,11 +48,15 @@ def bounds(text: str) -> tuple[int, int]:
     return lowest, highest
 
 
-def read_draw(node: Node, spec: FieldSpec, notes: Notes) -> Draw | None:
+def read_draw(node: Node, spec: FieldSpec, notes: Notes) -> Distribution | None:
     """Read what a field holds; None where a finding was noted."""
     if isinstance(node, Mapping):
         if spec.type in _NUMBERS and {"median", "sigma"} & set(node.by_name):
             return _lognormal(node, spec, notes)
+        if spec.type in _NUMBERS and "empirical" in node.by_name:
+            return _quantiles(node, spec, notes)
+        if spec.type in _TEXTS and _names_label(node):
+            return OfLabel(_label(node).text)
         return _weights(node, spec, notes)
     if not isinstance(node, Scalar):
         notes.add("wrong-type", node, f"{spec.name} holds one value", "write weights as a mapping: {cloud: 5, data: 3}")
@@ -82,6 +90,66 @@ def _lognormal(node: Mapping, spec: FieldSpec, notes: Notes) -> LogNormal | None
             notes.add("wrong-type", median_node, "a median is one amount", "write for example 9000")
         return None
     return LogNormal(median, sigma, spec.lowest, spec.highest)
+
+
+def _quantiles(node: Mapping, spec: FieldSpec, notes: Notes) -> Quantiles | None:
+    """Read values that were observed, in any order, or the value of each share of all from 0 % to 100 %."""
+    for key, _ in node.entries:
+        if key.text != "empirical":
+            notes.add("unknown-key", key, "an empirical draw has no such key", "leave it out")
+    given = node.by_name["empirical"]
+    if isinstance(given, Sequence):
+        values = [_value(item, spec, notes) for item in given.items if isinstance(item, Scalar)]
+        if len(values) < 2 or len(values) != len(given.items):
+            notes.add("wrong-type", given, "an empirical draw needs two values or more", "write [900, 4000, 25000]")
+            return None
+        known = sorted(value for value in values if isinstance(value, int))
+        last = len(values) - 1
+        points = tuple((place / last, value) for place, value in enumerate(known))
+        return Quantiles(points, spec.lowest, spec.highest) if len(known) == len(values) else None
+    if not isinstance(given, Mapping):
+        fix = "write {empirical: [900, 4000, 25000]} or {empirical: {0 %: 100, 50 %: 4000, 100 %: 90000}}"
+        notes.add("wrong-type", given, "an empirical draw is a list of values, or values by share", fix)
+        return None
+    return _points(given, spec, notes)
+
+
+def _points(given: Mapping, spec: FieldSpec, notes: Notes) -> Quantiles | None:
+    points: list[tuple[float, int]] = []
+    for key, node in given.entries:
+        share = _share_of(key, notes)
+        value = _value(node, spec, notes) if isinstance(node, Scalar) else None
+        if not isinstance(node, Scalar):
+            notes.add("wrong-type", node, f"{spec.name} holds one value", _fix(spec))
+        if share is None or not isinstance(value, int):
+            return None
+        points.append((share, value))
+    rises = all(before[0] < after[0] and before[1] <= after[1] for before, after in pairwise(points))
+    if len(points) < 2 or points[0][0] != 0 or points[-1][0] != 1 or not rises:
+        why = "the shares rise from 0 % to 100 %, and their values do not fall"
+        notes.add("bad-value", given, why, "write {0 %: 100, 50 %: 4000, 100 %: 90000}")
+        return None
+    return Quantiles(tuple(points), spec.lowest, spec.highest)
+
+
+def _share_of(key: Scalar, notes: Notes) -> float | None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", key.text)
+    if match and float(match[1]) <= 100:
+        return float(Fraction(match[1]) / 100)
+    notes.add("bad-value", key, f"{key.text!r} is no share from 0 % to 100 %", "write for example 50 %")
+    return None
+
+
+def _label(node: Mapping) -> Scalar:
+    found = node.by_name["label"]
+    assert isinstance(found, Scalar)
+    return found
+
+
+def _names_label(node: Mapping) -> bool:
+    """Whether it is {label: region}; {label: 5} is the weight of a value of that name."""
+    found = node.by_name.get("label")
+    return len(node.entries) == 1 and isinstance(found, Scalar) and not found.text.isdigit()
 
 
 def _weights(node: Mapping, spec: FieldSpec, notes: Notes) -> Choice | None:

@@ -1,144 +1,54 @@
 """
 A scenario file: who the partners are and what they do, in YAML, checked against the programme that they meet.
 
-The scalars are read by the programme file's own shapes, so that every finding comes at once, with its line, and the
-nearest name where one is unknown. See ``examples/acme/scenario.yaml`` and :func:`load_scenario`.
-
->>> chance("4 %"), delay("5..40 days")
-(Fraction(1, 25), Delay(lowest=5, highest=40, unit=<Unit.DAYS: 'days'>))
+The scalars are read by the programme file's own shapes (:mod:`loyalty.simulation.scenario_language`), so that every
+finding comes at once, with its line, and the nearest name where one is unknown. The page
+``docs/reference/scenario-file.md`` says what each key means.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve
 
-from loyalty.core.amounts import parse_decimal
-from loyalty.core.calendar import Unit
+from loyalty.core.calendar import Period
 from loyalty.core.holders import Layer
 from loyalty.errors import Place
-from loyalty.programme.model import EventKind, Programme, Role
-from loyalty.programme.nodes import Node, Scalar
-from loyalty.programme.notes import Notes, did_you_mean
-from loyalty.programme.scalars import FLAG, Name, Number, Parsed, Text
-from loyalty.programme.scalars import Choice as Word
-from loyalty.programme.shapes import Fields, Key, ListOf, MapOf, Section
+from loyalty.programme.model import Currency, EventKind, FieldSpec, FieldType, Programme, Role
+from loyalty.programme.nodes import Scalar
+from loyalty.programme.notes import Notes, did_you_mean, join_words
+from loyalty.programme.sections import Item
+from loyalty.programme.shapes import Section
 from loyalty.programme.yaml_reading import read_yaml
-from loyalty.simulation.behaviour import EVEN_SEASON, Activity, Consequence, Delay, Scenario, Segment
+from loyalty.simulation.behaviour import (
+    EVEN_SEASON,
+    Activity,
+    Arrival,
+    Churn,
+    Consequence,
+    Delay,
+    Incentive,
+    Noise,
+    Scenario,
+    Segment,
+    Wish,
+)
 from loyalty.simulation.defaults import default_scenario
-from loyalty.simulation.draws import Draw, Uniform
-from loyalty.simulation.field_draws import bounds, read_draw
+from loyalty.simulation.distributions import Choice, Constant, Distribution, LogNormal, OfLabel, Quantiles, Uniform
+from loyalty.simulation.field_draws import read_draw
+from loyalty.simulation.scenario_language import SCENARIO
 
-__all__ = ["Scenario", "chance", "default_scenario", "delay", "load_scenario", "read_scenario"]
+__all__ = ["Scenario", "default_scenario", "load_scenario", "read_scenario"]
 
-#: Longer than this nobody simulates, and the calendar's tables end.
-_MOST_DELAY: Final = {Unit.DAYS: 3660, Unit.WEEKS: 520, Unit.MONTHS: 120, Unit.YEARS: 10}
+#: Minor units; a sum of many still fits.
+_MOST_WISHED: Final = 10**15
 
-
-def chance(text: str) -> Fraction:
-    """
-    Read a share of 1, as ``4 %`` or ``0.04``.
-
-    Raises:
-        ValueError: not a number, or not from 0 to 1.
-    """
-    number, percent, rest = text.partition("%")
-    value = parse_decimal(number) / (100 if percent else 1)
-    if rest.strip() or not 0 <= value <= 1:
-        raise ValueError(f"{text!r} does not lie between 0 % and 100 %")
-    return value
-
-
-def whole_range(text: str) -> Uniform:
-    """
-    Read ``3`` or ``1..4``.
-
-    Raises:
-        ValueError: not of that form.
-    """
-    lowest, highest = bounds(text)
-    if lowest < 0 or highest > 100_000:
-        raise ValueError(f"{text!r} does not lie between 0 and 100000")
-    return Uniform(lowest, highest)
-
-
-def delay(text: str) -> Delay:
-    """
-    Read ``5..40 days`` or ``24 months``.
-
-    Raises:
-        ValueError: not of that form, or longer than ten years.
-    """
-    match = re.fullmatch(r"\s*([\d_]+(?:\s*\.\.\s*[\d_]+)?)\s+(day|week|month|year)s?\s*", text)
-    if not match:
-        raise ValueError(f"{text!r} is no such time")
-    lowest, highest = bounds(match[1])
-    unit = Unit(match[2] + "s")
-    if highest > _MOST_DELAY[unit]:
-        raise ValueError(f"{text!r} is longer than ten years")
-    return Delay(lowest=lowest, highest=highest, unit=unit)
-
-
-@frozen
-class _AsIs:
-    """A value whose meaning depends on the programme; it is read later."""
-
-    what: str
-
-    def read(self, node: Node, notes: Notes) -> Node:  # noqa: ARG002
-        return node
-
-    def schema(self) -> dict[str, Any]:
-        return {}
-
-
-_SHARE: Final = Parsed("a share such as 25 %", chance, {"type": ["string", "number"]})
-_RANGE: Final = Parsed("a whole number or a range such as 1..4", whole_range, {"type": ["string", "integer"]})
-_DELAY: Final = Parsed("a time such as 5..40 days or 24 months", delay, {"type": "string"})
-_FACTOR: Final = Number("a factor such as 1.5")
-_WORD: Final = Name("a name", r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_KIND: Final = Name("a kind of event such as deal.won", r"\S+")
-_FIELDS: Final = MapOf("what the fields hold", _WORD, _AsIs("a value, a range, weights or {median, sigma}"))
-
-_CONSEQUENCE: Final = Fields("what may follow", {
-    "chance": Key(_SHARE, "That it happens at all.", required=True),
-    "after": Key(_DELAY, "How long after its origin.", required=True),
-    "partial": Key(_SHARE, "Of a refund: the chance that it is of a part only."),
-    "fields": Key(_FIELDS, "What its own fields hold."),
-})  # fmt: skip
-
-_ACTIVITY: Final = Fields("how often something happens", {
-    "rate": Key(_FACTOR, "Events a month, on average.", required=True),
-    "per": Key(Word("whose rate it is", {"partner": Layer.PARTNER, "person": Layer.PERSON})),
-    "names_person": Key(FLAG, "Whether the event names one of the partner's people; true if left out."),
-    "season": Key(ListOf("the factors of the twelve months", _FACTOR)),
-    "fields": Key(_FIELDS, "What its fields hold; those left out follow from the programme."),
-    "then": Key(MapOf("what may follow", _KIND, _CONSEQUENCE), "Refunds, ends and follows, by kind."),
-})  # fmt: skip
-
-_SEGMENT: Final = Fields("a segment", {
-    "segment": Key(_WORD, "Its name.", required=True),
-    "share": Key(_SHARE, "Of all partners.", required=True),
-    "persons": Key(_RANGE, "How many people a partner has; 1..3 if left out."),
-    "size": Key(Fields("the size of a partner", {
-        "median": Key(_FACTOR, "Half of the partners are smaller.", required=True),
-        "sigma": Key(_FACTOR, "The standard deviation of the logarithm; 0 if left out."),
-    })),
-    "rates": Key(MapOf("factors on rates", _KIND, _FACTOR), "Factors on the rates of kinds in this segment."),
-    "amounts": Key(_FACTOR, "A factor on the median of money."),
-})  # fmt: skip
-
-SCENARIO: Final = Fields("a scenario", {
-    "scenario": Key(Text("the scenario's name"), "Its name.", required=True),
-    "assumptions": Key(ListOf("assumptions", Text("a sentence")), "Sentences that the report repeats."),
-    "segments": Key(ListOf("segments", _SEGMENT), "Who the partners are.", required=True),
-    "events": Key(MapOf("what happens", _KIND, _ACTIVITY), "What happens, by kind of event.", required=True),
-    "redeem": Key(MapOf("what is redeemed", _WORD, _SHARE), "The share of the available that is redeemed each month."),
-})  # fmt: skip
+_ALL_AT_ONCE: Final = Arrival()
+_NOBODY_LEAVES: Final = Churn()
 
 
 def load_scenario(path: Path | str, programme: Programme) -> Scenario:
@@ -179,38 +89,68 @@ class _Reader:
 
     def scenario(self, section: Section) -> Scenario:
         read = section.get("segments") or []
-        segments = tuple(self.segment(each) for each in read)
+        arrival, churn = _arrival(section.get("arrival")), _churn(section.get("churn"))
+        segments = tuple(self.segment(each, arrival, churn) for each in read)
         total = sum((segment.share for segment in segments), Fraction(0))
         if segments and total != 1 and all(each.get("share") for each in read):
             why = f"the shares of all segments together are {float(total) * 100:g} %"
             self.notes.add("shares", section.names["segments"], why, "change them so that they are 100 %")
+        labels = self.labels(segments)
         return Scenario(
             name=section.value("scenario", ""),
             segments=segments,
-            activities=tuple(self.activities(section.get("events") or [])),
-            redeem=self.redeem(section.get("redeem") or []),
+            activities=tuple(self.activities(section.get("events") or [], labels)),
+            wishes=(
+                *self.wishes(section.get("redeem") or [], claim=False),
+                *self.wishes(section.get("claim") or [], claim=True),
+            ),
+            response=self.response(section.get("response") or []),
             assumptions=tuple(item.value for item in section.get("assumptions") or []),
             file=self.notes.file,
         )
 
-    def segment(self, section: Section) -> Segment:
+    def segment(self, section: Section, arrival: Arrival, churn: Churn) -> Segment:
         size = section.get("size")
         rates = {}
         for key, item in section.get("rates") or []:
             if self.kind(key, (Role.NONE,)) is not None and item is not None:
                 rates[key.text] = item.value
+        labels = {}
+        for key, node in section.get("labels") or []:
+            read = read_draw(node, FieldSpec(name=key.text, type=FieldType.TEXT), self.notes)
+            if isinstance(read, Choice | Constant):
+                labels[key.text] = Choice((read.value,), (1,)) if isinstance(read, Constant) else read
         return Segment(
             name=section.value("segment", ""),
             share=section.value("share", Fraction(0)),
+            labels=labels,
             persons=section.value("persons", Uniform(1, 3)),
             size_median=size.value("median", Fraction(1)) if size else Fraction(1),
             size_sigma=size.value("sigma", Fraction(0)) if size else Fraction(0),
             rates=rates,
             amounts=section.value("amounts", Fraction(1)),
+            arrival=_arrival(section.get("arrival"), arrival),
+            churn=_churn(section.get("churn"), churn),
             place=section.node.place,
         )
 
-    def activities(self, read: list[tuple[Scalar, Section | None]]) -> list[Activity]:
+    def labels(self, segments: Iterable[Segment]) -> dict[str, set[Any]]:
+        """Give what each label may say, of the labels that every segment has; note those that some lack."""
+        listed = list(segments)
+        names = dict.fromkeys(name for segment in listed for name in segment.labels)
+        for segment in listed:
+            for name in names:
+                if name not in segment.labels:
+                    self.notes.add(
+                        "missing-key", segment.place, f"other segments have the label {name}, and this one does not",
+                        f"add `{name}:` to its labels", got=f"segment {segment.name}",
+                    )  # fmt: skip
+        return {
+            name: {value for segment in listed if name in segment.labels for value in segment.labels[name].values}
+            for name in names
+        }
+
+    def activities(self, read: list[tuple[Scalar, Section | None]], labels: Mapping[str, set[Any]]) -> list[Activity]:
         activities = []
         for key, section in read:
             kind = self.kind(key, (Role.NONE,))
@@ -230,14 +170,18 @@ class _Reader:
                     per=section.value("per", Layer.PARTNER),
                     names_person=section.value("names_person", True),
                     season=season or EVEN_SEASON,
-                    fields=self.fields(kind, section),
-                    then=tuple(self.consequences(kind, section.get("then") or [])),
+                    growth=section.value("growth", Fraction(0)),
+                    noise=_noise(section.get("noise")),
+                    fields=self.fields(kind, section, labels),
+                    then=tuple(self.consequences(kind, section.get("then") or [], labels)),
                     place=key.place,
                 )
             )
         return activities
 
-    def consequences(self, origin: EventKind, read: list[tuple[Scalar, Section | None]]) -> list[Consequence]:
+    def consequences(
+        self, origin: EventKind, read: list[tuple[Scalar, Section | None]], labels: Mapping[str, set[Any]]
+    ) -> list[Consequence]:
         consequences = []
         for key, section in read:
             kind = self.kind(key, (Role.REFUNDS, Role.ENDS, Role.FOLLOWS))
@@ -260,13 +204,13 @@ class _Reader:
                     chance=section.value("chance", Fraction(0)),
                     after=section.value("after", Delay(lowest=1, highest=1)),
                     partial=section.value("partial", Fraction(0)),
-                    fields=self.fields(kind, section),
+                    fields=self.fields(kind, section, labels),
                     place=key.place,
                 )
             )
         return consequences
 
-    def fields(self, kind: EventKind, section: Section) -> dict[str, Draw]:
+    def fields(self, kind: EventKind, section: Section, labels: Mapping[str, set[Any]]) -> dict[str, Distribution]:
         draws = {}
         for key, node in section.get("fields") or []:
             spec = kind.fields.get(key.text)
@@ -275,17 +219,75 @@ class _Reader:
                 self.notes.add("unknown-name", key, why, did_you_mean(key.text, kind.fields, "fields"))
                 continue
             draw = read_draw(node, spec, self.notes)
-            if draw is not None:
+            if isinstance(draw, OfLabel) and draw.label not in labels:
+                why = "no segment has such a label"
+                self.notes.add("unknown-name", node, why, did_you_mean(draw.label, labels, "labels"), got=draw.label)
+            elif isinstance(draw, OfLabel) and spec.type is FieldType.ONE_OF and labels[draw.label] - {*spec.values}:
+                strange = join_words(sorted(labels[draw.label] - {*spec.values}))
+                why = f"the label may say {strange}, which {spec.name} cannot hold"
+                self.notes.add("bad-value", node, why, f"the values are {join_words(spec.values)}", got=draw.label)
+            elif draw is not None:
                 draws[key.text] = draw
         return draws
 
-    def redeem(self, read: list[tuple[Scalar, Any]]) -> dict[str, Fraction]:
-        spendable = [name for name, currency in self.programme.currencies.items() if currency.spendable]
-        for key, _ in read:
-            if key.text not in spendable:
-                why = "the programme has no such currency that can be spent"
-                self.notes.add("unknown-name", key, why, did_you_mean(key.text, spendable, "currencies"))
-        return {key.text: item.value for key, item in read if item is not None}
+    def wishes(self, read: list[tuple[Scalar, Any]], *, claim: bool) -> list[Wish]:
+        spendable = {
+            name: currency
+            for name, currency in self.programme.currencies.items()
+            if currency.spendable and (currency.unit is not None or not claim)
+        }
+        wishes = []
+        for key, found in read:
+            currency = spendable.get(key.text)
+            if currency is None:
+                what = "that is money" if claim else "that can be spent"
+                fix = did_you_mean(key.text, spendable, "currencies")
+                self.notes.add("unknown-name", key, f"the programme has no such currency {what}", fix)
+            elif isinstance(found, Item):
+                wishes.append(Wish(currency=currency.name, share=found.value, claim=claim, place=key.place))
+            elif found is not None:
+                wishes.append(self.wish(currency, found, claim=claim))
+        return wishes
+
+    def wish(self, currency: Currency, section: Section, *, claim: bool) -> Wish:
+        if section.has("rate") and section.has("every"):
+            self.notes.add(
+                "conflicting-keys", section.names["every"], "`rate` says already how often it is wished",
+                "keep one of every and rate",
+            )  # fmt: skip
+        return Wish(
+            currency=currency.name,
+            share=section.value("share"),
+            amount=self.amount(currency, section),
+            per=section.value("per", Layer.PARTNER),
+            every=None if section.has("rate") else section.value("every", Period.MONTH),
+            rate=section.value("rate", Fraction(0)),
+            chance=section.value("chance", Fraction(1)),
+            after=section.value("after"),
+            claim=claim,
+            place=section.node.place,
+        )
+
+    def amount(self, currency: Currency, section: Section) -> Distribution | None:
+        if section.get("amount") is None:
+            return None
+        if currency.unit is not None:
+            unit, most = currency.unit, _MOST_WISHED
+            spec = FieldSpec(name=currency.name, type=FieldType.MONEY, unit=unit, lowest=1, highest=most)
+            return read_draw(section.get("amount"), spec, self.notes)
+        # Points are written in whole ones, whatever their scale.
+        step = 10**currency.scale
+        spec = FieldSpec(name=currency.name, type=FieldType.INT, lowest=1, highest=_MOST_WISHED // step)
+        return _times(read_draw(section.get("amount"), spec, self.notes), step)
+
+    def response(self, read: list[tuple[Scalar, Section | None]]) -> dict[str, Incentive]:
+        response = {}
+        for key, section in read:
+            if self.kind(key, (Role.NONE,)) is not None and section is not None:
+                response[key.text] = Incentive(
+                    elasticity=section.value("elasticity", Fraction(0)), because=section.value("because", "")
+                )
+        return response
 
     def kind(self, key: Scalar, roles: tuple[Role, ...]) -> EventKind | None:
         kinds = self.programme.events
@@ -302,3 +304,42 @@ class _Reader:
             fix = f"write it under `then:` of {kind.origin_kind}"
         self.notes.add("unknown-name" if kind is None else "wrong-role", key, why, fix)
         return None
+
+
+def _arrival(section: Section | None, otherwise: Arrival = _ALL_AT_ONCE) -> Arrival:
+    if section is None:
+        return otherwise
+    return Arrival(at_start=section.value("at_start", Fraction(1)), within=section.value("within", 0))
+
+
+def _churn(found: Section | Item[Fraction] | None, otherwise: Churn = _NOBODY_LEAVES) -> Churn:
+    if found is None:
+        return otherwise
+    if isinstance(found, Item):
+        return Churn(quiet=found.value)
+    return Churn(quiet=found.value("quiet", Fraction(0)), comeback=found.value("comeback", Fraction(0)))
+
+
+def _noise(found: Section | Item[Fraction] | None) -> Noise:
+    if found is None:
+        return Noise()
+    if isinstance(found, Item):
+        return Noise(month=found.value)
+    return Noise(month=found.value("month", Fraction(0)), market=found.value("market", Fraction(0)))
+
+
+def _times(read: Distribution | None, step: int) -> Distribution | None:
+    match read:
+        case Constant(value) if isinstance(value, int):
+            return Constant(value * step)
+        case Uniform(lowest, highest):
+            return Uniform(lowest * step, highest * step)
+        case LogNormal():
+            return evolve(read, median=read.median * step, lowest=step, highest=read.highest * step)
+        case Quantiles():
+            points = tuple((share, value * step) for share, value in read.points)
+            return evolve(read, points=points, lowest=step, highest=read.highest * step)
+        case Choice(values, weights):
+            return Choice(tuple(value * step if isinstance(value, int) else value for value in values), weights)
+        case _:
+            return read

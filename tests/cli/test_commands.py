@@ -75,10 +75,13 @@ def test_no_color_is_heeded_where_colours_are_forced() -> None:
 
 
 def test_schema_is_json_schema_and_takes_the_examples(call: Call) -> None:
-    """Both schemas are valid, and the committed one is what the command prints."""
+    """All schemas are valid, and the committed ones are what the command prints."""
     document = json.loads(call("schema").stdout)
     Draft202012Validator.check_schema(document)
     Draft202012Validator.check_schema(json.loads(call("schema", "--mapping").stdout))
+    Draft202012Validator.check_schema(json.loads(call("schema", "--scenario").stdout))
+    scenario_schema = (ROOT / "examples" / "scenario.schema.json").read_text(encoding="utf-8")
+    assert scenario_schema == call("schema", "--scenario").stdout
     assert document == json_schema()
     assert (ROOT / "examples" / "programme.schema.json").read_text(encoding="utf-8") == call("schema").stdout
 

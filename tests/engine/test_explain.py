@@ -202,7 +202,7 @@ def test_explanations_pay_what_was_issued(events: list[Event], data: st.DataObje
 
 def test_explanations_of_a_population_pay_what_was_issued() -> None:
     """The same for partners that behave like partners, a year of a programme with every feature."""
-    events = list(population(FULL, default_scenario(FULL), 4, 12, 11, FULL.first_day))
+    events = population(FULL, default_scenario(FULL), 4, 12, 11, FULL.first_day, ids=True).to_events()
     assert len(events) > 30
     engine = Engine(FULL, MemoryStore())
     for event in sorted(events, key=lambda event: event.key):

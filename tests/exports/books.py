@@ -32,10 +32,10 @@ def simulated(partners: int = 12, months: int = 30) -> tuple[Entry, ...]:
     """The demo's scenario, with redemptions, settled in order: lots are earned, used, clawed back and expire."""
     programme = acme()
     scenario = load_scenario(ACME / "scenario.yaml", programme)
-    events = list(population(programme, scenario, partners, months, 7, programme.first_day))
-    grants = redemptions(programme, scenario, events, months, programme.first_day)
+    events = population(programme, scenario, partners, months, 7, programme.first_day, ids=True)
     until_day = month_starts(programme.first_day, months)[-1] - 1
-    return tuple(settle(programme, events, grants, until_day=until_day).entries)
+    grants = redemptions(events, until_day)
+    return tuple(settle(programme, events.to_events(), grants, until_day=until_day).entries)
 
 
 def history() -> list[Event]:

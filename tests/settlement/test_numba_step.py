@@ -80,7 +80,8 @@ def test_compiled_step_equals_the_core_on_a_thousand_events(revisions: int) -> N
         text = text.replace("    on: deal.won\n", "    on: deal.won\n    grandfather: joined\n", 1)
         programme = loads(text, before=programme)
     steps = steps_of(programme)
-    events = list(population(programme, default_scenario(programme), 24, 24, 7, programme.first_day))
+    drawn = population(programme, default_scenario(programme), 24, 24, 7, programme.first_day, ids=True)
+    events = drawn.to_events()
     events += [
         Event(
             id=f"override-{number}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from random import Random
 
 import pytest
 
@@ -12,7 +13,6 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
 from loyalty.programme.model import Currency, EventKind, Expiry, FieldSpec, FieldType, Programme, Role
 from loyalty.rules.declaration import Fixed, Rule, Subject
-from loyalty.simulation.draws import Stream
 from loyalty.simulation.months import month_starts
 from loyalty.tiers.declaration import Ladder, Tier
 
@@ -111,14 +111,14 @@ def book(programme: Programme) -> Book:
 
 
 def _history(maker: _Maker, programme: Programme, name: str, starts: list[int]) -> None:
-    stream = Stream(3, name)
+    drawn = Random(f"3 {name}")
     holder = Holder.partner(name)
     wallet = {account: Account(holder, account) for account in ("pending", "available", "arrears", "standing")}
     person = Account(Holder.person(f"{name}-1"), "available")
     issued, redeemed, expired, standing = (
         Account(None, account) for account in ("issued", "redeemed", "expired", "standing")
     )
-    size = stream.factor(1.0, 1.0)
+    size = drawn.lognormvariate(0, 1)
     tiers = ["silver", "gold"] if size > 1.6 else ["silver"] if size > 0.9 else []
     pending = available = 0
     for index, first in enumerate(starts[:-1]):
@@ -126,7 +126,7 @@ def _history(maker: _Maker, programme: Programme, name: str, starts: list[int]) 
         if pending:
             maker.post(at, (wallet["pending"], wallet["available"], "points", pending, "deal-base"))
             available, pending = available + pending, 0
-        points = int(stream.factor(400 * size, 0.6)) + 1
+        points = int(400 * size * drawn.lognormvariate(0, 0.6)) + 1
         maker.post(at + HOUR_US, (issued, wallet["pending"], "points", points, "deal-base"),
                    (issued, wallet["available"], "status", points, "deal-base"),
                    (issued, wallet["available"], "mdf", points * 30 + 5, "deal-base"),

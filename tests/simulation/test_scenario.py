@@ -6,25 +6,41 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from loyalty.core.calendar import Unit
+from loyalty.core.calendar import Period, Unit
 from loyalty.core.holders import Layer
 from loyalty.errors import ProgrammeError
+from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
-from loyalty.simulation.behaviour import Delay
-from loyalty.simulation.draws import Choice, Constant, LogNormal, Uniform
+from loyalty.programme.nodes import plain_value
+from loyalty.programme.notes import Notes
+from loyalty.programme.yaml_reading import read_yaml
+from loyalty.simulation.behaviour import Arrival, Churn, Delay, Incentive, Noise, Wish
+from loyalty.simulation.distributions import Choice, Constant, LogNormal, OfLabel, Quantiles, Uniform
 from loyalty.simulation.scenario import default_scenario, load_scenario, read_scenario
+from loyalty.simulation.scenario_language import scenario_schema
 
 GOOD = """\
 scenario: two years
 assumptions: [deals are rare]
 segments:
-  - {segment: small, share: 70 %, persons: 1..3, size: {median: 0.5, sigma: 0.6}}
-  - {segment: large, share: 30 %, persons: 9, rates: {deal.won: 2.5}, amounts: 3}
+  - {segment: small, share: 70 %, persons: 1..3, size: {median: 0.5, sigma: 0.6}, labels: {field: cloud}}
+  - segment: large
+    share: 30 %
+    persons: 9
+    rates: {deal.won: 2.5}
+    amounts: 3
+    labels: {field: {data: 2, security: 1}}
+    churn: 1 %
+arrival: {at_start: 60 %, within: 18 months}
+churn: {quiet: 3 %, comeback: 10 %}
 events:
   deal.won:
     rate: 1.5
     season: [1, 1, 1, 1, 1, 2, 0, 0, 1, 1, 1, 2]
+    growth: -6 %
+    noise: {month: 0.4, market: 0.1}
     fields:
       amount: {median: 9000.00 EUR, sigma: 1.1}
       registered: {true: 80, false: 20}
@@ -33,13 +49,20 @@ events:
   certification.passed:
     rate: 0.1
     per: person
+    fields: {track: {label: field}}
     then:
       certification.expired: {chance: 0.5, after: 24 months}
   event.attended:
     rate: 1
     names_person: false
+    noise: 0.3
     fields: {seats: 1..4, topic: roadmap}
-redeem: {points: 20 %}
+redeem:
+  points: 20 %
+claim:
+  mdf: {amount: {empirical: {0 %: 10.00 EUR, 50 %: 400.00 EUR, 100 %: 9000.00 EUR}}, rate: 0.2, after: 20..60 days}
+response:
+  deal.won: {elasticity: 30 %, because: The sales directors' estimate.}
 """
 
 
@@ -59,8 +82,42 @@ def test_a_scenario_is_read_as_it_is_written(programme: Programme) -> None:
     assert certified.then[0].after == Delay(lowest=24, highest=24, unit=Unit.MONTHS)
     assert attended.fields == {"seats": Uniform(1, 4), "topic": Constant("roadmap")}
     assert not attended.names_person
-    assert scenario.redeem == {"points": Fraction(1, 5)}
+    assert certified.fields == {"track": OfLabel("field")}
+    assert (deal.growth, deal.noise) == (Fraction(-6, 100), Noise(month=Fraction(2, 5), market=Fraction(1, 10)))
+    assert attended.noise == Noise(month=Fraction(3, 10))
+    assert small.arrival == large.arrival == Arrival(at_start=Fraction(3, 5), within=18)
+    assert small.churn == Churn(quiet=Fraction(3, 100), comeback=Fraction(1, 10))
+    assert large.churn == Churn(quiet=Fraction(1, 100))
+    assert (small.labels["field"], large.labels["field"]) == (
+        Choice(("cloud",), (1,)), Choice(("data", "security"), (2, 1))
+    )  # fmt: skip
+    redeemed, claimed = scenario.wishes
+    assert redeemed == Wish(currency="points", share=Fraction(1, 5), every=Period.MONTH)
+    assert claimed == Wish(
+        currency="mdf", amount=Quantiles(((0.0, 1000), (0.5, 40_000), (1.0, 900_000)), 1, 10**15), every=None,
+        rate=Fraction(1, 5), after=Delay(lowest=20, highest=60), claim=True,
+    )  # fmt: skip
+    assert scenario.response == {
+        "deal.won": Incentive(elasticity=Fraction(3, 10), because="The sales directors' estimate.")
+    }
     assert scenario.assumptions == ("deals are rare",)
+
+
+def test_the_response_to_incentives_is_said_as_an_assumption(programme: Programme) -> None:
+    """What is assumed of incentives follows the file's own assumptions, with its number and where it comes from."""
+    assert read_scenario(GOOD, programme).assumed() == (
+        "deals are rare",
+        "Assumed, not observed: partners on the point of reaching the next tier do 30 % more deal.won than those who "
+        "have done nothing towards it. The sales directors' estimate.",
+    )
+
+
+def test_observed_values_are_their_own_quantiles(programme: Programme) -> None:
+    """A list of values, in any order, is read as the quantile function through them."""
+    text = GOOD.replace("amount: {median: 9000.00 EUR, sigma: 1.1}", "amount: {empirical: [500, 90000, 7000]}")
+    deal = read_scenario(text, programme).activities[0]
+    points = ((0.0, 50_000), (0.5, 700_000), (1.0, 9_000_000))
+    assert deal.fields["amount"] == Quantiles(points, 0, 5_000_000_000)
 
 
 def test_every_finding_of_a_bad_file_comes_at_once_with_its_line(programme: Programme) -> None:
@@ -118,7 +175,31 @@ redeem: {pionts: 20 %}
         ("after: 24 months", "after: 24 years", "bad-value"),
         ("chance: 0.5, after", "chance: 0.5, partial: 1 %, after", "no-part"),
         ("scenario: two years\n", "", "missing-key"),
-        ("redeem: {points", "redeem: {status", "unknown-name"),
+        ("  points: 20 %", "  status: 20 %", "unknown-name"),
+        ("  mdf: {amount", "  points: {amount", "unknown-name"),
+        ("rate: 0.2, after", "every: month, rate: 0.2, after", "conflicting-keys"),
+        ("rate: 0.2, after", "share: 5 %, after", "conflicting-keys"),
+        (
+            "mdf: {amount: {empirical: {0 %: 10.00 EUR, 50 %: 400.00 EUR, 100 %: 9000.00 EUR}}, ",
+            "mdf: {",
+            "missing-key",
+        ),
+        ("50 %: 400.00 EUR", "50 %: 4.00 EUR", "bad-value"),
+        ("0 %: 10.00 EUR", "1 %: 10.00 EUR", "bad-value"),
+        ("50 %: 400.00 EUR", "half: 400.00 EUR", "bad-value"),
+        ("{label: field}", "{label: feild}", "unknown-name"),
+        ("{data: 2, security: 1}", "{data: 2, safety: 1}", "bad-value"),
+        (", labels: {field: cloud}", "", "missing-key"),
+        ("growth: -6 %", "growth: -100 %", "bad-value"),
+        ("growth: -6 %", "growth: lots", "bad-value"),
+        ("noise: {month", "noise: {week", "unknown-key"),
+        ("noise: 0.3", "noise: 9", "bad-value"),
+        ("within: 18 months", "within: 18 days", "bad-value"),
+        (", within: 18 months", "", "missing-key"),
+        ("churn: 1 %", "churn: {comeback: 1 %}", "missing-key"),
+        ("elasticity: 30 %", "elasticity: -30 %", "bad-value"),
+        (", because: The sales directors' estimate.", "", "missing-key"),
+        ("  deal.won: {elasticity", "  deal.refunded: {elasticity", "wrong-role"),
         ("deal.refunded: {chance", "deal.won: {chance", "wrong-role"),
     ],
 )
@@ -149,10 +230,29 @@ def test_the_default_scenario_covers_every_kind_that_stands_for_itself(programme
     assert scenario.activities[1].per is Layer.PERSON
 
 
+def test_the_schema_takes_what_the_reader_takes() -> None:
+    """It knows the good file and the demo's, and not a key that is misspelt."""
+    validator = Draft202012Validator(scenario_schema())
+    demo = (Path(__file__).parents[2] / "examples" / "acme" / "scenario.yaml").read_text(encoding="utf-8")
+    for text in (GOOD, demo):
+        node = read_yaml(text, Notes(text, "scenario.yaml"))
+        assert node is not None
+        assert list(validator.iter_errors(plain_value(node))) == []
+    wrong = read_yaml(GOOD.replace("growth:", "grwth:"), Notes(GOOD, "scenario.yaml"))
+    assert wrong is not None
+    assert [error.validator for error in validator.iter_errors(plain_value(wrong))] == ["additionalProperties"]
+
+
+def test_the_scenario_of_the_reference_page_fits_the_demo_programme() -> None:
+    """What the page shows is read without a finding."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "reference" / "scenario-file.md").read_text(encoding="utf-8")
+    scenario = read_scenario(page.split("```yaml\n")[1].split("```")[0], load(root / "examples/acme/programme.yaml"))
+    assert [wish.claim for wish in scenario.wishes] == [False, True]
+
+
 def test_the_demo_scenario_fits_the_demo_programme() -> None:
     """The file that is shipped is read without a finding."""
-    from loyalty.programme.loading import load
-
     folder = Path(__file__).parents[2] / "examples" / "acme"
     scenario = load_scenario(folder / "scenario.yaml", load(folder / "programme.yaml"))
     assert len(scenario.segments) == 3

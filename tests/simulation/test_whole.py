@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from loyalty.batch.running import run
+from loyalty.batch.tables import REDEEM, EventTable
 from loyalty.core.calendar import format_day, parse_day
-from loyalty.core.events import Event
 from loyalty.engine import settle
 from loyalty.ledger.entries import EntryKind
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.simulation.behaviour import Scenario
 from loyalty.simulation.collecting import collect
-from loyalty.simulation.population import partner_names, population
+from loyalty.simulation.partners import partner_names
+from loyalty.simulation.population import population
 from loyalty.simulation.redemptions import redemptions
 from loyalty.simulation.scenario import default_scenario, load_scenario
 
@@ -36,17 +38,15 @@ def scenario(acme: Programme) -> Scenario:
 
 
 @pytest.fixture(scope="module")
-def events(acme: Programme, scenario: Scenario) -> list[Event]:
+def events(acme: Programme, scenario: Scenario) -> EventTable:
     """What happens to twelve partners in fourteen months."""
-    return list(population(acme, scenario, PARTNERS, MONTHS, 11, START))
+    return population(acme, scenario, PARTNERS, MONTHS, 11, START, ids=True)
 
 
-def test_redemptions_are_the_declared_share_of_what_was_available(
-    acme: Programme, scenario: Scenario, events: list[Event]
-) -> None:
+def test_redemptions_are_the_declared_share_of_what_was_available(acme: Programme, events: EventTable) -> None:
     """At each month's end a fifth is redeemed, rounded down, and settlement pays every grant in full."""
-    grants = redemptions(acme, scenario, events, MONTHS, START)
-    settled = settle(acme, events, grants, until_day=LAST)
+    grants = redemptions(events, LAST)
+    settled = settle(acme, events.to_events(), grants, until_day=LAST)
     assert grants
     for grant in grants[:40]:
         path = f"{grant.holder}/available"
@@ -62,22 +62,22 @@ def test_redemptions_are_the_declared_share_of_what_was_available(
 
 
 def test_a_population_settled_in_parts_has_the_same_entries(
-    acme: Programme, scenario: Scenario, events: list[Event]
+    acme: Programme, scenario: Scenario, events: EventTable
 ) -> None:
     """Partners drawn, redeemed and settled in two parts are those of the whole."""
-    whole = settle(acme, events, redemptions(acme, scenario, events, MONTHS, START), until_day=LAST)
+    whole = settle(acme, events.to_events(), redemptions(events, LAST), until_day=LAST)
     names = list(partner_names(PARTNERS))
     entries = []
     for part in (names[7:], names[:7]):
-        drawn = list(population(acme, scenario, part, MONTHS, 11, START))
-        entries += settle(acme, drawn, redemptions(acme, scenario, drawn, MONTHS, START), until_day=LAST).entries
+        drawn = population(acme, scenario, part, MONTHS, 11, START, ids=True)
+        entries += settle(acme, drawn.to_events(), redemptions(drawn, LAST), until_day=LAST).entries
     assert sorted(entries, key=lambda entry: entry.key) == sorted(whole.entries, key=lambda entry: entry.key)
     assert collect(entries, acme) == collect(whole.entries, acme)
 
 
-def test_results_agree_with_the_settlement(acme: Programme, scenario: Scenario, events: list[Event]) -> None:
+def test_results_agree_with_the_settlement(acme: Programme, events: EventTable) -> None:
     """Balances and tiers counted from the postings are those that the settlement ends with."""
-    settled = settle(acme, events, redemptions(acme, scenario, events, MONTHS, START), until_day=LAST)
+    settled = settle(acme, events.to_events(), redemptions(events, LAST), until_day=LAST)
     results = collect(settled.entries, acme, until_day=LAST)
     for row in results.holders:
         for name, flows in row.currencies.items():
@@ -88,9 +88,25 @@ def test_results_agree_with_the_settlement(acme: Programme, scenario: Scenario, 
             assert row.tier == settled.tier(row.holder)
 
 
-def test_without_redemptions_nothing_is_settled_for_them(acme: Programme, events: list[Event]) -> None:
-    """The default scenario redeems nothing, and its events settle."""
-    default = default_scenario(acme)
-    assert redemptions(acme, default, events, MONTHS, START) == []
-    drawn = list(population(acme, default, 3, 4, 1, START))
-    assert settle(acme, drawn).entries
+def test_a_run_over_the_table_moves_what_settlement_moves(acme: Programme, events: EventTable) -> None:
+    """Wishes decided in the run are the grants that settlement replays: the same flows, balances and tiers."""
+    batch = run(acme, events, until_day=LAST)
+    settled = settle(acme, events.to_events(), redemptions(events, LAST), until_day=LAST)
+    results = collect(settled.entries, acme, until_day=LAST)
+    names = batch.names.assets
+    for month in range(batch.months):
+        for place, row in enumerate(batch.flows[month]):
+            if names[place] in results.currencies:
+                flows = results.flows[batch.first_month + month, names[place]]
+                assert row[:5].tolist() == [
+                    flows.issued, flows.activated, flows.expired, flows.redeemed, flows.reversed
+                ]  # fmt: skip
+    assert batch.entries == len(settled.entries)
+
+
+def test_without_wishes_nothing_is_redeemed(acme: Programme) -> None:
+    """The default scenario wishes nothing, and its events settle."""
+    drawn = population(acme, default_scenario(acme), 3, 4, 1, START, ids=True)
+    assert not (drawn.kind == REDEEM).any()
+    assert redemptions(drawn, LAST) == []
+    assert settle(acme, drawn.to_events()).entries
