@@ -67,7 +67,8 @@ class Group:
     Partners that belong together, under both programmes.
 
     Args:
-        grouping: ``decile`` (by revenue under the base, 10 has most), ``segment`` or ``tier`` (at the base's end).
+        grouping: ``decile`` (by revenue under the base, 10 has most), ``segment`` or another label of the scenario,
+            or ``tier`` (at the base's end).
         revenue: Under the base, in the unit of the comparison.
         base, variant: What moved and where it stands in the end, by currency, in minor units.
         base_cost, variant_cost: The worth of what was given and neither taken back nor expired.

@@ -21,6 +21,11 @@ def month_starts(start_day: int, months: int) -> list[int]:
     return month_tables()[1][first : first + months + 1]
 
 
+def first_day_of(month: int) -> int:
+    """Give the first day of a month."""
+    return month_tables()[1][month - FIRST_YEAR * 12]
+
+
 def add_months(day: int, months: int) -> int:
     """
     Give the same day of a later month, or its last day where that month is shorter.

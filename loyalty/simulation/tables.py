@@ -224,17 +224,26 @@ def write_tables(results: Results, out_dir: Path | str, format: str = "csv") -> 
     Raises:
         LoyaltyError: *format* is unknown, or Parquet is asked for and pyarrow is not installed.
     """
+    return [*write_each(small_tables(results), out_dir, format), _write_holders(results, Path(out_dir), format)]
+
+
+def write_each(each: Iterable[Table], out_dir: Path | str, format: str) -> list[Path]:
+    """
+    Write tables to files of their names, as :func:`write_tables` does.
+
+    Raises:
+        LoyaltyError: *format* is unknown, or Parquet is asked for and pyarrow is not installed.
+    """
     if format not in ("csv", "parquet"):
         raise LoyaltyError(f"got the table format {format!r}; write csv or parquet")
     write = _parquet_writer() if format == "parquet" else write_csv
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for table in small_tables(results):
+    for table in each:
         path = folder / f"{table.name}.{format}"
         write(table, path)
         paths.append(path)
-    paths.append(_write_holders(results, folder, format))
     return paths
 
 

@@ -1,0 +1,326 @@
+"""
+What one run amounts to in figures: cost, revenue, liability, breakage, tiers, evenness, and each currency's flows.
+
+The *cost* of a programme is the worth of what it gave and neither took back nor let expire; it is what holders have
+used or still have. *Revenue* is the money of events that speak of no other, less what refunds took back of it. Both are
+in the unit of money in which the currencies have their worth; where there are several, further ones stand behind it
+with their unit, as ``cost.USD``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cached_property
+from math import lcm
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loyalty.batch.tables import kinds_of
+from loyalty.core.holders import Layer
+from loyalty.programme.model import FieldType, Programme, Role
+from loyalty.programme.revisions import currencies_of, kind_of, tiers_of
+from loyalty.programme.units import digits_of
+from loyalty.simulation.comparison import Cliff, Figure
+from loyalty.simulation.flows import MOVED, STANDING, Flows, worth_of
+
+if TYPE_CHECKING:
+    from loyalty.batch.results import Batch
+
+Ints = NDArray[np.integer[Any]]
+
+#: What takes one amount of each holder out of its cells.
+_Part: TypeAlias = Callable[[Ints], Ints]
+
+#: The columns of a holder's cells.
+CELLS: Final = (*MOVED, *STANDING)
+_ISSUED, _EXPIRED, _REDEEMED, _REVERSED = (CELLS.index(name) for name in ("issued", "expired", "redeemed", "reversed"))
+_AVAILABLE, _PENDING, _HELD, _ARREARS = (CELLS.index(name) for name in STANDING)
+
+#: The figures of each currency.
+_OF_CURRENCY: Final = (*MOVED, "outstanding", "arrears")
+
+
+class Measures:
+    """
+    Reads one run.
+
+    Args:
+        batch: The run.
+        partners: Whom the arrays are of, in this order; those of the run if left out.
+
+    Attributes:
+        unit: The unit of money of worth, cost and revenue, or "".
+        divisor: What numerators of worth are divided by to be in major units.
+        partners: The names of the partners, in the order of all arrays here.
+        tiers: Each partner's tier in the end, its place in ``ladder``.
+    """
+
+    def __init__(self, batch: Batch, partners: Sequence[str] | None = None) -> None:
+        self.batch = batch
+        self.programme: Programme = batch.programme
+        self.currencies = currencies_of(self.programme)
+        self.names = batch.names.assets[: batch.names.tier_asset]
+        self.ladder = tiers_of(self.programme)
+        worths = {name: worth_of(currency) for name, currency in self.currencies.items()}
+        units = tuple(dict.fromkeys(unit for unit, _ in worths.values() if unit is not None))
+        self.unit, self.other_units = (units[0], units[1:]) if units else ("", ())
+        self._worths = worths
+        self.divisor = lcm(*(worth.denominator for _, worth in worths.values()))
+        totals = batch.layers[Layer.PARTNER]
+        known: list[str] = totals.holders.to_pylist()
+        self.partners = known if partners is None else list(partners)
+        places = None if self.partners == known else {name: place for place, name in enumerate(known)}
+        # Whoever is not in this run did nothing there, which is what a row of zeros says.
+        self._rows = None if places is None else np.array([places.get(name, len(known)) for name in self.partners])
+        self.cells: Ints = self._taken(totals.cells)
+        self.tiers: NDArray[np.integer[Any]] = self._taken(totals.tier)
+        self.events: Ints = self._taken(totals.events)
+
+    def over(self, partners: Sequence[str]) -> Measures:
+        """Give the same for these partners in this order; one that is not in the run did nothing."""
+        return self if partners == self.partners else Measures(self.batch, partners)
+
+    @cached_property
+    def revenue(self) -> Ints:
+        """Each partner's revenue, minor units of :attr:`unit`."""
+        return self._revenue(self.unit)
+
+    @cached_property
+    def worth(self) -> Ints:
+        """The worth of what each partner got and neither gave back nor let expire: numerators over :attr:`divisor`."""
+        return self._worth(self.cells, self.unit, _got)
+
+    def worth_with(self, other: Measures) -> tuple[Ints, Ints, int]:
+        """Give what partners of both runs got there, and by what both are divided to be in major units."""
+        divisor = lcm(self.divisor, other.divisor)
+        return self.worth * (divisor // self.divisor), other.worth * (divisor // other.divisor), divisor
+
+    @property
+    def money_scale(self) -> int:
+        """How many minor units of :attr:`unit` make one."""
+        return 10 ** digits_of(self.unit) if self.unit else 1
+
+    def figures(self) -> dict[str, Figure]:
+        """Give every figure by its name, those that people ask for first at the beginning."""
+        found: dict[str, Figure] = {}
+
+        def add(name: str, value: Fraction | int, unit: str) -> None:
+            found[name] = Figure(name=name, value=Fraction(value), unit=unit)
+
+        for unit in (self.unit, *self.other_units) if self.unit else ():
+            suffix = "" if unit == self.unit else f".{unit}"
+            cost, revenue = self._total(unit, _got), Fraction(int(self._revenue(unit).sum()), 10 ** digits_of(unit))
+            given, expired = self._total(unit, _given), self._total(unit, _lapsed)
+            add(f"cost{suffix}", cost, unit)
+            add(f"revenue{suffix}", revenue, unit)
+            add(f"cost_per_revenue{suffix}", cost / revenue if revenue else 0, "share")
+            add(f"liability{suffix}", self._total(unit, _outstanding), unit)
+            add(f"breakage{suffix}", expired / given if given else 0, "share")
+        if self.unit:
+            add("gini", gini(self.worth), "share")
+        add("partners", len(self.partners), "partners")
+        add("events", int(self.events.sum()), "events")
+        counts = np.bincount(self.tiers, minlength=len(self.ladder))
+        if len(self.ladder) > 1:
+            add("tiers.above_base", int(counts[1:].sum()), "partners")
+        for place, tier in enumerate(self.ladder):
+            add(f"tiers.{tier}", int(counts[place]), "partners")
+        for name in self.currencies:
+            flows = self.flows(name)
+            scale = 10 ** self.currencies[name].scale
+            for part in _OF_CURRENCY:
+                add(f"{name}.{part}", Fraction(getattr(flows, part), scale), self.currencies[name].unit or name)
+        return found
+
+    def flows(self, currency: str, chosen: NDArray[np.bool_] | None = None) -> Flows:
+        """Give what moved of a currency and where it stands, for all holders or for chosen partners."""
+        place = self.names.index(currency)
+        if chosen is not None:
+            sums = self.cells[chosen, place].sum(axis=0)
+        else:
+            sums = sum((totals.cells[:, place].sum(axis=0) for totals in self.batch.layers.values()), np.zeros(9, int))
+        return Flows(**{name: int(sums[column]) for column, name in enumerate(CELLS)})
+
+    def cliffs(self) -> tuple[Cliff, ...]:
+        """Give what each tier's threshold is worth, where enough partners stand on both sides."""
+        found = []
+        for place in range(1, len(self.ladder)):
+            below = self._quarter(place - 1, most=True)
+            above = self._quarter(place, most=False)
+            rates = [self._rate(chosen) for chosen in (below, above)]
+            if len(below) and len(above) and None not in rates:
+                found.append(
+                    Cliff(
+                        tier=self.ladder[place],
+                        partners_below=len(below),
+                        partners_above=len(above),
+                        rate_below=rates[0] or Fraction(0),
+                        rate_above=rates[1] or Fraction(0),
+                    )
+                )
+        return tuple(found)
+
+    def parts(self, name: str) -> tuple[NDArray[np.float64], ...] | None:
+        """Give what each holder brings to a figure that is a sum over them, by layer, in major units; else None."""
+        layers = [totals.cells for totals in self.batch.layers.values()]
+        layers[0] = self.cells
+        if name in ("cost", "liability") and self.unit:
+            part = _got if name == "cost" else _outstanding
+            return tuple(self._worth(cells, self.unit, part) / self.divisor for cells in layers)
+        currency, _, part_name = name.rpartition(".")
+        if currency in self.names and part_name in _OF_CURRENCY:
+            place, scale = self.names.index(currency), 10 ** self.currencies[currency].scale
+            column = _outstanding if part_name == "outstanding" else _column(part_name)
+            return tuple(column(cells[:, place]) / scale for cells in layers)
+        return None
+
+    def earned(self, currency: str) -> Ints:
+        """Give what each partner earned of a currency and did not give back, minor units."""
+        cells = self.cells[:, self.names.index(currency)]
+        earned: Ints = cells[:, _ISSUED] - cells[:, _REVERSED]
+        return earned
+
+    def _quarter(self, tier: int, *, most: bool) -> NDArray[np.integer[Any]]:
+        standing = np.flatnonzero(self.tiers == tier)
+        if len(standing) < 4:
+            return standing[:0]
+        order = standing[np.argsort(self.revenue[standing], kind="stable")]
+        count = len(order) // 4
+        return order[-count:] if most else order[:count]
+
+    def _rate(self, chosen: NDArray[np.integer[Any]]) -> Fraction | None:
+        revenue = int(self.revenue[chosen].sum())
+        if revenue <= 0:
+            return None
+        return Fraction(int(self.worth[chosen].sum()), self.divisor) / Fraction(revenue, self.money_scale)
+
+    def _revenue(self, unit: str) -> Ints:
+        """Add up the money of each partner's events, by the kinds that bring any."""
+        all_sums = self.batch.layers[Layer.PARTNER].sums
+        sums = np.zeros(len(all_sums), np.int64)
+        for place, name in enumerate(kinds_of(self.programme)):
+            sign = _sign(self.programme, name, unit)
+            if sign:
+                sums += sign * all_sums[:, place]
+        taken: Ints = self._taken(sums)
+        return taken
+
+    def _taken(self, column: Any) -> Any:
+        """Give the rows of a column that are the partners'."""
+        if self._rows is None:
+            return column
+        return np.concatenate([column, np.zeros((1, *column.shape[1:]), column.dtype)])[self._rows]
+
+    def _worth(self, cells: Ints, unit: str, part: _Part) -> Ints:
+        worth: Ints = np.zeros(len(cells), np.int64)
+        for place, name in enumerate(self.names):
+            of_unit, each = self._worths[name]
+            if of_unit == unit:
+                worth += part(cells[:, place]) * (each.numerator * (self.divisor // each.denominator))
+        return worth
+
+    def _total(self, unit: str, part: _Part) -> Fraction:
+        total = sum(int(self._worth(totals.cells, unit, part).sum()) for totals in self.batch.layers.values())
+        return Fraction(total, self.divisor)
+
+
+def gini(amounts: Ints) -> Fraction:
+    """
+    Give the Gini coefficient of amounts, those below 0 counted as 0, as :class:`~.concentration.Concentration` does.
+
+    >>> gini(np.array([0, 0, 0, 100]))
+    Fraction(3, 4)
+    """
+    ascending = np.sort(np.maximum(amounts, 0))
+    count = len(ascending)
+    # Sums may pass 64 bits sooner than the amounts do; they are taken in two exact parts.
+    high, low = np.divmod(ascending, 1 << 24)
+    total = (int(high.sum()) << 24) + int(low.sum())
+    if not total:
+        return Fraction(0)
+    places = 2 * np.arange(1, count + 1, dtype=np.int64) - count - 1
+    weighted = (int((places * high).sum()) << 24) + int((places * low).sum())
+    return Fraction(weighted, count * total)
+
+
+def reversals(revenue: Ints, worth: Ints) -> Fraction:
+    """
+    Give the share of pairs, among those that differ in both, in which less revenue goes with more worth.
+
+    >>> reversals(np.array([1, 2, 3]), np.array([10, 30, 20]))
+    Fraction(1, 3)
+    """
+    order = np.lexsort((worth, revenue))
+    ranks = np.unique(worth, return_inverse=True)[1][order]
+    pairs = len(ranks) * (len(ranks) - 1) // 2
+    same_both = _tied(np.stack([revenue, worth], axis=1))
+    same_revenue, same_worth = _tied(revenue[:, None]), _tied(worth[:, None])
+    differing = pairs - same_revenue - same_worth + same_both
+    # Equal revenues stand by worth ascending, so that they are no inversions.
+    return Fraction(_inversions(ranks), differing) if differing else Fraction(0)
+
+
+def _tied(rows: Ints) -> int:
+    counts = np.unique(rows, axis=0, return_counts=True)[1].astype(object)
+    return int(sum(count * (count - 1) // 2 for count in counts))
+
+
+def _inversions(ranks: NDArray[np.integer[Any]]) -> int:
+    """Count the pairs that stand in the wrong order, by merging ever longer sorted runs."""
+    values, count, width = ranks.astype(np.int64), 0, 1
+    size = len(values)
+    span = int(values.max(initial=0)) + 1
+    while width < size:
+        # Each pair of runs has keys of its own, so that one sort merges all of them.
+        block = np.arange(size) // (2 * width)
+        is_right = (np.arange(size) // width) % 2 == 1
+        keys = block * span + values
+        order = np.argsort(keys, kind="stable")
+        lefts_before = np.cumsum(~is_right[order])
+        starts = np.concatenate([[0], np.cumsum(np.bincount(block[~is_right], minlength=block[-1] + 1))])
+        passed = lefts_before[is_right[order]] - starts[block[order][is_right[order]]]
+        lengths = np.bincount(block[~is_right], minlength=block[-1] + 1)[block[order][is_right[order]]]
+        count += int((lengths - passed).sum())
+        values = values[order]
+        width *= 2
+    return count
+
+
+def _sign(programme: Programme, name: str, unit: str) -> int:
+    """Tell whether a kind adds to revenue (1), takes from it (-1), or neither (0)."""
+    kind = kind_of(programme, name)
+    if kind is None:
+        return 0
+    if kind.role is Role.REFUNDS:
+        return -abs(_sign(programme, kind.origin_kind or "", unit))
+    if kind.role is not Role.NONE:
+        return 0
+    money = next((spec for spec in kind.fields.values() if spec.type is FieldType.MONEY), None)
+    return int(money is not None and money.unit == unit)
+
+
+def _column(name: str) -> _Part:
+    return lambda cells: cells[:, CELLS.index(name)]
+
+
+def _got(cells: Ints) -> Ints:
+    got: Ints = cells[:, _ISSUED] - cells[:, _REVERSED] - cells[:, _EXPIRED]
+    return got
+
+
+def _given(cells: Ints) -> Ints:
+    given: Ints = cells[:, _ISSUED] - cells[:, _REVERSED]
+    return given
+
+
+def _lapsed(cells: Ints) -> Ints:
+    lapsed: Ints = cells[:, _EXPIRED]
+    return lapsed
+
+
+def _outstanding(cells: Ints) -> Ints:
+    outstanding: Ints = cells[:, _AVAILABLE] + cells[:, _PENDING] + cells[:, _HELD] - cells[:, _ARREARS]
+    return outstanding
