@@ -1,10 +1,11 @@
 """
 Reports: one HTML file each that a manager can read and print, in English and in Russian.
 
-:func:`render_report` is of one run. Whatever comes from outside, such as the names of partners, is escaped. The same
-results give the same bytes.
+:func:`render_report` is of one run, :func:`render_comparison` of a base and its variants. Whatever comes from outside,
+such as the names of partners, is escaped. The same results give the same bytes.
 """
 
+from loyalty.simulation.report.comparing import render_comparison
 from loyalty.simulation.report.single import render_report
 
-__all__ = ["render_report"]
+__all__ = ["render_comparison", "render_report"]

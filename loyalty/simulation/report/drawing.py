@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from loyalty.explaining.said import Value
 from loyalty.simulation.report.texts import Texts
 
 INK: Final = "#010203"
@@ -102,7 +101,7 @@ def draw_all(draw: Callable[[], Sequence[Chart | None]]) -> tuple[Chart, ...] | 
 
 
 def draw_chart(
-    texts: Texts, name: str, draw: Draw, told: Mapping[str, Value], *, key: str = "", is_wide: bool = False
+    texts: Texts, name: str, draw: Draw, told: Mapping[str, Any], *, key: str = "", is_wide: bool = False
 ) -> Chart:
     """
     Draw one chart.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from html import escape
 from typing import Final
 
@@ -13,7 +14,7 @@ from attrs import frozen
 
 from loyalty.simulation.report.drawing import Chart
 from loyalty.simulation.report.texts import Texts
-from loyalty.simulation.tables import Kind, Table
+from loyalty.simulation.tables import Cell, Column, Kind, Table
 
 _INSTALL: Final = "pip install 'loyalty-engine[sim]'"
 
@@ -25,6 +26,22 @@ class Card:
     label: str
     value: str
     remark: str = ""
+
+
+@frozen
+class Shown:
+    """A cell that is told in words of its own, and the number by which it sorts."""
+
+    text: str
+    value: Fraction
+
+
+@frozen
+class Grid:
+    """A table of a report: its columns, of which the numbers stand to the right, and cells of any kind."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell | Shown, ...], ...]
 
 
 @frozen
@@ -90,7 +107,7 @@ def figures(charts: Sequence[Chart] | None, texts: Texts) -> str:
 _SCROLLS: Final = ' tabindex="0"'
 
 
-def table(heading: str, table: Table, texts: Texts, *, plain_columns: Sequence[str] = ()) -> str:
+def table(heading: str, table: Table | Grid, texts: Texts, *, plain_columns: Sequence[str] = ()) -> str:
     """
     Show a table that sorts by each of its columns.
 
@@ -115,6 +132,8 @@ def table(heading: str, table: Table, texts: Texts, *, plain_columns: Sequence[s
 
 
 def _cell(cell: object, texts: Texts) -> str:
+    if isinstance(cell, Shown):
+        return f'<td class="n" data-v="{float(cell.value)!r}">{escape(cell.text)}</td>'
     if isinstance(cell, int):
         return f'<td class="n" data-v="{cell}">{texts.number(cell)}</td>'
     if isinstance(cell, Decimal):

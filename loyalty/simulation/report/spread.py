@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from loyalty.explaining.said import Value
 from loyalty.simulation.report.drawing import BAR, COLOURS, GREY, Chart, draw_chart, short_numbers
 from loyalty.simulation.report.texts import Texts
 
@@ -50,7 +49,7 @@ def distribution(amounts: Sequence[int], denominator: int, unit: str, texts: Tex
         short_numbers(axes.yaxis, texts)
         axes.set(xlabel=texts.say("axis.earned", unit=unit), ylabel=texts.say("axis.count"))
 
-    told: dict[str, Value] = {"unit": unit, "median": texts.rounded(Fraction(half, denominator)), "nothing": nothing,
+    told = {"unit": unit, "median": texts.rounded(Fraction(half, denominator)), "nothing": nothing,
             "most": texts.rounded(Fraction(max(amounts), denominator))}  # fmt: skip
     return draw_chart(texts, "distribution", draw, told, key=key)
 

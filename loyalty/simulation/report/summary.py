@@ -186,10 +186,7 @@ def _cost(results: Results, unit: str, texts: Texts) -> Iterator[str]:
         soon=texts.money(soon, unit),
     )  # fmt: skip
     if expired > 0:
-        yield texts.say(
-            "told.breakage", expired=texts.money(expired, unit), share=texts.percent(expired / (expired + redeemed))
-            if expired + redeemed > 0 else texts.percent(Fraction(0)),
-        )  # fmt: skip
+        yield texts.say("told.breakage", expired=texts.money(expired, unit), share=texts.percent(expired / given))
     else:
         yield texts.say("told.breakage.none")
 

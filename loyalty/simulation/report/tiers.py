@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from loyalty.simulation.comparison import Migration
 from loyalty.simulation.report.drawing import GRID, INK, Chart, draw_chart, month_axis, tier_colour
 from loyalty.simulation.report.texts import Texts
 from loyalty.simulation.results import Results
@@ -70,6 +71,46 @@ def tier_flows(results: Results, texts: Texts) -> Chart:
     )
     rose, fell = rises_and_falls(results)
     return draw_chart(texts, "tiers", draw, {"tiers": last, "rose": rose, "fell": fell}, is_wide=True)
+
+
+def draw_migration(migration: Migration, base: str, variant: str, texts: Texts, *, key: str = "") -> Chart:
+    """Draw where the partners of each tier of the base stand under the variant, at the end."""
+    matrix = migration.final
+    names = [
+        *migration.variant_ladder,
+        *(tier for tier in migration.base_ladder if tier not in migration.variant_ladder),
+    ]
+    rows = [names.index(tier) for tier in migration.base_ladder]
+    moves = {(rows[row], column): count for row, counts in enumerate(matrix) for column, count in enumerate(counts)}
+    columns = [
+        [sum(count for move, count in moves.items() if move[side] == step) for step in range(len(names))]
+        for side in (0, 1)
+    ]
+    most = max(sum(columns[0]), 1)
+    bottoms = [_bottoms(column, most) for column in columns]
+
+    def draw(axes: Any) -> None:
+        axes.grid(visible=False)
+        changes = {move: count for move, count in moves.items() if move[0] != move[1]}
+        for ribbon in ribbons(columns[0], columns[1], changes, bottoms[0], bottoms[1]):
+            _draw_ribbon(axes, 0, ribbon)
+        for step, name in enumerate(names):
+            heights = [column[step] for column in columns]
+            axes.bar(
+                [0, 1], heights, 2 * _HALF, [bottom[step] for bottom in bottoms], color=tier_colour(step), zorder=3
+            )
+            for place, (height, side) in enumerate(zip(heights, ("right", "left"), strict=True)):
+                if height:
+                    label = f"{texts.tier(name)}: {texts.number(height)}"
+                    axes.text(place + (-1.4 * _HALF, 1.4 * _HALF)[place], bottoms[place][step] + height / 2, label,
+                              ha=side, va="center", color=INK)  # fmt: skip
+        axes.set_xticks([0, 1], [base, variant])
+        axes.set_yticks([])
+        axes.set_xlim(-0.75, 1.75)
+
+    changed = sum(count for (before, after), count in moves.items() if before != after)
+    told = {"base": base, "variant": variant, "changed": texts.count("partner", changed)}
+    return draw_chart(texts, "migration", draw, told, key=key)
 
 
 def shown_months(months: Sequence[int]) -> list[int]:
