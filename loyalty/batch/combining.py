@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loyalty.batch.decoding import Interner
+from loyalty.batch.decoding import Names
 from loyalty.batch.findings import Findings
 from loyalty.batch.joining import column_of, rows_of, without_repeats
 from loyalty.batch.placing import reached_partners
-from loyalty.batch.tables import MISSING, EventTable, Ints
+from loyalty.batch.tables import EventTable, Ints, missing_of
 from loyalty.errors import UsageError
 
 
@@ -31,11 +32,14 @@ def concat(tables: Sequence[EventTable]) -> EventTable:
     values: dict[str, Ints] = {}
     texts: dict[str, pa.Array] = {}
     for name in sorted({name for table in tables for name in table.values}):
-        parts = [table.values.get(name, np.full(n, MISSING)) for table, n in zip(tables, lengths, strict=True)]
+        kinds = [table.values[name].dtype for table in tables if name in table.values]
+        kind = np.result_type(*kinds)
+        parts = [_widened(table.values.get(name), kind, n) for table, n in zip(tables, lengths, strict=True)]
         if any(name in table.texts for table in tables):
             dictionaries = [table.texts.get(name, pa.array([], pa.string())) for table in tables]
-            texts[name], codes = _united(dictionaries, [np.where(part < 0, -1, part) for part in parts])
-            values[name] = np.where(codes < 0, MISSING, codes.astype(np.int64))
+            texts[name], codes = _united(dictionaries, parts)
+            kind = np.result_type(kind, np.int32)
+            values[name] = np.where(codes < 0, np.iinfo(kind).min, codes.astype(kind))
         else:
             values[name] = np.concatenate(parts)
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
@@ -75,12 +79,20 @@ def take_partners(table: EventTable, partners: Iterable[str]) -> EventTable:
 
 def _united(dictionaries: Sequence[pa.Array], codes: Sequence[Ints]) -> tuple[pa.Array, Ints]:
     """Give one dictionary for all, and the codes into it, -1 for none."""
-    interner = Interner()
-    parts = []
+    names = Names()
     for dictionary, column in zip(dictionaries, codes, strict=True):
-        mapping = np.append(interner.codes(dictionary), np.int32(-1))
-        parts.append(mapping[column])
-    return interner.to_arrow(), np.concatenate(parts).astype(np.int32)
+        names.add(np.maximum(column, -1), dictionary)
+    parts, texts = names.shared()
+    return texts, np.concatenate(parts)
+
+
+def _widened(column: Ints | None, kind: Any, size: int) -> Ints:
+    """Give a column in a type that is as wide or wider."""
+    if column is None:
+        return np.full(size, np.iinfo(kind).min, kind)
+    if column.dtype == kind:
+        return column
+    return np.where(column == missing_of(column), np.iinfo(kind).min, column.astype(kind))
 
 
 def _shifted(

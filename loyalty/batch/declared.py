@@ -7,7 +7,7 @@ which nothing is looked at; in a revision they stand last, so that negative code
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from loyalty.programme.units import digits_of
 UNKNOWN: Final = -4
 
 #: How many slots a revision has beside its kinds.
-_OWN_SLOTS: Final = 4
+OWN_SLOTS: Final = 4
 
 #: What a field holds: nothing, a number, yes or no, a text; ABSENT where the kind has no such field.
 ABSENT, NUMBER, FLAG, CODE = 0, 1, 2, 3
@@ -53,9 +53,10 @@ class Field:
         scale: By slot, the digits after the point that decimals are brought to.
         lowest, highest: By slot, the bounds of numbers.
         required: By slot, whether it may not be absent.
-        default: By slot, what stands in where it is absent, or MISSING; of a CODE the place in ``stand_ins``.
-        stand_ins: The texts that are defaults.
+        default: By slot, what stands in where it is absent, or MISSING; of a CODE the place in ``texts``.
+        texts: The texts that have a code by declaration: choices and defaults.
         choices: By slot, the texts that it takes; None for any.
+        dtype: Of the column that holds all of it.
     """
 
     name: str
@@ -65,8 +66,16 @@ class Field:
     highest: Ints
     required: Any
     default: Ints
-    stand_ins: tuple[str, ...]
+    texts: tuple[str, ...]
     choices: list[frozenset[str] | None]
+    dtype: Any
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether all its texts are declared."""
+        return not (self.form == CODE).any() or all(
+            self.choices[slot] is not None for slot in np.flatnonzero(self.form == CODE)
+        )
 
 
 @frozen(eq=False)
@@ -99,7 +108,7 @@ class Declared:
         """Lay out what a programme declares."""
         kinds = kinds_of(programme)
         revisions = revisions_of(programme)
-        width = len(kinds) + _OWN_SLOTS
+        width = len(kinds) + OWN_SLOTS
         specs: dict[str, list[tuple[int, FieldSpec]]] = {}
         known = np.zeros(width * len(revisions), bool)
         speaks = np.zeros(width * len(revisions), bool)
@@ -114,7 +123,7 @@ class Declared:
                     speaks[first + code] = kind.role in (Role.REFUNDS, Role.FOLLOWS)
                     for spec in kind.fields.values():
                         specs.setdefault(spec.name, []).append((first + code, spec))
-            for code, spec in _own_fields(one):
+            for code, spec in _own_fields(one, programme):
                 specs.setdefault(spec.name, []).append((first + width + code, spec))
         size = width * len(revisions)
         return cls(
@@ -130,9 +139,9 @@ class Declared:
 
     def slots(self, kind: Ints, at: Ints) -> Ints:
         """Give the slot of each row."""
-        slots = np.where(kind < 0, kind + self.width, kind).astype(np.intp)
+        slots = np.where(kind < 0, kind + np.int16(self.width), kind)
         if len(self.begins):
-            slots += np.searchsorted(self.begins, at, side="right") * self.width
+            slots = slots + np.searchsorted(self.begins, at, side="right") * self.width
         return slots
 
     def gate(self, slot: Any) -> Gate | None:
@@ -148,7 +157,7 @@ class Declared:
 def origin_kinds(programme: Programme) -> Ints:
     """Give by kind number the kind that its events speak of, else -1; for reserved kinds too, from the end."""
     kinds = kinds_of(programme)
-    numbers = np.full(len(kinds) + _OWN_SLOTS, -1, np.int16)
+    numbers = np.full(len(kinds) + OWN_SLOTS, -1, np.int16)
     for code, name in enumerate(kinds):
         kind = kind_of(programme, name)
         if kind is not None and kind.role in (Role.REFUNDS, Role.FOLLOWS) and kind.origin_kind in kinds:
@@ -159,10 +168,11 @@ def origin_kinds(programme: Programme) -> Ints:
 _RESERVED_NAMES: Final = {code: name for name, code in RESERVED.items()}
 
 
-def _own_fields(revision: Programme) -> list[tuple[int, FieldSpec]]:
+def _own_fields(revision: Programme, whole: Programme) -> list[tuple[int, FieldSpec]]:
     """Give the fields of the reserved kinds, as a file has them."""
     tiers = tuple(tier.name for tier in revision.ladder.tiers)
-    names = tuple(sorted(currencies_of(revision)))
+    # The codes of currencies are their places among all.
+    names = tuple(sorted(currencies_of(whole)))
     return [
         (OVERRIDE, FieldSpec(name="tier", type=FieldType.ONE_OF, values=tiers)),
         (OVERRIDE, FieldSpec(name="until", type=FieldType.TEXT)),
@@ -173,18 +183,21 @@ def _own_fields(revision: Programme) -> list[tuple[int, FieldSpec]]:
 
 
 def _field(name: str, size: int, specs: list[tuple[int, FieldSpec]]) -> Field:
-    stand_ins = tuple(dict.fromkeys(spec.default for _, spec in specs if isinstance(spec.default, str)))
+    texts = tuple(
+        dict.fromkeys(text for _, spec in specs for text in (*spec.values, spec.default) if isinstance(text, str))
+    )
     field = Field(
         name=name,
         form=np.full(size, ABSENT, np.int8),
         scale=np.zeros(size, np.int8),
         # Nothing lies between these bounds.
-        lowest=np.ones(size, np.int64),
-        highest=np.zeros(size, np.int64),
+        lowest=np.full(size, 2**63 - 1, np.int64),
+        highest=np.full(size, MISSING, np.int64),
         required=np.zeros(size, bool),
         default=np.full(size, MISSING, np.int64),
-        stand_ins=stand_ins,
+        texts=texts,
         choices=[None] * size,
+        dtype=_type_of([spec for _, spec in specs], len(texts)),
     )
     for slot, spec in specs:
         field.form[slot] = FORMS[spec.type]
@@ -193,12 +206,21 @@ def _field(name: str, size: int, specs: list[tuple[int, FieldSpec]]) -> Field:
             field.scale[slot] = digits_of(spec.unit or "")
         elif name == SHARE:
             field.scale[slot] = len(str(_WHOLE)) - 1
-        field.lowest[slot], field.highest[slot] = (
-            (spec.lowest, spec.highest) if FORMS[spec.type] == NUMBER else (MISSING, -MISSING - 1)
-        )
+        if FORMS[spec.type] == NUMBER:
+            field.lowest[slot], field.highest[slot] = spec.lowest, spec.highest
         if spec.type is FieldType.ONE_OF:
             field.choices[slot] = frozenset(spec.values)
         if spec.default is not None:
-            default = spec.default
-            field.default[slot] = stand_ins.index(default) if isinstance(default, str) else int(default)
+            field.default[slot] = texts.index(spec.default) if isinstance(spec.default, str) else int(spec.default)
     return field
+
+
+def _type_of(specs: Sequence[FieldSpec], texts: int) -> Any:
+    """Give the narrowest type that holds a field's values and, as its lowest number, that there is none."""
+    highest = 1
+    for spec in specs:
+        if FORMS[spec.type] == NUMBER:
+            highest = max(highest, abs(spec.lowest), abs(spec.highest))
+        elif FORMS[spec.type] == CODE:
+            highest = max(highest, texts if spec.type is FieldType.ONE_OF else 2**31 - 1)
+    return next(one for one in (np.int8, np.int32, np.int64) if highest <= np.iinfo(one).max)

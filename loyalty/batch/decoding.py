@@ -5,22 +5,21 @@ What cannot be read exactly is refused with :class:`Unreadable`, for the column 
 
 >>> from decimal import Decimal
 >>> values, rows = numbers_of(pa.array([Decimal("12.50"), None, Decimal("0.10")]), 2)
->>> [value if value != MISSING else None for value in values.tolist()], rows.tolist()
-([1250, None, 10], [])
+>>> values[[0, 2]].tolist(), rows.tolist()
+([1250, 10], [])
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loyalty.batch.tables import MISSING, Ints
+from loyalty.batch.tables import Ints
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar
 
 _DAY_US: Final = 86_400_000_000
@@ -35,60 +34,45 @@ class Unreadable(ValueError):
     """A column whose type has no exact reading; the text says what it holds and, after a semicolon, what to write."""
 
 
-class Interner:
-    """Gives each text one code, in the order in which texts are first seen."""
+class Names:
+    """
+    The names of a column that come batch by batch with dictionaries of their own; in the end they share one.
 
-    def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
-        self._last: tuple[pa.Array, Ints] | None = None
-        self._checked = 0
-        self._faults: dict[int, str] = {}
+    Args:
+        first: Names that have the first codes.
+    """
 
-    def codes(self, column: pa.Array) -> Ints:
-        """Give the code of each row, -1 for null; *column* is text or whole numbers, dictionary-coded or plain."""
-        encoded = dictionary_of(column)
-        if self._last is not None and self._last[0].equals(encoded.dictionary):
-            mapping = self._last[1]
-        else:
-            known = self._codes
-            texts = text_of(encoded.dictionary).to_pylist()
-            mapping = np.fromiter(
-                (-1 if text is None else known.setdefault(text, len(known)) for text in texts), np.int32, len(texts)
-            )
-            mapping = np.append(mapping, np.int32(-1))
-            self._last = (encoded.dictionary, mapping)
-        places = integers(encoded.indices)
-        if encoded.indices.null_count:
-            places = np.where(np.asarray(encoded.indices.is_null()), len(mapping) - 1, places)
-        return mapping[places]
+    def __init__(self, first: Sequence[str] = ()) -> None:
+        dictionary = pa.array(first, pa.string())
+        self._chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), dictionary)]
 
-    def code(self, text: str) -> int:
-        """Give the code of one text."""
-        return self._codes.setdefault(text, len(self._codes))
+    def add(self, codes: Ints, texts: pa.Array) -> None:
+        """Add a batch: codes into its texts, -1 for none."""
+        indices = pa.array(codes.astype(np.int32, copy=False), mask=codes < 0 if len(codes) else None)
+        self._chunks.append(pa.DictionaryArray.from_arrays(indices, texts))
 
-    def faults(self, test: Callable[[str], str | None]) -> dict[int, str]:
-        """Give what a test says against texts, by code; each text is tested once."""
-        if self._checked < len(self._codes):
-            new = islice(self._codes.items(), self._checked, None)
-            self._faults |= {code: fault for text, code in new if (fault := test(text)) is not None}
-            self._checked = len(self._codes)
-        return self._faults
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts by code."""
-        return list(self._codes)
-
-    def to_arrow(self) -> pa.Array:
-        """Give the texts by code as Arrow."""
-        return pa.array(self.texts, pa.string())
+    def shared(self) -> tuple[list[Ints], pa.Array]:
+        """Give the codes of each batch into texts that all share."""
+        united = pa.chunked_array(self._chunks).unify_dictionaries()
+        self._chunks = []
+        found = [integers(chunk.indices.fill_null(-1)) for chunk in united.chunks[1:]]
+        return found, united.chunk(0).dictionary
 
 
-def dictionary_of(column: pa.Array) -> pa.DictionaryArray:
-    """Give a column of text or whole numbers as codes into a dictionary."""
-    if not pa.types.is_dictionary(column.type):
+def coded(column: pa.Array) -> tuple[Ints, pa.Array]:
+    """
+    Give a column of text or whole numbers as codes, -1 for null, into texts.
+
+    Raises:
+        Unreadable: it holds nothing of the kind.
+    """
+    if not pa.types.is_dictionary(column.type) or column.dictionary.null_count:
         column = pc.dictionary_encode(text_of(column))
-    return column
+    codes = integers(column.indices.fill_null(-1) if column.indices.null_count else column.indices)
+    if column.indices.null_count and codes.dtype.kind == "u":
+        # A null was filled with the highest number of its type.
+        codes = np.where(np.asarray(column.indices.is_null()), -1, codes.astype(np.int64))
+    return codes, text_of(column.dictionary)
 
 
 def text_of(column: pa.Array) -> pa.Array:
@@ -98,10 +82,8 @@ def text_of(column: pa.Array) -> pa.Array:
     Raises:
         Unreadable: it holds neither text nor whole numbers, or bytes that are no UTF-8.
     """
+    column = plain(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.dictionary_decode()
-        kind = column.type
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
         raise Unreadable(f"the column holds {kind}, which has no one text; cast it to text")
     try:
@@ -123,6 +105,11 @@ def is_text(kind: pa.DataType) -> bool:
         or types.is_large_binary(kind)
         or types.is_binary_view(kind)
     )
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Give a column without a dictionary."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:
@@ -150,43 +137,44 @@ def numbers_of(column: pa.Array, scale: int | Ints) -> tuple[Ints, Ints]:
         scale: One for all rows, or one for each.
 
     Returns:
-        The numbers, MISSING at nulls, and the rows that have more digits or are larger than 64 bits hold.
+        The numbers, arbitrary at nulls, and the rows that have more digits or are larger than 64 bits hold.
 
     Raises:
         Unreadable: the column holds no exact numbers.
     """
-    kind = value_type(column.type)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_null(kind):
-        return np.full(len(column), MISSING, np.int64), _NO_ROWS
+    column, kind = plain(column), value_type(column.type)
+    if pa.types.is_null(kind) or (pa.types.is_floating(kind) and column.null_count == len(column)):
+        return np.zeros(len(column), np.int64), _NO_ROWS
     if pa.types.is_floating(kind):
-        if column.null_count == len(column):
-            return np.full(len(column), MISSING, np.int64), _NO_ROWS
         raise Unreadable(
             f"the column holds binary fractions ({kind}), of which 0.1 is none; write decimals, for example by a cast "
             "to decimal128(18, 2), or whole minor units as int64 (in pandas Int64, which keeps gaps)"
         )
+    bad = None
     if pa.types.is_integer(kind):
-        raw = integers(column)
-        bad = raw > np.uint64(2**63 - 1) if kind == pa.uint64() else raw == MISSING if kind == pa.int64() else None
-        values = raw if kind == pa.int64() else raw.astype(np.int64)
+        values = integers(column)
+        if kind == pa.uint64():
+            bad = values > np.uint64(2**63 - 1)
+            values = values.astype(np.int64)
     elif pa.types.is_decimal(kind):
         values, bad = _unscaled(column)
         values, bad = _rescaled(values, bad, kind.scale, scale)
     else:
         raise Unreadable(f"the column holds {kind} and no numbers; write decimals, or whole minor units as int64")
-    nulls = np.asarray(column.is_null()) if column.null_count else None
-    rows = _NO_ROWS if bad is None or not bad.any() else np.flatnonzero(bad if nulls is None else bad & ~nulls)
-    if nulls is not None:
-        values = np.where(nulls, MISSING, values)
-    return values, rows
+    if bad is None or not bad.any():
+        return values, _NO_ROWS
+    return values, np.flatnonzero(bad & given_in(column))
 
 
 def flags_of(column: pa.Array) -> Ints:
-    """Give a column of yes and no as 1 and 0, MISSING at nulls."""
-    values: Ints = np.asarray(column.fill_null(False)).astype(np.int64)
-    return np.where(np.asarray(column.is_null()), MISSING, values) if column.null_count else values
+    """Give a column of yes and no as 1 and 0, 0 at nulls."""
+    flags: Ints = np.asarray(plain(column).fill_null(False)).view(np.int8)
+    return flags
+
+
+def given_in(column: pa.Array) -> Any:
+    """Give which rows of a column are not null."""
+    return np.asarray(column.is_valid()) if column.null_count else np.ones(len(column), bool)
 
 
 def instants_of(column: pa.Array, calendar: Calendar) -> tuple[Ints, Ints]:
@@ -202,15 +190,14 @@ def instants_of(column: pa.Array, calendar: Calendar) -> tuple[Ints, Ints]:
         Unreadable: the column holds no times.
     """
     kind = value_type(column.type)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = plain(column)
     if pa.types.is_integer(kind) and kind != pa.uint64():
         return integers(column).astype(np.int64, copy=False), _NO_ROWS
     if pa.types.is_date(kind):
         days = integers(column.cast(pa.date32()).view(pa.int32())).astype(np.int64)
         known = (days >= FIRST_DAY) & (days <= LAST_DAY)
         starts = np.array(calendar.starts_us, np.int64)
-        return starts[np.where(known, days - FIRST_DAY, 0)], np.flatnonzero(~known & _given(column))
+        return starts[np.where(known, days - FIRST_DAY, 0)], np.flatnonzero(~known & given_in(column))
     if not pa.types.is_timestamp(kind):
         raise Unreadable(
             f"the column holds {kind} and no times; write timestamps, dates, or whole UTC microseconds since 1970"
@@ -218,17 +205,13 @@ def instants_of(column: pa.Array, calendar: Calendar) -> tuple[Ints, Ints]:
     raw = integers(column)
     if kind.unit == "ns":
         values = raw // 1000
-        rows = np.flatnonzero((values * 1000 != raw) & _given(column))
+        rows = np.flatnonzero((values * 1000 != raw) & given_in(column))
     else:
         factor = _UNIT_US[kind.unit]
         too_far = np.abs(raw) > (2**62 // factor)
         values = raw if factor == 1 else np.where(too_far, 0, raw) * factor
-        rows = np.flatnonzero(too_far & _given(column)) if factor > 1 else _NO_ROWS
+        rows = np.flatnonzero(too_far & given_in(column)) if factor > 1 else _NO_ROWS
     return (values, rows) if kind.tz is not None else (_from_local(values, calendar), rows)
-
-
-def _given(column: pa.Array) -> Any:
-    return np.asarray(column.is_valid())
 
 
 def _from_local(local: Ints, calendar: Calendar) -> Ints:
@@ -268,7 +251,7 @@ def _unscaled(column: pa.Array) -> tuple[Ints, Any]:
     low, high = halves[0::2], halves[1::2]
     if kind.precision <= 18:
         return np.ascontiguousarray(low), None
-    return np.ascontiguousarray(low), (high != low >> 63) | (low == MISSING)
+    return np.ascontiguousarray(low), (high != low >> 63)
 
 
 def _rescaled(values: Ints, bad: Any, has: int, wants: int | Ints) -> tuple[Ints, Any]:

@@ -6,7 +6,7 @@ What a batch needs of those before it is the codes of texts alone, so that any c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -14,11 +14,11 @@ import pyarrow as pa
 from attrs import frozen
 
 from loyalty.batch.declared import Declared
-from loyalty.batch.decoding import is_text, numbers_of
+from loyalty.batch.decoding import given_in, is_text, numbers_of
 from loyalty.batch.envelope import ENVELOPE, Envelope
 from loyalty.batch.fields import Fields
 from loyalty.batch.findings import Findings
-from loyalty.batch.tables import MISSING, Ints
+from loyalty.batch.tables import Ints
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import did_you_mean
 
@@ -33,13 +33,11 @@ _OTHER_NAMES: Final = {"on": "kind", "at": "occurred_at", "timestamp": "occurred
 
 @frozen(eq=False)
 class Chunk:
-    """The columns of one batch, as :class:`~loyalty.batch.tables.EventTable` has them, and its names as text."""
+    """The columns of one batch but for codes that all batches share: those of partners, persons and open texts."""
 
     kind: Ints
-    partner: Ints
-    person: Ints | None
     at: Ints
-    values: Mapping[str, Ints]
+    values: dict[str, Ints]
     chance: Ints | None
     ids: pa.Array | None
     of: pa.Array | None
@@ -117,10 +115,10 @@ class Encoder:
         kind = envelope.kinds(columns["kind"], first_row)
         slot = self.declared.slots(kind, at)
         envelope.check_kinds(slot, first_row)
+        envelope.read_partners(columns["partner"], slot, first_row)
+        envelope.read_persons(columns.get("person"), len(batch), first_row)
         return Chunk(
             kind=kind,
-            partner=envelope.partners_of(columns["partner"], slot, first_row),
-            person=envelope.persons_of(columns["person"], first_row) if "person" in columns else None,
             at=at,
             values=self.fields.read(columns, slot, first_row),
             chance=_chances(columns[CHANCE]) if CHANCE in columns else None,
@@ -133,4 +131,4 @@ class Encoder:
 def _chances(column: pa.Array) -> Ints:
     """Give the draws of events; those that always happen have none."""
     values, _ = numbers_of(column, 0)
-    return np.where(values == MISSING, -1, values).astype(np.int32)
+    return np.where(given_in(column), values, -1).astype(np.int32)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loyalty.batch.declared import UNKNOWN, Declared
-from loyalty.batch.decoding import Interner, Unreadable, instants_of, text_of
+from loyalty.batch.decoding import Names, Unreadable, coded, given_in, instants_of, text_of
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.tables import Ints
 from loyalty.programme.gates import LONGEST_ID, gates_of, unknown_kind
@@ -37,10 +37,9 @@ class Envelope:
     """
 
     def __init__(self, programme: Programme, declared: Declared, findings: Findings) -> None:
-        self.partners, self.persons = Interner(), Interner()
+        self.partners, self.persons = Names(), Names()
         self.has_ids = False
         self._programme, self._declared, self._findings = programme, declared, findings
-        self._kinds, self._sources = Interner(), Interner()
         self._gate = next(iter(gates_of(programme).values()))
 
     def instants(self, column: pa.Array, first_row: int) -> Ints:
@@ -68,17 +67,17 @@ class Envelope:
     def kinds(self, column: pa.Array, first_row: int) -> Ints:
         """Give the number of each row's kind."""
         try:
-            codes = self._kinds.codes(column)
+            codes, texts = coded(column)
         except Unreadable as error:
             self._findings.add_column("kind", str(error))
             return np.full(len(column), UNKNOWN, np.int16)
-        names = self._kinds.texts
+        names = texts.to_pylist()
         numbers = np.array([*(self._declared.codes.get(name, UNKNOWN) for name in names), UNKNOWN], np.int16)
         for code, name in enumerate(names):
             if numbers[code] == UNKNOWN:
                 self._note("kind", first_row, np.flatnonzero(codes == code), partial(self._unknown, name), name)
         if column.null_count:
-            nulls = np.flatnonzero(codes < 0)
+            nulls = np.flatnonzero(~given_in(column))
             self._note("kind", first_row, nulls, lambda _: "it is missing; say what happened: deal.won", "null")
         kinds: Ints = numbers[codes]
         return kinds
@@ -93,17 +92,19 @@ class Envelope:
                 say = partial(self._unknown, name, programme=revision)
                 self._note("kind", first_row, np.flatnonzero(slot == one), say, one)
 
-    def partners_of(self, column: pa.Array, slot: Ints, first_row: int) -> Ints:
-        """Give the partner of each row; what speaks of another event may leave it to that, and has -1."""
+    def read_partners(self, column: pa.Array, slot: Ints, first_row: int) -> None:
+        """Note the partner of each row; what speaks of another event may leave it to that."""
         codes = self._names("partner", column, self.partners, first_row)
         if len(codes) and codes.min() < 0:
             nobody = np.flatnonzero((codes < 0) & ~self._declared.speaks[slot])
             self._note("partner", first_row, nobody, partial(said, _MISSING), "null")
-        return codes
 
-    def persons_of(self, column: pa.Array, first_row: int) -> Ints:
-        """Give the person of each row, -1 for none."""
-        return self._names("person", column, self.persons, first_row)
+    def read_persons(self, column: pa.Array | None, size: int, first_row: int) -> None:
+        """Note the person of each row."""
+        if column is None:
+            self.persons.add(np.full(size, -1, np.int32), pa.array([], pa.string()))
+        else:
+            self._names("person", column, self.persons, first_row)
 
     def ids_of(self, column: pa.Array, first_row: int) -> pa.Array | None:
         """Give the ids as text."""
@@ -135,29 +136,35 @@ class Envelope:
     def sources_of(self, column: pa.Array, first_row: int) -> pa.Array:
         """Give the source of each row as text; what has none has the source ""."""
         try:
-            codes = self._sources.codes(column)
+            codes, texts = coded(column)
         except Unreadable as error:
             self._findings.add_column("source", str(error))
             return pa.array([""] * len(column), pa.string())
-        for code, reason in self._sources.faults(partial(self._fault, "source")).items():
-            self._note("source", first_row, np.flatnonzero(codes == code), partial(said, reason), reason)
-        texts = pa.array([*self._sources.texts, ""], pa.string())
+        self._note_faults("source", codes, texts, first_row)
+        texts = pa.concat_arrays([texts, pa.array([""])])
         return texts.take(pa.array(np.where(codes < 0, len(texts) - 1, codes)))
 
-    def _names(self, name: str, column: pa.Array, interner: Interner, first_row: int) -> Ints:
+    def _names(self, name: str, column: pa.Array, names: Names, first_row: int) -> Ints:
         try:
-            codes = interner.codes(column)
+            codes, texts = coded(column)
         except Unreadable as error:
             self._findings.add_column(name, str(error))
-            return np.full(len(column), -1, np.int32)
-        for code, reason in interner.faults(partial(self._fault, name)).items():
-            rows = np.flatnonzero(codes == code)
-            if name == "partner" and not interner.texts[code]:
-                # A partner that is empty is one that is not given.
-                codes = np.where(codes == code, np.int32(-1), codes)
-            else:
-                self._note(name, first_row, rows, partial(said, reason), reason)
+            codes, texts = np.full(len(column), -1, np.int32), pa.array([], pa.string())
+        if name == "partner":
+            # A partner that is empty is one that is not given.
+            empty = np.asarray(pc.equal(texts, ""))
+            if empty.any():
+                codes = np.where(np.append(empty, False)[codes], -1, codes)
+        self._note_faults(name, codes, texts, first_row)
+        names.add(codes, texts)
         return codes
+
+    def _note_faults(self, name: str, codes: Ints, texts: pa.Array, first_row: int) -> None:
+        for code in _doubtful(texts):
+            rows = np.flatnonzero(codes == code)
+            reasons = self._gate.name_reasons(name, texts[int(code)].as_py())
+            if reasons and len(rows):
+                self._note(name, first_row, rows, partial(said, reasons[0]), reasons[0])
 
     def _texts(self, name: str, column: pa.Array, first_row: int) -> pa.Array | None:
         try:
@@ -165,24 +172,26 @@ class Envelope:
         except Unreadable as error:
             self._findings.add_column(name, str(error))
             return None
-        lengths = pc.fill_null(pc.utf8_length(texts), 1).to_numpy(zero_copy_only=False)
-        faulty = (lengths == 0) | (lengths > LONGEST_ID)
-        data = texts.buffers()[2]
-        if data is not None and not np.frombuffer(data, np.uint8).all():
-            faulty |= np.asarray(pc.fill_null(pc.match_substring(texts, "\x00"), False))
-        for row in np.flatnonzero(faulty):
-            reason = self._fault(name, texts[int(row)].as_py()) or ""
-            self._note(name, first_row, np.array([row]), partial(said, reason), reason)
+        for row in _doubtful(texts):
+            for reason in self._gate.name_reasons(name, texts[int(row)].as_py())[:1]:
+                self._note(name, first_row, np.array([row]), partial(said, reason), reason)
         return texts
-
-    def _fault(self, name: str, text: str) -> str | None:
-        reasons = self._gate.name_reasons(name, text)
-        if not text and name == "partner":
-            return _MISSING
-        return reasons[0] if reasons else None
 
     def _unknown(self, name: str, _: int, programme: Programme | None = None) -> str:
         return unknown_kind(programme or self._programme, name).removeprefix("on: ")
 
     def _note(self, column: str, first_row: int, rows: Any, say: Callable[[int], str], like: object) -> None:
         self._findings.add(column, rows, say, first_row=first_row, like=str(like))
+
+
+def _doubtful(texts: pa.Array) -> Ints:
+    """Give the places of texts that may be no identifiers: empty ones, long ones, those with a NUL or a slash."""
+    lengths = pc.binary_length(texts)
+    doubtful = pc.or_(pc.equal(lengths, 0), pc.greater(lengths, LONGEST_ID))
+    data = texts.buffers()[2]
+    if data is not None:
+        listed = np.frombuffer(data, np.uint8)
+        for sign in ("\x00", "/"):
+            if (listed == ord(sign)).any():
+                doubtful = pc.or_(doubtful, pc.match_substring(texts, sign))
+    return np.flatnonzero(np.asarray(pc.fill_null(doubtful, False)))

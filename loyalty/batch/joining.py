@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import evolve
 
+from loyalty.batch.decoding import Names
 from loyalty.batch.encoding import Chunk, Encoder
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.identities import hashes_of, identities_of, order_within_instants
-from loyalty.batch.tables import MISSING, EventTable, Ints
+from loyalty.batch.tables import CURRENCY, MISSING, TIER, UNTIL, EventTable, Ints, missing_of
 from loyalty.programme.model import Programme
 
 
@@ -35,18 +36,33 @@ def joined(programme: Programme, encoder: Encoder, chunks: list[Chunk], findings
     of = None
     if origins is not None and encoder.numbered:
         of, origins = _numbered(origins, findings), None
-    names = sorted({name for chunk in chunks for name in chunk.values})
+    partner, partners = _shared(encoder.envelope.partners)
+    person, persons = _shared(encoder.envelope.persons)
+    values, texts = {}, {}
+    for name, names in encoder.fields.names.items():
+        codes, texts[name] = _shared(names)
+        values[name] = np.where(codes < 0, missing_of(codes), codes)
+    for name, field in encoder.declared.fields.items():
+        parts = [chunk.values.pop(name, None) for chunk in chunks]
+        if any(part is not None for part in parts):
+            values[name] = column_of(parts, lengths, field.dtype, absent=np.iinfo(field.dtype).min)
+            if field.texts and name != CURRENCY:
+                texts[name] = pa.array(field.texts, pa.string())
+    for name in (TIER, UNTIL):
+        parts = [chunk.values.get(name) for chunk in chunks]
+        if any(part is not None for part in parts):
+            values[name] = column_of(parts, lengths, np.int64)
     table = EventTable(
         programme=programme,
         kind=column_of([chunk.kind for chunk in chunks], lengths, np.int16),
-        partner=column_of([chunk.partner for chunk in chunks], lengths, np.int32),
-        partners=encoder.envelope.partners.to_arrow(),
-        person=column_of([chunk.person for chunk in chunks], lengths, np.int32, absent=-1),
-        persons=encoder.envelope.persons.to_arrow(),
+        partner=partner,
+        partners=partners,
+        person=person,
+        persons=persons,
         at=column_of([chunk.at for chunk in chunks], lengths, np.int64),
         of=of,
-        values={name: column_of([chunk.values.get(name) for chunk in chunks], lengths, np.int64) for name in names},
-        texts={name: interner.to_arrow() for name, interner in encoder.fields.texts.items() if name in names},
+        values=values,
+        texts=texts,
         chance=column_of([chunk.chance for chunk in chunks], lengths, np.int32, absent=-1)
         if any(chunk.chance is not None for chunk in chunks)
         else None,
@@ -105,6 +121,13 @@ def rows_of(table: EventTable, rows: Ints) -> EventTable:
         ids=None if table.ids is None else table.ids.take(pa.array(rows)),
         waits=waits,
     )
+
+
+def _shared(names: Names) -> tuple[Ints, pa.Array]:
+    """Give the codes of all batches, and the texts that they share."""
+    parts, texts = names.shared()
+    codes: Ints = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    return codes, texts
 
 
 def column_of(parts: Sequence[Ints | None], lengths: Sequence[int], kind: Any, absent: int = MISSING) -> Ints:

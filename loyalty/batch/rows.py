@@ -10,9 +10,19 @@ import pyarrow as pa
 from attrs import evolve
 
 from loyalty.batch.declared import CODE, FLAG, Declared
-from loyalty.batch.decoding import Interner
 from loyalty.batch.identities import order_within_instants
-from loyalty.batch.tables import MISSING, OVERRIDE, REDEEM, RESERVED, TIER, UNTIL, VOID, EventTable, kinds_of
+from loyalty.batch.tables import (
+    MISSING,
+    OVERRIDE,
+    REDEEM,
+    RESERVED,
+    TIER,
+    UNTIL,
+    VOID,
+    EventTable,
+    kinds_of,
+    missing_of,
+)
 from loyalty.core.calendar import format_day, parse_day
 from loyalty.core.events import TIER_OVERRIDE, Event, FieldValue
 from loyalty.core.events import VOID as VOID_KIND
@@ -33,14 +43,15 @@ def table_of(programme: Programme, events: Iterable[Event]) -> EventTable:
     listed = list(known.values())
     rows = {identity: row for row, identity in enumerate(known)}
     codes = {**{name: code for code, name in enumerate(kinds_of(programme))}, **RESERVED}
-    partners, persons = Interner(), Interner()
-    texts: dict[str, Interner] = {}
+    partners: dict[str, int] = {}
+    persons: dict[str, int] = {}
+    texts: dict[str, dict[str, int]] = {}
     values: dict[str, Any] = {}
 
     def put(name: str, row: int, value: FieldValue) -> None:
         if name not in values:
             values[name] = np.full(len(listed), MISSING, np.int64)
-        values[name][row] = texts.setdefault(name, Interner()).code(value) if isinstance(value, str) else int(value)
+        values[name][row] = _code(texts.setdefault(name, {}), value) if isinstance(value, str) else int(value)
 
     tiers = {name: place for place, name in enumerate(tiers_of(programme))}
     for row, event in enumerate(listed):
@@ -57,14 +68,14 @@ def table_of(programme: Programme, events: Iterable[Event]) -> EventTable:
     table = EventTable(
         programme=programme,
         kind=np.array([codes[event.kind] for event in listed], np.int16),
-        partner=np.array([partners.code(e.partner) if e.partner else -1 for e in listed], np.int32),
-        partners=partners.to_arrow(),
-        person=np.array([-1 if e.person is None else persons.code(e.person) for e in listed], np.int32),
-        persons=persons.to_arrow(),
+        partner=np.array([_code(partners, e.partner) if e.partner else -1 for e in listed], np.int32),
+        partners=pa.array(list(partners), pa.string()),
+        person=np.array([-1 if e.person is None else _code(persons, e.person) for e in listed], np.int32),
+        persons=pa.array(list(persons), pa.string()),
         at=np.array([event.occurred_at for event in listed], np.int64),
         of=of if speaking else None,
         values=values,
-        texts={name: interner.to_arrow() for name, interner in texts.items()},
+        texts={name: pa.array(list(codes), pa.string()) for name, codes in texts.items()},
         ids=pa.chunked_array([pa.array([event.identity for event in listed], pa.string())]),
         waits={row: origin for row, origin in speaking if origin not in rows},
     )
@@ -78,6 +89,7 @@ def events_of(table: EventTable) -> list[Event]:
     tiers = tiers_of(table.programme)
     partners, persons = table.partners.to_pylist(), table.persons.to_pylist()
     readers = {name: _reader(table, name) for name in table.values if not name.startswith("@")}
+    lowest = {name: missing_of(column) for name, column in table.values.items()}
     identities = None if table.ids is None else table.ids.to_pylist()
     slots = declared.slots(table.kind, table.at)
     events = []
@@ -92,7 +104,7 @@ def events_of(table: EventTable) -> list[Event]:
         elif code >= 0:
             for name, read in readers.items():
                 value = int(table.values[name][row])
-                if value != MISSING:
+                if value != lowest[name]:
                     fields[name] = read(value, int(declared.fields[name].form[slots[row]]))
         source, id = _split(f"row/{row}" if identities is None else identities[row])
         of = -1 if table.of is None else int(table.of[row])
@@ -113,6 +125,10 @@ def events_of(table: EventTable) -> list[Event]:
             )
         )
     return events
+
+
+def _code(codes: dict[str, int], text: str) -> int:
+    return codes.setdefault(text, len(codes))
 
 
 def _split(identity: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from attrs import frozen
 from loyalty.errors import Finding, Place, SourceError, UsageError
 
 #: Rows that are decoded at a time.
-BATCH_ROWS: Final = 1 << 19
+BATCH_ROWS: Final = 1 << 20
 
 
 @frozen(eq=False)

@@ -32,7 +32,7 @@ from loyalty.core.events import VOID as VOID_KIND
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import revisions_of
 
-#: What stands where a field is not given.
+#: What stands where a field is not given, in a column of 64 bits; see :func:`missing_of`.
 MISSING: Final = -(2**63)
 
 #: The kinds that no programme declares: a tier by hand, a void, and a wish to redeem.
@@ -64,8 +64,9 @@ class EventTable:
         at: UTC microseconds.
         of: The row of the event that it speaks of, -1 for none or for one that is not here; None where no row does.
         order: The rank by (source, id) among events of one instant; None where that is the order of rows.
-        values: Of each field what the core holds: minor units, 0 or 1, a code into *texts*; ``MISSING`` where it is
-            not given. A field that no event has may be absent.
+        values: Of each field what the core holds: minor units, 0 or 1, a code into *texts*; :func:`missing_of` the
+            column where it is not given. Columns may be of any signed integer type; a field that no event has may be
+            absent.
         texts: The texts behind the codes of a field's values.
         chance: In millionths the draw of an event that responds to incentives, -1 for one that happens anyway; None
             where all do.
@@ -160,3 +161,8 @@ class EventTable:
 def kinds_of(programme: Programme) -> tuple[str, ...]:
     """Give the kinds of all revisions by number: each once, in their declared order, the earliest revision first."""
     return tuple(dict.fromkeys(name for one in revisions_of(programme) for name in one.events))
+
+
+def missing_of(column: Ints) -> int:
+    """Give the number that stands where a field is not given: the lowest of the column's type."""
+    return int(np.iinfo(column.dtype).min)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from loyalty.batch.declared import CODE, FLAG, Declared
 from loyalty.batch.encoding import CHANCE
-from loyalty.batch.tables import AMOUNT, CURRENCY, MISSING, RESERVED, SHARE, TIER, UNTIL, EventTable, Ints
+from loyalty.batch.tables import AMOUNT, CURRENCY, MISSING, RESERVED, SHARE, TIER, UNTIL, EventTable, Ints, missing_of
 from loyalty.programme.revisions import currencies_of, tiers_of
 
 _WISH = (CURRENCY, AMOUNT, SHARE)
@@ -41,7 +41,7 @@ def write_table(table: EventTable) -> pa.Table:
     for name, values in table.values.items():
         if name in (TIER, UNTIL, *_WISH):
             own[name] = values
-        elif (values != MISSING).any():
+        elif (values != missing_of(values)).any():
             columns[name] = _field(values, int(declared.fields[name].form.max()), table.texts.get(name))
     if TIER in own:
         _add_overrides(columns, own, table)
@@ -57,12 +57,12 @@ def _field(values: Ints, form: int, texts: pa.Array | None) -> pa.Array:
     if texts is not None and form == CODE:
         return _coded(np.maximum(values, -1), texts)
     if form == FLAG:
-        return pa.array(values == 1, mask=values == MISSING)
+        return pa.array(values == 1, mask=values == missing_of(values))
     return _numbers(values)
 
 
 def _numbers(values: Ints) -> pa.Array:
-    return pa.array(values, mask=values == MISSING)
+    return pa.array(values, mask=values == missing_of(values))
 
 
 def _coded(codes: Ints, texts: pa.Array) -> pa.Array:

@@ -158,7 +158,7 @@ def _bent(draw: st.DrawFn, programme: Programme, event: Event) -> Event:
         name = draw(st.sampled_from(sorted(names)))
         fields.setdefault(name, {"text": "x", "one_of": "x", "bool": True}.get(names[name].type.value, 1))
     elif bend == "long":
-        return evolve(event, id="x" * 201)
+        return evolve(event, id=event.id + "x" * 200)
     return evolve(event, fields=fields)
 
 
