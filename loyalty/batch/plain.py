@@ -283,8 +283,7 @@ class _PlainRun:
         return -1 if self.work.table.of is None else int(self.work.table.of[row])
 
     def _value(self, name: str | None, row: int) -> int:
-        column = self.work.table.values.get(name) if name else None
-        return 0 if column is None else int(column[row])
+        return MISSING if name is None else self.work.table.value(name, row)
 
     def _happens(self, holder: _Holder, row: int, day: int, asking: Mapping[str, Any]) -> bool:
         """Tell whether a row happens, by its draw and what it speaks of."""
@@ -313,7 +312,7 @@ class _PlainRun:
             return
         code = int(values[CURRENCY][row])
         available = run.available(code)
-        amount = int(values[AMOUNT][row]) if AMOUNT in values else MISSING
+        amount = self._value(AMOUNT, row)
         if amount == MISSING:
             amount = available * int(values[SHARE][row]) // 1_000_000
         if 0 < amount <= available:
@@ -369,7 +368,7 @@ class _PlainRun:
 
     def _fields(self, kind: Kind, row: int) -> Iterator[tuple[str, FieldValue]]:
         for spec in kind.fields.values():
-            value = self._value(spec.name, row) if spec.name in self.work.table.values else MISSING
+            value = self._value(spec.name, row)
             if value == MISSING:
                 continue
             if spec.type in (FieldType.TEXT, FieldType.ONE_OF):

@@ -153,6 +153,13 @@ class EventTable:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def value(self, name: str, row: int) -> int:
+        """Give what a row says of a field, or MISSING, whatever the type of the column."""
+        column = self.values.get(name)
+        if column is None or column[row] == missing_of(column):
+            return MISSING
+        return int(column[row])
+
     def identity(self, row: int) -> str:
         """Give the identity of a row's event."""
         return f"row/{row}" if self.ids is None else str(self.ids[row])

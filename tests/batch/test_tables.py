@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty.batch.placing import place
+from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.core.events import Event
 from loyalty.errors import EventConflict, EventRejected, Finding, SourceError
@@ -160,6 +161,23 @@ def _bent(draw: st.DrawFn, programme: Programme, event: Event) -> Event:
     elif bend == "long":
         return evolve(event, id=event.id + "x" * 200)
     return evolve(event, fields=fields)
+
+
+@given(st.data())
+def test_a_run_does_not_see_where_its_table_came_from(data: st.DataObject) -> None:
+    """Columns that are as narrow as declared settle like those of single events."""
+    programme = data.draw(programmes())
+    events = data.draw(histories(programme, max_events=8, partners=2))
+    days = [programme.calendar.day_of(event.occurred_at) for event in events]
+    until_day = max([programme.first_day, *days]) + 40
+    digests = {
+        run(programme, table, until_day=until_day).digest()
+        for table in (
+            EventTable.from_events(programme, events),
+            EventTable.from_arrow(programme, arrow_of(programme, events)),
+        )
+    }
+    assert len(digests) == 1
 
 
 def _deal(number: str, amount: int = 10_000) -> Event:
