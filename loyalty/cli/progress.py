@@ -7,7 +7,17 @@ from time import monotonic
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from loyalty.cli.printing import stderr
 
@@ -46,7 +56,9 @@ class Meter:
             if not self._console.is_terminal or monotonic() < self._shows_from:
                 return
             if self._progress is None:
-                columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+                columns = (
+                    TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+                )  # fmt: skip
                 self._progress = Progress(*columns, console=self._console, transient=True)
                 self._progress.start()
             if self._task is None:
@@ -54,3 +66,10 @@ class Meter:
             self._progress.update(self._task, completed=done)
 
         return report
+
+
+class _Rate(ProgressColumn):
+    """How many a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s", style="progress.data.speed")

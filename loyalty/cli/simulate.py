@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import click
 
 from loyalty.cli.options import DAY
-from loyalty.cli.outcome import Run, write_outcome
+from loyalty.cli.outcome import Run, write_results
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import (
     FILE,
@@ -18,9 +21,9 @@ from loyalty.cli.running import (
     programme_argument,
 )  # fmt: skip
 from loyalty.core.calendar import LAST_YEAR, format_day
+from loyalty.core.holders import Layer
 from loyalty.explaining.said import Day, said
 from loyalty.programme.loading import load
-from loyalty.settlement.settle import settle
 from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.report.texts import counted
@@ -35,6 +38,7 @@ from loyalty.simulation.scenario import default_scenario, load_scenario
 @click.option("--months", type=click.IntRange(1, 1200), default=24, show_default=True, help="Calendar months.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed draws the same events.")
 @click.option("--start", "start_day", metavar="DATE", type=DAY, help="The first day; the programme's if left out.")
+@click.option("--journal", "with_journal", is_flag=True, help="Write every movement too, in the format of the tables.")
 @out_option
 @format_option
 @lang_option
@@ -46,12 +50,13 @@ def command(
     months: int,
     seed: int,
     start_day: int | None,
+    with_journal: bool,
     out_dir: str,
     table_format: str,
     lang: str,
     as_json: bool,
 ) -> None:
-    """Draw a population, settle it under PROGRAMME, and write tables, the journal and a report.
+    """Draw a population, settle it under PROGRAMME, and write tables and a report.
 
     A scenario is an assumption, not a forecast; the report repeats it. The same seed gives the same bytes.
 
@@ -61,8 +66,9 @@ def command(
           --partners 200 --months 24 --seed 7 --out out/simulation
     """
     require_arrays("loyalty simulate")
-    from loyalty.simulation.population import population
-    from loyalty.simulation.redemptions import redemptions
+    from loyalty.simulation.movements import MovementsFile
+    from loyalty.simulation.simulating import simulate
+    from loyalty.simulation.tallying import tally
 
     programme = load(programme_path)
     scenario = load_scenario(scenario_path, programme) if scenario_path else default_scenario(programme)
@@ -70,18 +76,21 @@ def command(
     if month_of(start_day) + months >= LAST_YEAR * 12:
         raise WrongUseError(f"{months} months from {format_day(start_day)} end after {LAST_YEAR - 1}; take fewer")
     until_day = month_starts(start_day, months)[-1] - 1
-    with Meter() as meter:
-        report = meter.stage("drawing partners", partners)
-        drawn = population(programme, scenario, partners, months, seed, start_day, ids=True, progress=report)
-        events, grants = drawn.to_events(), redemptions(drawn, until_day)
-        deliveries = sum(1 + (event.person is not None) for event in events) + len(grants)
-        settlement = settle(
-            programme, events, grants, until_day=until_day, progress=meter.stage("settling", deliveries)
-        )
+    folder = Path(out_dir)
+    with Meter() as meter, ExitStack() as stack:
+        take = None
+        if with_journal:
+            journal = stack.enter_context(MovementsFile(folder / f"journal.{table_format}", programme))
+            take = journal.add
+        batch = simulate(
+            programme, scenario, partners, months, seed, start_day, take=take,
+            progress=meter.stage("simulating partners", partners),
+        )  # fmt: skip
+    events = int(batch.layers[Layer.PARTNER].events.sum())
     run = Run(
         title=said("title.simulation", programme=programme.title or programme.id),
-        notes=[said("run.drawn", partners=counted("partner", partners), events=len(events), first=Day(start_day),
-                    last=Day(until_day))],
+        notes=[said("run.drawn", partners=counted("partner", partners), events=events, first=Day(start_day),
+                    last=Day(until_day)), *([batch.note] if batch.note else [])],
         parameters={
             "scenario": scenario.name,
             "partners": partners,
@@ -92,6 +101,10 @@ def command(
         },
         assumptions=scenario.assumed(),
         lang=lang,
-        counts={"partners": partners, "months": months, "events": len(events), "redemptions": len(grants)},
+        counts={"partners": partners, "months": months, "events": events},
     )  # fmt: skip
-    write_outcome(settlement, events, run, out_dir, table_format, until_day).show(as_json=as_json)
+    outcome = write_results(
+        tally(batch), programme, run, out_dir, table_format, until_day,
+        journal=(lambda _: journal.path) if with_journal else None,
+    )  # fmt: skip
+    outcome.show(as_json=as_json)

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from loyalty.core.calendar import Period, Unit
 from loyalty.core.holders import Layer
 from loyalty.errors import Place
+from loyalty.explaining.said import Number, Value, said
 from loyalty.simulation.distributions import Choice, Distribution, Uniform
 
 #: The factor of each calendar month where no season is declared.
@@ -210,14 +211,11 @@ class Scenario:
     assumptions: tuple[str, ...] = ()
     file: str = "<text>"
 
-    def assumed(self) -> tuple[str, ...]:
+    def assumed(self) -> tuple[Value, ...]:
         """Give every assumption as a sentence: those of the file, and what it assumes of incentives."""
-        return (*self.assumptions, *(_response_words(kind, each) for kind, each in self.response.items()))
+        return (*self.assumptions, *(_response_said(kind, each) for kind, each in self.response.items()))
 
 
-def _response_words(kind: str, incentive: Incentive) -> str:
-    percent = f"{float(incentive.elasticity * 100):g}"
-    return (
-        f"Assumed, not observed: partners on the point of reaching the next tier do {percent} % more {kind} than those "
-        f"who have done nothing towards it. {incentive.because}"
-    )
+def _response_said(kind: str, incentive: Incentive) -> Value:
+    percent = Number(incentive.elasticity * 100)
+    return said("assumption.response", kind=kind, percent=percent, because=incentive.because)

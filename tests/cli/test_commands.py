@@ -114,7 +114,7 @@ def test_simulate_draws_the_same_for_the_same_seed(call: Call, tmp_path: Path) -
     """Two runs have the same bytes, another seed has others; the report says what was assumed."""
     for name, seed in (("one", 7), ("two", 7), ("other", 8)):
         result = call("simulate", ACME / "programme.yaml", "--scenario", ACME / "scenario.yaml", "--partners", 6,
-                      "--months", 5, "--seed", seed, "--out", tmp_path / name)  # fmt: skip
+                      "--months", 5, "--seed", seed, "--journal", "--out", tmp_path / name)  # fmt: skip
         assert result.exit_code == 0
         assert result.stdout.rstrip().endswith(f"Report: {tmp_path / name / 'report.html'}")
     one, two, other = ((tmp_path / name / "journal.csv").read_bytes() for name in ("one", "two", "other"))

@@ -18,6 +18,7 @@ from loyalty.programme.notes import Notes
 from loyalty.programme.yaml_reading import read_yaml
 from loyalty.simulation.behaviour import Arrival, Churn, Delay, Incentive, Noise, Wish
 from loyalty.simulation.distributions import Choice, Constant, LogNormal, OfLabel, Quantiles, Uniform
+from loyalty.simulation.report.texts import ENGLISH
 from loyalty.simulation.scenario import default_scenario, load_scenario, read_scenario
 from loyalty.simulation.scenario_language import scenario_schema
 
@@ -105,7 +106,7 @@ def test_a_scenario_is_read_as_it_is_written(programme: Programme) -> None:
 
 def test_the_response_to_incentives_is_said_as_an_assumption(programme: Programme) -> None:
     """What is assumed of incentives follows the file's own assumptions, with its number and where it comes from."""
-    assert read_scenario(GOOD, programme).assumed() == (
+    assert tuple(map(ENGLISH.tell, read_scenario(GOOD, programme).assumed())) == (
         "deals are rare",
         "Assumed, not observed: partners on the point of reaching the next tier do 30 % more deal.won than those who "
         "have done nothing towards it. The sales directors' estimate.",

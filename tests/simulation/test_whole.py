@@ -44,7 +44,7 @@ def events(acme: Programme, scenario: Scenario) -> EventTable:
 
 
 def test_redemptions_are_the_declared_share_of_what_was_available(acme: Programme, events: EventTable) -> None:
-    """At each month's end a fifth is redeemed, rounded down, and settlement pays every grant in full."""
+    """A fifth of the points and half of the funds, rounded down; settlement pays every grant in full."""
     grants = redemptions(events, LAST)
     settled = settle(acme, events.to_events(), grants, until_day=LAST)
     assert grants
@@ -55,7 +55,8 @@ def test_redemptions_are_the_declared_share_of_what_was_available(acme: Programm
             if posting.account.path == path and posting.asset == grant.currency
             and (entry.effective_at, entry.key) < (grant.at, f"command:{grant.key}")
         )  # fmt: skip
-        assert grant.amount == before // 5, format_day(acme.calendar.day_of(grant.at))
+        part = {"points": 5, "mdf": 2}[grant.currency]
+        assert grant.amount == before // part, format_day(acme.calendar.day_of(grant.at))
     redeemed = sum(p.amount for e in settled.entries for p in e.postings if p.account.path == "programme/redeemed")
     assert redeemed == sum(grant.amount for grant in grants)
     assert sum(entry.kind is EntryKind.COMMAND for entry in settled.entries) == len(grants)

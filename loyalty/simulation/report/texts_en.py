@@ -43,6 +43,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "run.bad": "{rows} could not be read and earned nothing; {file} has them with the reasons.",
     "run.left_out": "{events} {why}.",
     "run.until": "Everything due through {day} has happened.",
+    "assumption.response": "Assumed, not observed: partners on the point of reaching the next tier do {percent} % more "
+    "{kind} than those who have done nothing towards it. {because}",
     "parameter.scenario": "Scenario",
     "parameter.partners": "Partners",
     "parameter.months": "Months",

@@ -44,6 +44,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "run.bad": "Не удалось прочитать: {rows}, за них ничего не начислено; они с причинами лежат в {file}.",
     "run.left_out": "{events} {why}.",
     "run.until": "Всё, что наступает по {day} включительно, учтено.",
+    "assumption.response": "Допущение, а не наблюдение: на пороге следующего уровня партнёры делают на {percent} % "
+    "больше {kind}, чем те, кто к нему ещё ничего не сделал. {because}",
     "parameter.scenario": "Сценарий",
     "parameter.partners": "Партнёры",
     "parameter.months": "Месяцы",

@@ -1,0 +1,101 @@
+"""Whole simulations: the same however many partners are taken at a time, with a journal that adds up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from attrs import evolve
+
+from loyalty.core.holders import Layer
+from loyalty.errors import UsageError
+from loyalty.programme.loading import load
+from loyalty.programme.model import Programme
+from loyalty.simulation import extras
+from loyalty.simulation.behaviour import Incentive, Scenario
+from loyalty.simulation.movements import MOVEMENT_COLUMNS, MovementsFile
+from loyalty.simulation.scenario import load_scenario
+from loyalty.simulation.simulating import simulate
+from loyalty.simulation.tallying import tally
+
+FOLDER = Path(__file__).parents[2] / "examples" / "acme"
+MONTHS, PARTNERS = 8, 12
+
+
+@pytest.fixture(scope="module")
+def acme() -> Programme:
+    """The demo's programme."""
+    return load(FOLDER / "programme.yaml")
+
+
+@pytest.fixture(scope="module")
+def scenario(acme: Programme) -> Scenario:
+    """The demo's scenario."""
+    return load_scenario(FOLDER / "scenario.yaml", acme)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_the_number_taken_at_a_time_changes_nothing(acme: Programme, scenario: Scenario, size: int) -> None:
+    """Partners settled in parts, with their response to incentives, have the digest of all together."""
+    drawn = (acme, scenario, PARTNERS, MONTHS, 7, acme.first_day)
+    assert simulate(*drawn, size=size, kernel=False).digest() == simulate(*drawn, kernel=False).digest()
+
+
+def test_incentives_make_more_happen_and_only_where_a_tier_is_near(acme: Programme, scenario: Scenario) -> None:
+    """With an elasticity there are more deals than without, and fewer than if all were on the point of a tier."""
+
+    def deals(elasticity: Fraction, rate: Fraction) -> int:
+        faster = evolve(
+            scenario,
+            activities=tuple(
+                evolve(each, rate=each.rate * rate) if each.kind == "deal.won" else each for each in scenario.activities
+            ),
+            response={"deal.won": Incentive(elasticity=elasticity, because="")} if elasticity else {},
+        )  # fmt: skip
+        batch = simulate(acme, faster, 60, MONTHS, 7, acme.first_day, kernel=False)
+        return int(batch.layers[Layer.PARTNER].events[:, 0].sum())
+
+    assert deals(Fraction(0), Fraction(1)) < deals(Fraction(1), Fraction(1)) < deals(Fraction(0), Fraction(2))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_journal_has_every_movement(acme: Programme, scenario: Scenario, tmp_path: Path, kind: str) -> None:
+    """Read back, what was issued and what came to be available is what the results say."""
+    with MovementsFile(tmp_path / f"journal.{kind}", acme) as file:
+        batch = simulate(
+            acme, scenario, PARTNERS, MONTHS, 7, acme.first_day, size=5, kernel=False, take=file.add
+        )  # fmt: skip
+    reader = pyarrow.csv.read_csv if kind == "csv" else pyarrow.parquet.read_table
+    journal = reader(file.path)
+    assert tuple(journal.column_names) == MOVEMENT_COLUMNS
+    assert 2 * len(journal) == batch.postings
+    results = tally(batch)
+    for name in ("points", "mdf"):
+        rows = journal.filter(pc.equal(journal["asset"], name))
+        step = 10 ** acme.currencies[name].scale
+        totals = results.totals(name)
+        assert _sum(rows, "source", "issued") * step == totals.issued
+        available = _sum(rows, "target", "available") - _sum(rows, "source", "available")
+        assert available * step == totals.available
+    kinds = [each or None for each in journal["kind"].to_pylist()]
+    assert {*kinds} >= {"deal.won", "redeem", None}
+    # What no event moved, the clock did.
+    assert [each is None for each in kinds] == [day is not None for day in journal["day"].to_pylist()]
+
+
+def _sum(rows: pa.Table, column: str, account: str) -> Decimal:
+    part = rows.filter(pc.equal(rows[column], account))["amount"]
+    return sum((Decimal(str(each)) for each in part.to_pylist()), Decimal(0))
+
+
+def test_without_arrays_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has not installed the extra is told its name."""
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "pyarrow" else True)
+    with pytest.raises(UsageError, match=r"pyarrow is not installed; run pip install 'loyalty-engine\[sim\]'"):
+        extras.require_arrays("loyalty simulate")
