@@ -14,7 +14,10 @@ import loyalty
 from loyalty.cli.groups import LazyGroup
 
 #: The subcommands, in the order of the help; each is ``command`` of the module of its name.
-COMMANDS: Final = ("check", "diff", "backtest", "simulate", "explain", "advise", "preview", "ledger", "schema", "init")
+COMMANDS: Final = (
+    "check", "diff", "backtest", "simulate", "compare", "sweep", "tune", "explain", "advise", "preview", "ledger",
+    "schema", "init",
+)  # fmt: skip
 
 
 @click.command(

@@ -1,0 +1,160 @@
+"""What the commands on several programmes run on: a file of events, or a population that is drawn for each seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from attrs import frozen
+
+from loyalty.cli.options import DAY
+from loyalty.cli.outcome import end_of_month
+from loyalty.cli.progress import Meter
+from loyalty.cli.running import FILE, WrongUseError
+from loyalty.core.calendar import LAST_YEAR, format_day
+from loyalty.programme.model import Programme
+from loyalty.simulation.months import month_of, month_starts
+from loyalty.sources import load_mapping, read_events
+
+if TYPE_CHECKING:
+    from loyalty.simulation.replicates import Replicate
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+#: What is not said is so many partners, months and replicates.
+PARTNERS, MONTHS, REPLICATES = 200, 24, 5
+
+
+@frozen(kw_only=True)
+class Ground:
+    """
+    What programmes are run on.
+
+    Args:
+        until_day: The last day of each run.
+        replicates: How many there are.
+        assumptions: Of the scenario.
+        words: What it is, for a reader.
+        responds: Whether the scenario says that partners respond to incentives.
+    """
+
+    until_day: int
+    replicates: int
+    assumptions: tuple[str, ...]
+    words: str
+    responds: bool
+    _draw: Callable[[], Iterator[Replicate]]
+
+    def draw(self) -> Iterator[Replicate]:
+        """Give the events, replicate by replicate; each is drawn when it is asked for."""
+        return self._draw()
+
+
+def ground_options(function: _Function) -> _Function:
+    """Add the options that :func:`ground` takes."""
+    options = (
+        click.option("--events", "events_path", metavar="EVENTS", type=FILE,
+                     help="A file of what happened, in place of a drawn population."),
+        click.option("--map", "mapping_path", metavar="MAPPING", type=FILE,
+                     help="How the rows of a raw export become events."),
+        click.option("--until", "until_day", metavar="DATE", type=DAY,
+                     help="With --events: the last day; the end of the last event's month if left out."),
+        click.option("--scenario", "scenario_path", metavar="FILE", type=FILE,
+                     help="Who the partners are and what they do; plain assumptions if left out."),
+        click.option("--partners", type=click.IntRange(1, 1_000_000), metavar="N",
+                     help=f"How many are drawn; {PARTNERS} if left out."),
+        click.option("--months", type=click.IntRange(1, 1200), metavar="N",
+                     help=f"Calendar months; {MONTHS} if left out."),
+        click.option("--seed", type=int, metavar="N", help="Of the first replicate; 1 if left out."),
+        click.option("--replicates", type=click.IntRange(1, 1000), metavar="N",
+                     help=f"How many populations, each with the next seed; {REPLICATES} if left out."),
+        click.option("--start", "start_day", metavar="DATE", type=DAY,
+                     help="The first day; the programme's if left out."),
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def ground(
+    ctx: click.Context,
+    programme: Programme,
+    meter: Meter,
+    *,
+    replicates: int = REPLICATES,
+) -> Ground:
+    """
+    Read what :func:`ground_options` say.
+
+    Args:
+        programme: What the events must be valid for.
+        replicates: How many populations are drawn where nothing is said.
+
+    Raises:
+        WrongUseError: options do not go together.
+    """
+    given = ctx.params
+    drawn = ("scenario_path", "partners", "months", "seed", "replicates", "start_day")
+    recorded = ("mapping_path", "until_day")
+    if given["events_path"] is not None:
+        _refuse(given, drawn, "says how a population is drawn, and --events gives what happened; leave one of them out")
+        return _recorded(programme, given, meter)
+    _refuse(given, recorded, "belongs to a file of events; name it with --events")
+    return _drawn(programme, given, given["replicates"] or replicates)
+
+
+def _drawn(programme: Programme, given: dict[str, Any], replicates: int) -> Ground:
+    from loyalty.simulation.drawn import drawn
+    from loyalty.simulation.scenario import default_scenario, load_scenario
+
+    path = given["scenario_path"]
+    scenario = load_scenario(path, programme) if path else default_scenario(programme)
+    start_day = programme.first_day if given["start_day"] is None else given["start_day"]
+    months, partners = given["months"] or MONTHS, given["partners"] or PARTNERS
+    if month_of(start_day) + months >= LAST_YEAR * 12:
+        raise WrongUseError(f"{months} months from {format_day(start_day)} end after {LAST_YEAR - 1}; take fewer")
+    first = 1 if given["seed"] is None else given["seed"]
+    seeds = range(first, first + replicates)
+    until_day = month_starts(start_day, months)[-1] - 1
+    span = f"{format_day(start_day)} through {format_day(until_day)}"
+    return Ground(
+        until_day=until_day,
+        replicates=replicates,
+        assumptions=scenario.assumed(),
+        words=f"{partners:,} drawn partners, {span}, {_seeds(seeds)} ({scenario.name})",
+        responds=bool(scenario.response),
+        draw=lambda: drawn(programme, scenario, partners, months, start_day, seeds),
+    )
+
+
+def _recorded(programme: Programme, given: dict[str, Any], meter: Meter) -> Ground:
+    from loyalty.batch.tables import EventTable
+    from loyalty.simulation.replicates import Replicate
+
+    mapping = load_mapping(given["mapping_path"], programme) if given["mapping_path"] else None
+    events = read_events(given["events_path"], programme, mapping, progress=meter.stage("reading")).events
+    if not events:
+        raise WrongUseError(f"{given['events_path']} has no events; there is nothing to compare on")
+    last_day = max(programme.calendar.day_of(event.occurred_at) for event in events)
+    until_day = end_of_month(last_day) if given["until_day"] is None else given["until_day"]
+    table = EventTable.from_events(programme, events)
+    return Ground(
+        until_day=until_day,
+        replicates=1,
+        assumptions=(),
+        words=f"{len(events):,} events of {given['events_path']}, through {format_day(until_day)}",
+        responds=False,
+        draw=lambda: iter([Replicate(events=table)]),
+    )
+
+
+def _refuse(given: dict[str, Any], names: Sequence[str], why: str) -> None:
+    for name in names:
+        if given[name] is not None:
+            option = name.removesuffix("_path").removesuffix("_day")
+            raise WrongUseError(f"--{'map' if option == 'mapping' else option} {why}")
+
+
+def _seeds(seeds: range) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"

@@ -1,0 +1,160 @@
+"""``loyalty sweep``: turn numbers of a programme over a grid, and see what each point costs and brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from loyalty.cli.compare import number, percent, table_rows
+from loyalty.cli.printing import count_words, print_line, print_table, stdout
+from loyalty.cli.progress import Meter
+from loyalty.cli.replicates import Ground, ground, ground_options
+from loyalty.cli.running import Command, WrongUseError, format_option, json_option, print_json, programme_argument
+from loyalty.programme.changing import PathError
+from loyalty.programme.loading import load
+
+if TYPE_CHECKING:
+    from loyalty.simulation.sweeping import Point, Sweep
+
+#: So many points are shown; the table has all of them.
+_MOST_ROWS: Final = 40
+
+#: Figures that are shown beside those that are laid against each other.
+_SHOWN: Final = ("cost_per_revenue", "liability", "breakage", "tiers.above_base", "gini")
+
+
+@click.command("sweep", cls=Command, short_help="Turn numbers of a programme over a grid.")
+@programme_argument
+@click.argument("levers", metavar="PATH=VALUES...", nargs=-1, required=True)
+@ground_options
+@click.option("--cost", default="cost", show_default=True, metavar="FIGURE", help="What a good point has little of.")
+@click.option("--response", default="revenue", show_default=True, metavar="FIGURE",
+              help="What a good point has much of.")  # fmt: skip
+@click.option("--out", "out_dir", metavar="DIR", type=click.Path(file_okay=False, writable=True),
+              help="Write the table of all points and figures here.")  # fmt: skip
+@format_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    programme_path: str,
+    levers: tuple[str, ...],
+    cost: str,
+    response: str,
+    out_dir: str | None,
+    table_format: str,
+    as_json: bool,
+    **_: Any,
+) -> None:
+    """Run PROGRAMME with every combination of VALUES, on identical events, and mark the points that none beats.
+
+    PATH leads to a number of the file from the outside in; steps may be left out where one number alone fits, and #2
+    is the second number of a text. VALUES are LOW..HIGH, LOW..HIGH:STEP or A,B,C. Every point is loaded with all checks
+    of the language. A point is on the front where no other costs less and brings as much, or the other way round.
+
+    \b
+    Example:
+      loyalty sweep programme.yaml tiers.gold.multiplier=1.1..1.5:0.1 earn.deal-base.cap.points=4000,5000,6000 \\
+          --scenario scenario.yaml --partners 1000 --out out/sweep
+    """
+    from loyalty.simulation.levers import LeverError, read_lever
+    from loyalty.simulation.sweeping import sweep, sweep_table
+    from loyalty.simulation.tables import write_each
+
+    programme = load(programme_path)
+    try:
+        read = [read_lever(programme, text) for text in levers]
+        with Meter() as meter:
+            on = ground(ctx, programme, meter, replicates=3)
+            found = sweep(
+                programme, read, on.draw(), until_day=on.until_day, cost=cost, response=response,
+                progress=meter.stage("running"),
+            )  # fmt: skip
+    except (PathError, LeverError) as error:
+        raise WrongUseError(str(error)) from None
+    written = write_each([sweep_table(found)], out_dir, table_format) if out_dir is not None else []
+    if as_json:
+        print_json(_document(found, on, written))
+    else:
+        _print(found, on, written)
+
+
+def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
+    out = stdout()
+    print_line(
+        out, f"{found.programme.title or found.programme.id}: {count_words(len(found.points), 'point')}", style="bold"
+    )
+    print_line(out, f"  {on.words}")
+    for note in found.notes:
+        print_line(out, f"- {note}")
+    names = list(dict.fromkeys((found.cost, found.response, *_SHOWN)))
+    names = [name for name in names if name in found.base]
+    # Paths are longer than their values: each lever has a letter.
+    letters = [chr(ord("A") + place) for place in range(len(found.levers))]
+    for letter, lever in zip(letters, found.levers, strict=True):
+        print_line(out, f"  {letter} = {lever.path}")
+    columns = (("", False), *((letter, True) for letter in letters), *((_words(name), True) for name in names))
+    now = tuple(f"{lever.now:f}" for lever in found.levers)
+    rows = [("now", *now, *(_written(found.base[name].value, found.base[name].unit) for name in names))]
+    shown = found.points if len(found.points) <= _MOST_ROWS else found.front[:_MOST_ROWS]
+    print_table(out, columns, [*rows, *(_row(point, names) for point in shown)])
+    if len(shown) < len(found.points):
+        rest = count_words(len(found.points) - len(shown), "point")
+        print_line(out, f"Only the front is shown; {rest} more with --out or --json.")
+    refused = [point for point in found.points if point.refused]
+    if refused:
+        print_line(
+            out, f"The language refuses {count_words(len(refused), 'point')}: {refused[0].refused}", style="yellow"
+        )
+    if found.is_flat and any(point.estimates for point in found.points):
+        print_line(out, f"{_words(found.response)} is the same everywhere, so that the cheapest point is best;")
+        print_line(out, _ANOTHER if on.responds or found.response != "revenue" else _NO_RESPONSE)
+    else:
+        print_line(out, f"* no other point has less {_words(found.cost)} and as much {_words(found.response)}, or more")
+    if written:
+        print_line(out, f"All points and figures: {written[0]}", style="bold")
+
+
+_ANOTHER: Final = "lay cost against another figure with --response."
+_NO_RESPONSE: Final = (
+    "nothing here says that partners respond to incentives: declare it in the scenario, or lay cost against another "
+    "figure with --response, such as tiers.above_base."
+)
+
+
+def _row(point: Point, names: Sequence[str]) -> tuple[str, ...]:
+    values = (f"{value:f}" for value in point.values.values())
+    if not point.estimates:
+        return ("", *values, "refused", *("" for _ in names[1:]))
+    cells = (_written(point.estimates[name].variant, point.estimates[name].unit) for name in names)
+    return ("*" if point.is_best else "", *values, *cells)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _written(value: Any, unit: str) -> str:
+    return percent(value) if unit == "share" else number(value)
+
+
+def _document(found: Sweep, on: Ground, written: Sequence[Path]) -> dict[str, Any]:
+    from loyalty.simulation.sweeping import sweep_table
+
+    return {
+        "ok": True,
+        "programme": {"id": found.programme.id, "revision": found.programme.revision},
+        "on": on.words,
+        "seeds": list(found.seeds),
+        "cost": found.cost,
+        "response": found.response,
+        "responds": not found.is_flat,
+        "now": {lever.path: f"{lever.now:f}" for lever in found.levers},
+        "points": table_rows(sweep_table(found)),
+        "notes": list(found.notes),
+        "files": [str(path) for path in written],
+    }

@@ -1,0 +1,138 @@
+"""``loyalty compare``, ``sweep`` and ``tune``: what they print, what they write, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ACME, Call
+
+SMALL = ("--partners", 30, "--months", 6, "--replicates", 2)
+
+
+@pytest.fixture
+def generous(tmp_path: Path) -> Path:
+    """Give a variant of the demo in which gold is nearer and gives more."""
+    text = (ACME / "programme.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "generous.yaml"
+    path.write_text(
+        text.replace("multiplier: 1.25", "multiplier: 1.4").replace("year_status >= 1000", "year_status >= 700"),
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_comparison_says_what_is_declared_otherwise_who_wins_and_where_the_tables_are(
+    call: Call, generous: Path, tmp_path: Path
+) -> None:
+    """The words at the top, figures with intervals, tiers, deciles, and a row for each partner."""
+    out = tmp_path / "out"
+    said = call(
+        "compare", ACME / "programme.yaml", generous, "--scenario", ACME / "scenario.yaml", *SMALL, "--out", out
+    )
+    assert said.exit_code == 0
+    for words in (
+        "programme against generous", "seeds 1 to 2", "tier gold: multiplier: 1.25 → 1.4",
+        "tier gold: needs: year_status >= 1000 → year_status >= 700", "Student's t over replicates, paired",
+        "Tiers in the end: programme down, generous across", "decile 10", "segment large", "Assumed, not measured:",
+        "partners gain", "0 lose 0",
+    ):  # fmt: skip
+        assert words in said.stdout, words
+    names = {path.stem for path in out.iterdir()}
+    assert names == {
+        "differences", "figures", "groups", "groups_by_currency", "winners_and_losers", "migration", "tiers",
+        "fairness", "partners-generous",
+    }  # fmt: skip
+    with (out / "partners-generous.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) <= 30
+
+
+def test_the_document_has_every_table_and_recorded_events_have_one_replicate(call: Call, generous: Path) -> None:
+    """The demo's history: no seed, intervals over its partners."""
+    said = call("compare", ACME / "programme.yaml", generous, "--events", ACME / "history.jsonl", "--json")
+    document = json.loads(said.stdout)
+    assert (document["ok"], document["seeds"], document["until"]) == (True, [], "2026-12-31")
+    assert document["method"].startswith("Student's t over partners")
+    figures = {row["figure"]: row for row in document["tables"]["figures"]}
+    assert float(figures["cost"]["difference"]) > 0
+    assert float(figures["cost"]["low"]) < float(figures["cost"]["difference"]) < float(figures["cost"]["high"])
+    assert figures["revenue"]["difference"] == "0"
+    assert document["shifts"]["generous"]["losers"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--events", ACME / "history.jsonl", "--partners", 3), "--partners says how a population is drawn"),
+        (("--until", "2026-01-01"), "--until belongs to a file of events; name it with --events"),
+        (("--map", ACME / "scenario.yaml"), "--map belongs to a file of events"),
+        (("--months", 1199), "end after"),
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_use(
+    call: Call, generous: Path, arguments: tuple[object, ...], message: str
+) -> None:
+    said = call("compare", ACME / "programme.yaml", generous, *arguments)
+    assert (said.exit_code, message in said.stderr) == (2, True)
+
+
+def test_a_programme_is_not_compared_with_the_same_file(call: Call) -> None:
+    said = call("compare", ACME / "programme.yaml", ACME / "programme.yaml", *SMALL)
+    assert (said.exit_code, "is given twice" in said.stderr) == (2, True)
+
+
+def test_a_sweep_shows_every_point_and_marks_the_front(call: Call, tmp_path: Path) -> None:
+    """Levers are read by short paths and told by their whole ones; the table has all figures."""
+    arguments = (
+        "sweep", ACME / "programme.yaml", "tiers.gold.multiplier=1.1..1.5:0.2", "deal-base.cap.points=3000,5000",
+        "--scenario", ACME / "scenario.yaml", *SMALL,
+    )  # fmt: skip
+    said = call(*arguments, "--response", "tiers.above_base", "--out", tmp_path)
+    assert said.exit_code == 0
+    assert "A = tiers.ladder.gold.multiplier" in said.stdout
+    assert "now" in said.stdout
+    with (tmp_path / "points.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert {row["best"] for row in rows} == {"0", "1"}
+    document = json.loads(call(*arguments, "--json").stdout)
+    assert (len(document["points"]), document["responds"]) == (6, False)
+    assert "nothing here says that partners respond to incentives" in call(*arguments).stdout
+
+
+def test_a_tuned_programme_is_written_and_an_unmet_target_has_exit_code_1(call: Call, tmp_path: Path) -> None:
+    """What was written is the programme with the value, and another number of it stays as it is."""
+    ground = ("--scenario", ACME / "scenario.yaml", *SMALL)
+    path = tmp_path / "tuned.yaml"
+    arguments = ("tune", ACME / "programme.yaml", "deal-fund.by_tier.silver=0..10:0.5")
+    said = call(*arguments, "--target", "mdf.issued = 2 % of revenue", *ground, "--write", path)
+    assert said.exit_code == 0
+    assert f"Programme: {path}" in said.stdout
+    document = json.loads(call(*arguments, "--target", "mdf.issued = 2 % of revenue", *ground, "--json").stdout)
+    best = document["best"]
+    assert f"silver: {best['value']} %" in path.read_text(encoding="utf-8")
+    near = [abs(one["figure"] - one["wanted"]) for one in document["tried"] if one["refused"] is None]
+    assert abs(best["figure"] - best["wanted"]) == min(near)
+    unmet = call(*arguments, "--target", "mdf.issued = 90 % of revenue", *ground)
+    assert unmet.exit_code == 1
+    assert "The target cannot be met within this range; the nearest is" in unmet.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sweep", ACME / "programme.yaml", "tiers.gld.multiplier=1..2"), "did you mean tiers.ladder.gold.multiplier?"),
+        (("sweep", ACME / "programme.yaml", "tiers.gold.multiplier"), "write a path and values"),
+        (
+            ("tune", ACME / "programme.yaml", "tiers.gold.multiplier=1..2", "--target", "costs = 2"),
+            "did you mean `cost`?",
+        ),
+        (("tune", ACME / "programme.yaml", "tiers.gold.multiplier=1,2", "--target", "cost = 2"), "within a range"),
+    ],
+)
+def test_what_cannot_be_turned_is_wrong_use(call: Call, arguments: tuple[object, ...], message: str) -> None:
+    said = call(*arguments, "--partners", 5, "--months", 1, "--replicates", 1)
+    assert (said.exit_code, message in said.stderr) == (2, True)
