@@ -48,9 +48,8 @@ def command(
     that `loyalty compare --json` lists. Exit code 1 where the target cannot be met.
 
     \b
-    Examples:
-      loyalty tune programme.yaml earn.deal-base.cap.points=1000..9000:500 --target "cost <= 2 % of revenue"
-      loyalty tune programme.yaml tiers.gold.needs.year_status=500..2000:50 --target "tiers.gold = 30"
+    Example:
+      loyalty tune programme.yaml tiers.gold.multiplier=1..2:0.05 --target "cost <= 2 % of revenue"
     """
     from loyalty.simulation.levers import LeverError, read_lever
     from loyalty.simulation.tuning import TargetError, read_target, tune
