@@ -248,7 +248,7 @@ class Histories:
         stride = 1
         while marks:
             mark = marks[-1]
-            was = dict(zip(run.MARKED, mark.fields, strict=True))
+            was = dict(zip(run.MARKED, mark.rest.fields, strict=True))
             later = self._goes_on(tx, run, mark.before, mark.version, was["last_key"], was["through_day"])
             if later is not None:
                 roll_back(run, mark)

@@ -11,10 +11,14 @@ the next one before an item is never further from it than a part of what came af
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import orjson
 from attrs import define
 
+from loyalty.ledger.store import Grant
 from loyalty.settlement.records import Growing, fill, like, plain
 from loyalty.settlement.state import Memory
 
@@ -46,39 +50,52 @@ class Mark:
         before: The instant of the item behind it, UTC microseconds; everything before that instant had happened.
         version: That of the history up to there (see :func:`loyalty.ledger.store.version_step`).
         items: How many items had been settled.
-        scalars: The values of the holder's scalars.
-        tables: The copied tables.
-        fields: The values of the run's other fields.
-        sizes: How large the growing tables were, and then how many keys the mappings had.
-        changed: The values, before this mark, of records that changed between it and the next, by table.
+        kept: The copied rest as JSON, a sixth of what it takes as objects (see :class:`Rest`).
+        changed: The values, before this mark, of records that changed between it and the next, by table; nothing
+            where none did.
     """
 
     before: int
     version: int
     items: int
+    kept: str
+    changed: Sequence[dict[int, Any]]
+
+    @property
+    def rest(self) -> Rest:
+        """What was copied."""
+        scalars, tables, fields, sizes = orjson.loads(self.kept)
+        return Rest(scalars, tables, fields, sizes)
+
+
+class Rest(NamedTuple):
+    """
+    The small rest of a state that a mark copies.
+
+    Attributes:
+        scalars: The values of the holder's scalars.
+        tables: The copied tables.
+        fields: The values of the run's other fields, as lists; a decision by its key.
+        sizes: How large the growing tables were, and then how many keys the mappings had.
+    """
+
     scalars: list[int]
     tables: list[Any]
     fields: list[Any]
     sizes: list[int]
-    changed: list[dict[int, Any]]
 
 
 def set_mark(run: HolderRun, before: int) -> Mark:
     """Make a mark of the present state; the next item's instant is *before* or later."""
     tables = _watched(run)
     if run.marks:
-        run.marks[-1].changed = [table.changed() for table in tables]
-    mark = Mark(
-        before,
-        run.version,
-        run.events + run.commands,
-        plain(run.scalars),
-        [plain(getattr(run.memory, name)) for name in _COPIED],
-        [getattr(run, name) for name in run.MARKED],
-        [*map(len, tables), *map(len, run.mappings())],
-        [{} for _ in tables],
-    )
-    _watch(tables, mark)
+        changed = [table.changed() for table in tables]
+        run.marks[-1].changed = changed if any(changed) else ()
+    sizes = [*map(len, tables), *map(len, run.mappings())]
+    tables_now = [plain(getattr(run.memory, name)) for name in _COPIED]
+    kept = orjson.dumps([plain(run.scalars), tables_now, plain_fields(run), sizes]).decode()
+    mark = Mark(before, run.version, run.events + run.commands, kept, ())
+    _watch(tables, mark, sizes)
     run.marks.append(mark)
     run.mark_from = mark.items + run.marks_apart
     _thin_out(run.marks)
@@ -87,30 +104,30 @@ def set_mark(run: HolderRun, before: int) -> Mark:
 
 def roll_back(run: HolderRun, mark: Mark) -> None:
     """Bring a state back to one of its marks; those behind it are forgotten."""
-    tables = _watched(run)
+    tables, rest = _watched(run), mark.rest
     while True:
         last = run.marks[-1]
-        for table, before, size in zip(tables, last.changed, mark.sizes, strict=False):
+        for table, before, size in zip(tables, last.changed, rest.sizes, strict=False):
             table.restore(before, size)
         if last is mark:
             break
         run.marks.pop()
-    mappings = run.mappings()
-    for table, size in zip(tables, mark.sizes, strict=False):
+    for table, size in zip(tables, rest.sizes, strict=False):
         del table[size:]
-    for known, size in zip(mappings, mark.sizes[len(tables) :], strict=True):
+    for known, size in zip(run.mappings(), rest.sizes[len(tables) :], strict=True):
         while len(known) > size:
             known.popitem()
-    fill(run.scalars, mark.scalars)
-    for name, values in zip(_COPIED, mark.tables, strict=True):
-        # What the state holds from now on changes, and the mark's own copy stays.
-        setattr(run.memory, name, like(getattr(run.memory, name), plain(values)))
-    for name, value in zip(run.MARKED, mark.fields, strict=True):
-        setattr(run, name, value)
+    fill(run.scalars, rest.scalars)
+    for name, values in zip(_COPIED, rest.tables, strict=True):
+        setattr(run.memory, name, like(getattr(run.memory, name), values))
+    for name, value in zip(run.MARKED, rest.fields, strict=True):
+        # A decision that a mark knows of was taken before it, and is the one that the state has.
+        if not isinstance(value, dict):
+            setattr(run, name, hashable(value))
     run.version = mark.version
     run.mark_from = mark.items + run.marks_apart
-    mark.changed = [{} for _ in tables]
-    _watch(tables, mark)
+    mark.changed = ()
+    _watch(tables, mark, rest.sizes)
 
 
 def resume(run: HolderRun, marks: list[Mark]) -> None:
@@ -118,7 +135,18 @@ def resume(run: HolderRun, marks: list[Mark]) -> None:
     run.marks = marks
     if marks:
         run.mark_from = marks[-1].items + run.marks_apart
-        _watch(_watched(run), marks[-1])
+        _watch(_watched(run), marks[-1], marks[-1].rest.sizes)
+
+
+def plain_fields(run: HolderRun) -> list[Any]:
+    """Give the fields of a run that go back with it, with a decision's key in its place."""
+    values = [getattr(run, name) for name in run.MARKED]
+    return [{"grant": value.key} if isinstance(value, Grant) else value for value in values]
+
+
+def hashable(value: Any) -> Any:
+    """Give lists as the tuples that they were."""
+    return tuple(hashable(item) for item in value) if isinstance(value, list) else value
 
 
 def _watched(run: HolderRun) -> list[Growing]:
@@ -131,8 +159,10 @@ def _watched(run: HolderRun) -> list[Growing]:
     return [*(getattr(memory, name) for name in _GROWING), *memory.keys]
 
 
-def _watch(tables: list[Growing], mark: Mark) -> None:
-    for table, size, before in zip(tables, mark.sizes, mark.changed, strict=False):
+def _watch(tables: Sequence[Growing], mark: Mark, sizes: Sequence[int]) -> None:
+    """Have what changes from now on be remembered by a mark; what it remembers already stays."""
+    mark.changed = [dict(before) for before in mark.changed] or [{} for _ in tables]
+    for table, size, before in zip(tables, sizes, mark.changed, strict=False):
         table.size, table.before = size, before
 
 
@@ -145,9 +175,11 @@ def _thin_out(marks: list[Mark]) -> None:
         if (ahead - behind) * _WIDENING > end - ahead:
             continue
         dropped = marks.pop(place)
-        if place:
+        if place and dropped.changed:
             kept = marks[place - 1]
             kept.changed = [
                 {at: values for at, values in later.items() if at < size} | earlier
-                for earlier, later, size in zip(kept.changed, dropped.changed, kept.sizes, strict=False)
+                for earlier, later, size in zip(
+                    kept.changed or repeat({}), dropped.changed, kept.rest.sizes, strict=False
+                )
             ]

@@ -18,7 +18,7 @@ from loyalty.core.holders import Holder
 from loyalty.ledger.store import Grant
 from loyalty.settlement.generate import Steps
 from loyalty.settlement.holder_run import HolderRun
-from loyalty.settlement.marks import SHARED, Mark, resume
+from loyalty.settlement.marks import SHARED, Mark, hashable, plain_fields, resume
 from loyalty.settlement.records import Growing, fill, like, plain
 from loyalty.settlement.state import Memory
 
@@ -37,7 +37,7 @@ def save(run: HolderRun) -> str:
             plain(run.scalars),
             [plain(getattr(run.memory, name)) for name in _TABLES],
             [list(known.items()) for known in run.mappings()],
-            _named([getattr(run, name) for name in run.MARKED]),
+            plain_fields(run),
             [_plain_mark(mark) for mark in run.marks],
         ]
     ).decode()
@@ -68,11 +68,11 @@ def load(
     for name, values in zip(_TABLES, tables, strict=True):
         setattr(run.memory, name, like(getattr(run.memory, name), values))
     for known, items in zip(run.mappings(), mappings, strict=True):
-        known.update((_frozen(key), slot) for key, slot in items)
+        known.update((hashable(key), slot) for key, slot in items)
     for name, value in zip(run.MARKED, _found(run_fields, find_grant), strict=True):
         setattr(run, name, value)
     run.saved_items = run.events + run.commands
-    resume(run, [_mark_of(values, find_grant) for values in marks])
+    resume(run, [_mark_of(values) for values in marks])
     return run
 
 
@@ -93,26 +93,14 @@ def _records_in(table: Any) -> list[Any]:
 def _plain_mark(mark: Mark) -> list[Any]:
     """Give a mark as lists; places are numbers, which no key of a JSON object can be."""
     changed = [list(before.items()) for before in mark.changed]
-    values = {name: getattr(mark, name) for name in _MARK} | {"fields": _named(mark.fields), "changed": changed}
-    return [values[name] for name in _MARK]
+    return [*(getattr(mark, name) for name in _MARK[:-1]), changed]
 
 
-def _mark_of(values: list[Any], find_grant: FindGrant) -> Mark:
-    named = dict(zip(_MARK, values, strict=True))
-    named["fields"] = _found(named["fields"], find_grant)
-    named["changed"] = [{place: _frozen(before) for place, before in table} for table in named["changed"]]
-    return Mark(**named)
-
-
-def _named(values: list[Any]) -> list[Any]:
-    """Give values with a decision's key in its place."""
-    return [{"grant": value.key} if isinstance(value, Grant) else value for value in values]
+def _mark_of(values: list[Any]) -> Mark:
+    *plain, changed = values
+    return Mark(*plain, [{place: hashable(before) for place, before in table} for table in changed])
 
 
 def _found(values: list[Any], find_grant: FindGrant) -> list[Any]:
-    """Give values as they were before :func:`_named`."""
-    return [find_grant(value["grant"]) if isinstance(value, dict) else _frozen(value) for value in values]
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+    """Give the fields of a run from what :func:`~loyalty.settlement.marks.plain_fields` made of them."""
+    return [find_grant(value["grant"]) if isinstance(value, dict) else hashable(value) for value in values]
