@@ -97,8 +97,9 @@ def _plain_mark(mark: Mark) -> list[Any]:
 
 
 def _mark_of(values: list[Any]) -> Mark:
-    *plain, changed = values
-    return Mark(*plain, [{place: hashable(before) for place, before in table} for table in changed])
+    before, version, items, kept, changed = values
+    records = [{place: hashable(values) for place, values in table} for table in changed]
+    return Mark(before, version, items, kept, records)
 
 
 def _found(values: list[Any], find_grant: FindGrant) -> list[Any]:

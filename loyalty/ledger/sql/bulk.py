@@ -55,7 +55,12 @@ class Inserter:
             types = tuple(column.type.compile(dialect) for column in columns)
             return cls(f"INSERT INTO {place} ({listed}) ", types, f"COPY {place} ({listed}) FROM STDIN")
         values: dict[str, Any] = {column.name: bindparam(column.name) for column in columns}
-        return cls(str(insert(table).values(values).compile(dialect=dialect)), (), "")
+        statement = insert(table)
+        if dialect.name == "sqlite":
+            # A trigger has SQLite copy each page that a statement changes, in case that it must be undone; what writes
+            # one row or none needs no undoing.
+            statement = statement.prefix_with("OR FAIL")
+        return cls(str(statement.values(values).compile(dialect=dialect)), (), "")
 
     def statement(self, rows: Rows, *, new: bool) -> tuple[str, list[Any]]:
         """Give the statement that writes rows at once, and its values; *new* as for :meth:`insert`."""

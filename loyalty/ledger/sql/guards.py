@@ -31,6 +31,8 @@ def sqlite_guards(table: Table, row: type[Row]) -> list[str]:
     Write the triggers by which SQLite refuses to change or delete rows.
 
     INSERT OR REPLACE deletes the old row without firing delete triggers, so inserting what is there is refused too.
+    That trigger says FAIL, which keeps what the same statement inserted before: with ABORT in it SQLite would make each
+    of our own statements ready to be undone, at a cost (see :class:`~loyalty.ledger.sql.bulk.Inserter`).
     """
     name = table.name
     keys = [tuple(column.name for column in table.primary_key), *row.UNIQUE]
@@ -44,7 +46,7 @@ def sqlite_guards(table: Table, row: type[Row]) -> list[str]:
     return [
         f'CREATE TRIGGER "tr_{name}_{verb}" BEFORE {occasion} ON "{name}" '
         + (f"WHEN {same} " if verb == "replace" else "")
-        + f"BEGIN SELECT RAISE(ABORT, '{_refusal(name, verb)}'); END"
+        + f"BEGIN SELECT RAISE({'FAIL' if verb == 'replace' else 'ABORT'}, '{_refusal(name, verb)}'); END"
         for verb, occasion in occasions.items()
     ]
 

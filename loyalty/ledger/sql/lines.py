@@ -124,10 +124,10 @@ class WalletLines:
         """Give the names of the holder's accounts by id, those that keep standing left out, and the asset's id."""
         self.write()
         accounts = [Account(holder, name) for name in HOLDER_ACCOUNTS if name != "standing"]
-        self.names.find_accounts(self.runner, accounts)
+        self.names.find_accounts(self.runner, [account.path for account in accounts])
         known = self.names.accounts
         return (
-            {known[account]: account.name for account in accounts if account in known},
+            {known[account.path]: account.name for account in accounts if account.path in known},
             self.names.find_asset(self.runner, asset),
         )
 

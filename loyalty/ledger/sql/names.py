@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, bindparam, select
@@ -28,7 +27,8 @@ class Names:
         self.book_id: int = committed.book_id if committed else 0
         self.assets: dict[str, int] = dict(committed.assets) if committed else {}
         self.holders: dict[Holder, int] = {}
-        self.accounts: dict[Account, int] = {}
+        #: By path, which is found faster than an account.
+        self.accounts: dict[str, int] = {}
         #: The digests of the declarations that the book keeps.
         self.declared: set[str] = set(committed.declared) if committed else set()
         self._asset_names: dict[int, str] = dict(committed._asset_names) if committed else {}
@@ -92,16 +92,15 @@ class Names:
 
     def find_account(self, runner: Runner, account: Account) -> int | None:
         """Give the id of an account, or None."""
-        self.find_accounts(runner, [account])
-        return self.accounts.get(account)
+        self.find_accounts(runner, [account.path])
+        return self.accounts.get(account.path)
 
-    def find_accounts(self, runner: Runner, accounts: Iterable[Account]) -> None:
+    def find_accounts(self, runner: Runner, paths: Iterable[str]) -> None:
         """Learn the ids of those accounts that have one."""
-        unknown = {account.path: account for account in _unknown(accounts, self.accounts, self._shared.accounts)}
+        unknown = _unknown(paths, self.accounts, self._shared.accounts)
         if unknown:
-            paths = runner.compiler.listed(unknown)
-            for id, path in runner.rows(_find_accounts, book=self.book_id, paths=paths):
-                self.accounts[unknown[path]] = id
+            listed = runner.compiler.listed(unknown)
+            self.accounts.update(runner.plain(_find_accounts, book=self.book_id, paths=listed))
 
     def find_accounts_of(self, runner: Runner, holders: Iterable[Holder]) -> list[Account]:
         """Learn the ids of all accounts that holders have."""
@@ -109,9 +108,9 @@ class Names:
         found = []
         if by_id:
             listed = runner.compiler.listed(by_id)
-            for id, holder_id, name in runner.rows(_find_accounts_of, holders=listed):
+            for id, holder_id, name in runner.plain(_find_accounts_of, holders=listed):
                 account = Account.of(by_id[holder_id], name)
-                self.accounts[account] = id
+                self.accounts[account.path] = id
                 found.append(account)
         return found
 
@@ -126,7 +125,9 @@ class Names:
 
     def add_holders(self, runner: Runner, holders: Iterable[Holder]) -> None:
         """Give ids to those holders that have none."""
-        wanted = dict.fromkeys(holders)
+        wanted = dict.fromkeys(holder for holder in holders if holder not in self.holders)
+        if not wanted:
+            return
         self.find_holders(runner, wanted)
         # Two writers who add the same rows meet in the same order, so that neither waits for the other crosswise.
         new = sorted(holder for holder in wanted if holder not in self.holders)
@@ -141,15 +142,15 @@ class Names:
 
     def add_accounts(self, runner: Runner, accounts: Iterable[Account]) -> None:
         """Give ids to those accounts that have none, and to their holders."""
-        wanted = dict.fromkeys(accounts)
+        wanted = {account.path: account for account in accounts}
         self.find_accounts(runner, wanted)
-        new = sorted((account for account in wanted if account not in self.accounts), key=_PATH)
+        new = [wanted[path] for path in sorted(wanted) if path not in self.accounts]
         if new:
             self.add_holders(runner, (account.owner for account in new if account.owner is not None))
             ids = self._ids.take(runner, runner.schema.account, len(new))
             rows = [self._row(account, id) for id, account in zip(ids, new, strict=True)]
             runner.insert(runner.schema.account, rows, new=False)
-            self.find_accounts(runner, new)
+            self.find_accounts(runner, [account.path for account in new])
 
     def _learn_assets(self, runner: Runner) -> None:
         for id, name in runner.rows(_find_assets, book=self.book_id):
@@ -163,9 +164,7 @@ class Names:
         return (id, self.book_id, holder_id, account.name, account.path, mode)
 
 
-_PATH = attrgetter("path")
-
-_Item = TypeVar("_Item", Holder, Account)
+_Item = TypeVar("_Item", Holder, str)
 
 
 def _unknown(wanted: Iterable[_Item], own: dict[_Item, int], committed: dict[_Item, int]) -> list[_Item]:
@@ -206,6 +205,6 @@ def _find_accounts_of(compiler: Compiler) -> Select[Any]:
 
 def _find_accounts(compiler: Compiler) -> Select[Any]:
     account = compiler.schema.account
-    return select(account.c.id, account.c.path).where(
+    return select(account.c.path, account.c.id).where(
         account.c.book_id == bindparam("book"), compiler.in_list(account.c.path, "paths")
     )

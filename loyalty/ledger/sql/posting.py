@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import Factory, define
@@ -19,7 +20,7 @@ from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
 from loyalty.ledger.book import Book
-from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, EntryKind, Posting
+from loyalty.ledger.entries import HOLDER_ACCOUNTS, Account, Entry, Posting
 from loyalty.ledger.hashing import hash_fields, version_for
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql import posting_statements as ask
@@ -28,7 +29,8 @@ from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Runner
 
-_KINDS: Final = {kind: kind.value for kind in EntryKind}
+#: Gives the text of a kind, without the detour that ``Enum.value`` takes.
+kind_code: Final = attrgetter("_value_")
 
 #: A lot's id is that of its entry, shifted by so many bits, and its place among the lots that the entry made.
 LOT_BITS: Final = 20
@@ -49,10 +51,11 @@ class _Balance:
 class _Wallet:
     """An account that the transaction touches: its id, 0 while it has none, and its balances by asset."""
 
-    __slots__ = ("account", "account_id", "balances", "is_dirty", "sign")
+    __slots__ = ("account", "account_id", "balances", "is_dirty", "path", "sign")
 
     def __init__(self, account: Account, account_id: int) -> None:
         self.account = account
+        self.path = account.path
         self.account_id = account_id
         #: Whether there are postings to it that are not written yet.
         self.is_dirty = False
@@ -117,11 +120,11 @@ class Batch:
     hashes: list[tuple[int, bytes]] = Factory(list)
     _keys: set[str] = Factory(set)
     _by_cause: dict[str | None, list[Entry]] = Factory(dict)
+    _unindexed: list[Entry] = Factory(list)
     _unwritten: list[Entry] = Factory(list)
     _legs: list[list[_Wallet]] = Factory(list)
     _dirty: list[_Wallet] = Factory(list)
-    _wallets: dict[Account, _Wallet] = Factory(dict)
-    _touched: set[Holder | None] = Factory(set)
+    _wallets: dict[str, _Wallet] = Factory(dict)
     _book: Book | None = None
     _written_lots: int = 0
     _read: dict[tuple[Account, str, int], _Read] = Factory(dict)
@@ -139,11 +142,8 @@ class Batch:
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
         """
-        wallets = self._wallets
-        new = {posting.account for entry in entries for posting in entry.postings if posting.account not in wallets}
-        self._open_wallets(new)
-        legs = [[wallets[posting.account] for posting in entry.postings] for entry in entries]
-        gives = self._book is None and all(map(_only_gives, entries, legs))
+        legs = self._legs_of(entries)
+        gives = self._book is None and _only_give(entries, legs)
         # What is written by COPY and needs no decision locks balances as late as it can, so that others wait less.
         late = gives and len(entries) >= COPY_FROM_ROWS
         self._look_ahead(() if keys_are_new else entries, with_balances=not late)
@@ -151,24 +151,27 @@ class Batch:
         if not gives:
             self._decide(entries)
         self._keys |= keys
-        for entry, of_entry in zip(entries, legs, strict=True):
-            self._by_cause.setdefault(entry.cause, []).append(entry)
+        dirty = self._dirty
+        for of_entry in legs:
             for wallet in of_entry:
                 if not wallet.is_dirty:
                     wallet.is_dirty = True
-                    self._dirty.append(wallet)
-                    self._touched.add(wallet.account.owner)
+                    dirty.append(wallet)
+        self._unindexed += entries
         self._unwritten += entries
         self._legs += legs
 
     def caused_by(self, cause: str) -> Sequence[Entry]:
         """Give the entries of one cause that this transaction posted."""
+        for entry in self._unindexed:
+            self._by_cause.setdefault(entry.cause, []).append(entry)
+        self._unindexed.clear()
         return self._by_cause.get(cause, ())
 
     def expect(self, holders: Iterable[Holder]) -> None:
         """Load the balances of holders at once, so that none has to be asked for alone."""
         accounts = self.names.find_accounts_of(self.runner, holders)
-        self._open_wallets([account for account in accounts if account not in self._wallets])
+        self._open_wallets({account.path: account for account in accounts if account.path not in self._wallets})
         self._look_ahead((), with_balances=True)
 
     def write(self) -> None:
@@ -183,12 +186,12 @@ class Batch:
         if new:
             self.names.add_accounts(self.runner, [wallet.account for wallet in new])
             for wallet in new:
-                wallet.account_id = self.names.accounts[wallet.account]
+                wallet.account_id = self.names.accounts[wallet.account.path]
         ids = self._take_ids(len(entries))
         with self.runner.together(len(entries)):
-            self._write_entries(entries, ids)
+            lots = self._write_entries(entries, legs, ids)
             if self._book is None:
-                self._write_given_lots(entries, legs, ids)
+                self.runner.insert(self.runner.schema.lot, lots)
                 self._look_ahead((), with_balances=True)
             else:
                 journal, self._written_lots = self._book.lot_journal[self._written_lots :], self._book.mark()[1]
@@ -221,14 +224,27 @@ class Batch:
         self._load_lots(book, [posting for entry in entries for posting in entry.postings])
         book.post(entries)
 
-    def _open_wallets(self, accounts: Iterable[Account]) -> None:
-        """Begin with accounts; their balances are read before anything depends on them."""
+    def _legs_of(self, entries: Sequence[Entry]) -> list[list[_Wallet]]:
+        """Give the accounts that the postings of entries go to, each with what the transaction knows of it."""
+        wallets = self._wallets
+        while True:
+            try:
+                return [[wallets[posting.account.path] for posting in entry.postings] for entry in entries]
+            except KeyError:
+                accounts = {posting.account.path: posting.account for entry in entries for posting in entry.postings}
+                for path in wallets.keys() & accounts.keys():
+                    del accounts[path]
+                self._open_wallets(accounts)
+
+    def _open_wallets(self, accounts: Mapping[str, Account]) -> None:
+        """Begin with accounts, given by their paths; their balances are read before anything depends on them."""
         self.names.find_accounts(self.runner, accounts)
-        known = self.names.accounts
-        for account in accounts:
-            wallet = self._wallets[account] = _Wallet(account, known.get(account, 0))
-            if wallet.sign and wallet.account_id:
-                self._unread[wallet.account_id] = wallet
+        known, wallets, unread = self.names.accounts, self._wallets, self._unread
+        for path, account in accounts.items():
+            id = known.get(path, 0)
+            wallet = wallets[path] = _Wallet(account, id)
+            if id and wallet.sign:
+                unread[id] = wallet
 
     def _look_ahead(self, entries: Sequence[Entry], *, with_balances: bool) -> None:
         """Lock and read the balances that were not read yet; refuse *entries* of known keys, get ids for the others."""
@@ -239,11 +255,12 @@ class Batch:
             return
         listed = self.runner.compiler.listed
         keys, count = listed(entry.key for entry in entries), len(entries)
-        for what, first, asset_id, posted, version, key in self.runner.rows(
+        asset_name = self.names.asset_name
+        for what, first, asset_id, posted, version, key in self.runner.plain(
             ask.ahead, book=self.names.book_id, accounts=listed(unread), keys=keys, count=count
         ):
             if what == ask.BALANCE:
-                unread[first].balances[self.names.asset_name(self.runner, asset_id)] = _Balance(posted, version)
+                unread[first].balances[asset_name(self.runner, asset_id)] = _Balance(posted, version)
             elif what == ask.ID:
                 self._ready_ids.append(first)
             else:
@@ -274,10 +291,10 @@ class Batch:
         for account, asset, day in places:
             read = self._read[account, asset, day]
             asset_id = self.names.find_asset(self.runner, asset)
-            if account not in known or asset_id is None:
+            if account.path not in known or asset_id is None:
                 read.is_whole = True
                 continue
-            wanted[known[account], asset_id, day] = (account, asset, read)
+            wanted[known[account.path], asset_id, day] = (account, asset, read)
         if not wanted:
             return
         found: dict[tuple[int, int, int], list[Any]] = {key: [] for key in wanted}
@@ -296,45 +313,37 @@ class Batch:
                     lots.append(OpenLot(row.id, account, asset, key[2], row.earned_at, "", row.seq, amount, left))
         book.load_lots(lots)
 
-    def _write_entries(self, entries: Sequence[Entry], ids: Sequence[int]) -> None:
-        book_id, rows = self.names.book_id, []
-        for entry_id, entry in zip(ids, entries, strict=True):
-            explanation = canonical_json(dict(entry.explanation)) if entry.explanation else "{}"
-            fields = [
-                entry.key, _KINDS[entry.kind], entry.cause, entry.effective_at, entry.recorded_at, entry.revision,
-                entry.corrects, explanation,
-            ]  # fmt: skip
-            own = tuple(fields)
-            for posting in entry.postings:
-                fields += (
-                    posting.account.path, posting.asset, posting.amount, posting.lot_day, posting.rule, posting.cause,
-                )  # fmt: skip
-            digest = hash_fields(fields, entry.booked_day)
-            self.hashes.append((entry_id, digest))
-            rows.append((entry_id, book_id, *own, digest, version_for(entry.booked_day), entry.booked_day))
-        self.runner.insert(self.runner.schema.entry, rows)
-
-    def _write_given_lots(
+    def _write_entries(
         self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]
-    ) -> None:
-        """Write the lots that entries make which take nothing from any: one for each posting that has a day."""
-        assets, rows = self.names.assets, []
+    ) -> list[tuple[Any, ...]]:
+        """Write entries, and give the lots that those make which take nothing: one for each posting with a day."""
+        book_id, assets, hashes = self.names.book_id, self.names.assets, self.hashes
+        rows: list[tuple[Any, ...]] = []
+        lots: list[tuple[Any, ...]] = []
         for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
+            booked_day, explanation = entry.booked_day, entry.explanation
+            own = (
+                entry.key, kind_code(entry.kind), entry.cause, entry.effective_at, entry.recorded_at, entry.revision,
+                entry.corrects, canonical_json(dict(explanation)) if explanation else "{}",
+            )  # fmt: skip
+            fields = [*own]
             lot_id = entry_id << LOT_BITS
             for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
-                if posting.lot_day is not None:
-                    amount = posting.amount
-                    rows.append(
-                        (
-                            lot_id, wallet.account_id, assets[posting.asset], posting.lot_day, entry.effective_at, seq,
-                            amount, amount,
-                        )
-                    )  # fmt: skip
+                amount, lot_day = posting.amount, posting.lot_day
+                fields += (wallet.path, posting.asset, amount, lot_day, posting.rule, posting.cause)
+                if lot_day is not None:
+                    asset_id = assets[posting.asset]
+                    lots.append((lot_id, wallet.account_id, asset_id, lot_day, own[3], seq, amount, amount))
                     lot_id += 1
-        self.runner.insert(self.runner.schema.lot, rows)
+            digest = hash_fields(fields, booked_day)
+            hashes.append((entry_id, digest))
+            rows.append((entry_id, book_id, *own, digest, version_for(booked_day), booked_day))
+        self.runner.insert(self.runner.schema.entry, rows)
+        return lots
 
     def _write_postings(self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]) -> None:
-        assets, rows = self.names.assets, []
+        assets = self.names.assets
+        rows: list[tuple[Any, ...]] = []
         for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
             for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
                 asset, amount = posting.asset, posting.amount
@@ -392,7 +401,7 @@ class Batch:
             schema.lot,
             [
                 (
-                    lot.sequence, accounts[lot.account], assets[lot.asset], lot.expires_day, lot.earned_at,
+                    lot.sequence, accounts[lot.account.path], assets[lot.asset], lot.expires_day, lot.earned_at,
                     lot.posting, lot.amount, lot.remaining,
                 )
                 for lot in created
@@ -415,11 +424,12 @@ def _tell_balances(book: Book, wallet: _Wallet) -> None:
         balances.update({(name, asset): balance.posted for asset, balance in wallet.balances.items()})
 
 
-def _only_gives(entry: Entry, wallets: Sequence[_Wallet]) -> bool:
+def _only_give(entries: Iterable[Entry], legs: Iterable[Sequence[_Wallet]]) -> bool:
     """Tell whether no posting takes anything from a holder, so that no floor and no lot is in question."""
-    for posting, wallet in zip(entry.postings, wallets, strict=True):
-        if wallet.sign and (posting.amount > 0) != (wallet.sign > 0):
-            return False
+    for entry, wallets in zip(entries, legs, strict=True):
+        for posting, wallet in zip(entry.postings, wallets, strict=True):
+            if wallet.sign and (posting.amount > 0) != (wallet.sign > 0):
+                return False
     return True
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import orjson
 from attrs import define, field
 from sqlalchemy import (
     ARRAY,
@@ -117,7 +118,14 @@ class Compiler:
 
     def listed(self, values: Iterable[str | int]) -> Any:
         """Give many values as one parameter."""
-        return json.dumps(list(values)) if self.on_sqlite else list(values)
+        given = list(values)
+        if not self.on_sqlite:
+            return given
+        try:
+            return orjson.dumps(given).decode()
+        except TypeError:
+            # The standard library writes every text and number, and slower.
+            return json.dumps(given)
 
 
 @define(eq=False)

@@ -292,7 +292,7 @@ def _guard(to: Target, table: str, *, keys: list[str], fixed: str = "") -> None:
                 for verb, occasion in (("update", update), ("delete", "DELETE"))
             ),
             f'CREATE TRIGGER "tr_{name}_replace" BEFORE INSERT ON {place} WHEN {same} '
-            f"BEGIN SELECT RAISE(ABORT, '{_refusal(name, 'replace')}'); END",
+            f"BEGIN SELECT RAISE(FAIL, '{_refusal(name, 'replace')}'); END",
         )
         return
     for verb, occasion in (("update", update), ("delete", "DELETE"), ("truncate", "TRUNCATE")):
