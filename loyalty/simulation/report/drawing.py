@@ -117,15 +117,21 @@ def draw_chart(
     figure = Figure(figsize=_WIDE if is_wide else _SIZE, layout="constrained", facecolor="none")
     axes = figure.add_subplot()
     draw(axes)
-    entries = len(axes.get_legend_handles_labels()[0])
-    if entries:
-        figure.legend(loc="outside upper left", ncols=min(entries, 8 if is_wide else 4), handlelength=1.0,
-                      handleheight=0.9, columnspacing=1.2, borderpad=0, borderaxespad=0)  # fmt: skip
+    labels = axes.get_legend_handles_labels()[1]
+    if labels:
+        figure.legend(loc="outside upper left", ncols=_columns(labels, is_wide), handlelength=1.0, handleheight=0.9,
+                      columnspacing=1.2, borderpad=0, borderaxespad=0)  # fmt: skip
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     identity = re.sub(r"[^\w-]", "-", f"chart-{name}" + (f"-{key}" if key else ""))
     heading, description = texts.say(f"chart.{name}", **told), texts.say(f"chart.{name}.desc", **told)
     return Chart(identity, heading, description, _inline(file.getvalue(), identity, heading, description), is_wide)
+
+
+def _columns(labels: Sequence[str], is_wide: bool) -> int:
+    """Give how many labels stand side by side, the longest of them as wide as any, within the width of a chart."""
+    room = 120 if is_wide else 56
+    return max(1, min(len(labels), room // (max(map(len, labels)) + 5)))
 
 
 def stacked(axes: Any, places: Sequence[float], series: Sequence[tuple[str, Sequence[float], str]]) -> None:
