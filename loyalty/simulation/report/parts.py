@@ -143,8 +143,17 @@ def _cell(cell: object, texts: Texts) -> str:
 
 def matrix(heading: str, corner: str, rows: Sequence[str], columns: Sequence[str],
            cells: Sequence[Sequence[int]], texts: Texts) -> str:  # fmt: skip
-    """Show whole numbers by row and column, the more the darker; the diagonal has a shade of its own."""
-    most = max((cell for row in cells for cell in row), default=0) or 1
+    """Show whole numbers by row and column, the more the darker; rows and columns of one name have another shade."""
+    shown = [[Shown(texts.number(cell), Fraction(cell)) for cell in row] for row in cells]
+    return shaded(heading, corner, rows, columns, shown)
+
+
+def shaded(
+    heading: str, corner: str, rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Shown]]
+) -> str:
+    """Show cells by row and column, the greater the darker."""
+    values = [cell.value for row in cells for cell in row]
+    low, high = min(values, default=Fraction(0)), max(values, default=Fraction(0))
     lines = [
         f'<div class="table"><h3>{escape(heading)}</h3><div class="scroll" tabindex="0" role="region" '
         f'aria-label="{escape(heading)}"><table class="matrix"><thead><tr><th scope="col">{escape(corner)}</th>',
@@ -155,8 +164,9 @@ def matrix(heading: str, corner: str, rows: Sequence[str], columns: Sequence[str
         lines.append(f'<tr><th scope="row">{escape(name)}</th>')
         for column, cell in zip(columns, row, strict=True):
             kind = "same" if column == name else "other"
-            shade = 0 if not cell else 12 + round(58 * cell / most)
-            lines.append(f'<td class="n {kind}" style="--shade:{shade}%">{texts.number(cell)}</td>')
+            share = (cell.value - low) / (high - low) if high > low else Fraction(0)
+            shade = 12 + round(58 * share) if cell.value else 0
+            lines.append(f'<td class="n {kind}" style="--shade:{shade}%">{escape(cell.text)}</td>')
         lines.append("</tr>")
     lines.append("</tbody></table></div></div>")
     return "\n".join(lines)

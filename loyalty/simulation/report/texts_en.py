@@ -259,6 +259,43 @@ TEXTS: Final[Mapping[str, str]] = {
     "column.rate_below": "Rate below",
     "column.rate_above": "Rate above",
     "column.jump": "Jump",
+    # Sweeps and targets
+    "sweep.now": "as it is",
+    "sweep.points": "{points} were run on identical events. On the front, where nothing costs less and brings as "
+    "much: {best}.",
+    "sweep.best": "{values}: {cost_name} {cost} ({cost_change}), {response_name} {response} ({response_change}).",
+    "sweep.flat": "{response} is the same everywhere, since the events do not respond to the values: cost alone "
+    "decides.",
+    "sweep.refused": "The language refuses {points}: {why}.",
+    "sweep.table": "Every point",
+    "sweep.matrix": "{figure} by both values",
+    "sweep.no": "refused",
+    "sweep.yes": "on the front",
+    "sweep.lever": "now {now}; run with {values}",
+    "tune.table": "Values of {path} that were tried",
+    "tune.now": "now {value}",
+    "tune.wanted": "wanted: {wanted}",
+    "tune.met": "With {path} = {value} the target {target} is met: {figure}, wanted {wanted} ({difference}).",
+    "tune.missed": "No value of the range meets {target}. The nearest is {path} = {value}: {figure}, wanted {wanted} "
+    "({difference}).",
+    "tune.none": "No value of the range meets {target}.",
+    "interval.paired": "paired differences over the replicates",
+    "chart.front": "{cost} against {response}",
+    "chart.front.desc": "{points}, of which on the front: {best}.",
+    "chart.by_value": "{figure} by value",
+    "chart.by_value.desc": "Against {path}, from {low} to {high}.",
+    "chart.tuning": "{figure} against the target",
+    "chart.tuning.desc": "Against {path}; {tried} tried.",
+    "series.other_points": "others",
+    "series.front": "front",
+    "series.now": "as it is",
+    "series.interval": "interval",
+    "series.wanted": "wanted",
+    "series.found": "found",
+    "column.best": "Best",
+    "column.value": "Value",
+    "column.wanted": "Wanted",
+    "column.gap": "Gap",
 }
 
 NOUNS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -269,6 +306,8 @@ NOUNS: Final[Mapping[str, Mapping[str, str]]] = {
     "row": {"one": "row", "other": "rows"},
     "entry": {"one": "entry", "other": "entries"},
     "posting": {"one": "posting", "other": "postings"},
+    "point": {"one": "point", "other": "points"},
+    "value": {"one": "value", "other": "values"},
     "left_out.outside": {
         "one": "lies outside the programme's dates and earns nothing",
         "other": "lie outside the programme's dates and earn nothing",

@@ -1,0 +1,124 @@
+"""
+The charts of a sweep and of a search: cost against response with its front, and figures against the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from loyalty.simulation.report.drawing import COLOURS, GREY, INK, Chart, draw_all, draw_chart, short_numbers
+from loyalty.simulation.report.figures import figure_name, quantity, unit_of
+from loyalty.simulation.report.texts import Texts
+
+if TYPE_CHECKING:
+    from loyalty.simulation.sweeping import Sweep
+    from loyalty.simulation.tuning import Tuning
+
+
+def sweep_charts(sweep: Sweep, texts: Texts) -> tuple[Chart, ...] | None:
+    """Draw the front, and for one lever each figure against its value; None where matplotlib is not installed."""
+    return draw_all(lambda: _sweep_charts(sweep, texts))
+
+
+def tuning_chart(tuning: Tuning, texts: Texts) -> tuple[Chart, ...] | None:
+    """Draw the figure of the target against the value; None where matplotlib is not installed."""
+    return draw_all(lambda: [_tuning(tuning, texts)])
+
+
+def _sweep_charts(sweep: Sweep, texts: Texts) -> Sequence[Chart | None]:
+    names = dict.fromkeys((sweep.cost, sweep.response, "liability"))
+    return [
+        _front(sweep, texts),
+        *(_by_value(sweep, name, texts) for name in names if len(sweep.levers) == 1),
+    ]
+
+
+def _front(sweep: Sweep, texts: Texts) -> Chart | None:
+    """Every point by cost and response, the front as a line, and the programme as it is."""
+    points = [point for point in sweep.points if point.estimates]
+    if not points:
+        return None
+
+    def place(point: Any) -> tuple[float, float]:
+        return float(point.estimates[sweep.cost].variant), float(point.estimates[sweep.response].variant)
+
+    def draw(axes: Any) -> None:
+        others = [place(point) for point in points if not point.is_best]
+        if others:
+            axes.scatter(*zip(*others, strict=True), color=GREY, s=22, label=texts.say("series.other_points"))
+        front = [place(point) for point in sweep.front]
+        axes.plot(*zip(*front, strict=True), color=COLOURS[0], marker="o", linewidth=2, markersize=6,
+                  label=texts.say("series.front"))  # fmt: skip
+        axes.scatter([float(sweep.base[sweep.cost].value)], [float(sweep.base[sweep.response].value)], color=COLOURS[3],
+                     marker="D", s=44, zorder=4, label=texts.say("series.now"))  # fmt: skip
+        axes.set(xlabel=_axis(sweep.cost, sweep.base[sweep.cost].unit, texts),
+                 ylabel=_axis(sweep.response, sweep.base[sweep.response].unit, texts))  # fmt: skip
+        short_numbers(axes.xaxis, texts)
+        short_numbers(axes.yaxis, texts)
+
+    told = {"cost": figure_name(sweep.cost, texts), "response": figure_name(sweep.response, texts),
+            "points": texts.count("point", len(points)), "best": texts.count("point", len(sweep.front))}  # fmt: skip
+    return draw_chart(texts, "front", draw, told)
+
+
+def _by_value(sweep: Sweep, name: str, texts: Texts) -> Chart | None:
+    """One figure against the value of the lever, with the interval of its difference to the programme as it is."""
+    [lever] = sweep.levers
+    points = [point for point in sweep.points if name in point.estimates]
+    if not points:
+        return None
+    found = [(float(point.values[lever.path]), point.estimates[name]) for point in points]
+
+    def draw(axes: Any) -> None:
+        values = [value for value, _ in found]
+        axes.plot(values, [float(each.variant) for _, each in found], color=COLOURS[0], marker="o", linewidth=2)
+        bands = [(value, float(each.base), each.interval) for value, each in found if each.interval is not None]
+        if bands:
+            axes.fill_between([value for value, _, _ in bands], [base + each.low for _, base, each in bands],
+                              [base + each.high for _, base, each in bands], color=COLOURS[1], alpha=0.45, linewidth=0,
+                              label=texts.say("series.interval"))  # fmt: skip
+        axes.axvline(float(lever.now), color=COLOURS[3], linestyle=(0, (4, 3)), label=texts.say("series.now"))
+        axes.set(xlabel=lever.path, ylabel=_axis(name, found[0][1].unit, texts))
+        short_numbers(axes.xaxis, texts)
+        short_numbers(axes.yaxis, texts)
+
+    low, high = (min(found, key=lambda each: each[1].variant), max(found, key=lambda each: each[1].variant))
+    told = {"figure": figure_name(name, texts), "path": lever.path,
+            "low": quantity(low[1].variant, unit_of(low[1]), texts),
+            "high": quantity(high[1].variant, unit_of(high[1]), texts)}  # fmt: skip
+    return draw_chart(texts, "by_value", draw, told, key=name)
+
+
+def _tuning(tuning: Tuning, texts: Texts) -> Chart | None:
+    """The figure against the value, what is wanted of it, and the value that was found."""
+    tried = [each for each in tuning.tried if not each.refused]
+    if not tried:
+        return None
+
+    def draw(axes: Any) -> None:
+        values = [float(each.value) for each in tried]
+        axes.plot(values, [float(each.figure) for each in tried], color=COLOURS[0], marker="o", linewidth=2,
+                  label=figure_name(tuning.target.figure, texts))  # fmt: skip
+        bands = [(float(each.value), float(each.wanted), each.interval) for each in tried if each.interval is not None]
+        if bands:
+            axes.fill_between([value for value, _, _ in bands], [wanted + each.low for _, wanted, each in bands],
+                              [wanted + each.high for _, wanted, each in bands], color=COLOURS[1], alpha=0.45,
+                              linewidth=0, label=texts.say("series.interval"))  # fmt: skip
+        axes.plot(values, [float(each.wanted) for each in tried], color=COLOURS[2], linestyle=(0, (4, 3)), linewidth=2,
+                  label=texts.say("series.wanted"))  # fmt: skip
+        if tuning.best is not None:
+            axes.scatter([float(tuning.best.value)], [float(tuning.best.figure)], color=INK, s=60, zorder=4,
+                         label=texts.say("series.found"))  # fmt: skip
+        axes.set(xlabel=tuning.lever.path, ylabel=_axis(tuning.target.figure, tuning.unit, texts))
+        short_numbers(axes.xaxis, texts)
+        short_numbers(axes.yaxis, texts)
+
+    told = {"figure": figure_name(tuning.target.figure, texts), "path": tuning.lever.path,
+            "tried": texts.count("value", len(tried))}  # fmt: skip
+    return draw_chart(texts, "tuning", draw, told)
+
+
+def _axis(name: str, unit: str, texts: Texts) -> str:
+    shown = figure_name(name, texts)
+    return shown if unit in ("share", "partners", "events") else f"{shown}, {unit}"
