@@ -163,6 +163,9 @@ def month_axis(axes: Any, months: Sequence[int], texts: Texts, *, most: int = _L
 def short_numbers(axis: Any, texts: Texts) -> None:
     """Write the numbers of an axis in few characters."""
     axis.set_major_formatter(lambda value, _: texts.short(value))
+    if axis.axis_name == "x" and hasattr(axis.get_major_locator(), "set_params"):
+        # Words such as thousands take room, which labels beside each other do not have.
+        axis.get_major_locator().set_params(nbins=5)
 
 
 def percents(axis: Any, texts: Texts) -> None:

@@ -1,0 +1,113 @@
+"""The reports of a sweep and of a search: the front, every point, what is refused, and whether the target is met."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from attrs import evolve
+
+pytest.importorskip("scipy", reason="sweeps need the extra [sim]")
+
+from loyalty.programme.model import Programme
+from loyalty.simulation.comparison import Estimate, Figure, Interval
+from loyalty.simulation.levers import Lever
+from loyalty.simulation.report import render_sweep, render_tuning
+from loyalty.simulation.report.texts import ENGLISH, RUSSIAN
+from loyalty.simulation.sweeping import Point, Sweep
+from loyalty.simulation.tuning import Tried, Tuning, read_target
+
+PATH, OTHER = "tiers.ladder.gold.multiplier", "currencies.points.worth"
+VALUES = tuple(Decimal(text) for text in ("1.1", "1.2", "1.3"))
+
+
+def _estimates(cost: int, revenue: int) -> dict[str, Estimate]:
+    interval = Interval(low=-5.0, high=25.0)
+    return {
+        "cost": Estimate(name="cost", unit="EUR", base=Fraction(100), variant=Fraction(cost), interval=interval),
+        "revenue": Estimate(name="revenue", unit="EUR", base=Fraction(5000), variant=Fraction(revenue)),
+    }
+
+
+def _sweep(programme: Programme, *, two: bool = False, revenue: int = 10) -> Sweep:
+    levers = [Lever(PATH, Decimal("1.25"), listed=VALUES)]
+    if two:
+        levers.append(Lever(OTHER, Decimal("0.01"), listed=(Decimal("0.01"), Decimal("0.02"))))
+    points = [
+        Point(values={PATH: value, **({OTHER: other} if two else {})}, is_best=place != 1,
+              estimates=_estimates(90 + 10 * place, 5000 + revenue * place))
+        for place, value in enumerate(VALUES)
+        for other in (levers[1].listed if two else (Decimal(0),))
+    ]  # fmt: skip
+    if two:
+        points[-1] = Point(values=points[-1].values, refused="multiplier-falls at <text>:3:4")
+    base = {name: Figure(name=name, value=each.base, unit=each.unit) for name, each in _estimates(0, 0).items()}
+    return Sweep(programme=programme, levers=tuple(levers), points=tuple(points), cost="cost", response="revenue",
+                 base=base, seeds=(4, 5), notes=("Told by the runner.",))  # fmt: skip
+
+
+def _tuning(programme: Programme) -> Tuning:
+    tried = tuple(Tried(value=value, figure=Fraction(80 + 20 * place), wanted=Fraction(100),
+                        interval=Interval(low=-30.0, high=30.0)) for place, value in enumerate(VALUES))  # fmt: skip
+    return Tuning(programme=programme, lever=Lever(PATH, Decimal("1.25"), listed=VALUES), unit="EUR",
+                  target=read_target("cost = 2 % of revenue"), tried=tried, best=tried[1], is_met=True)  # fmt: skip
+
+
+def _words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+def test_a_sweep_tells_its_front_and_lists_every_point(programme: Programme) -> None:
+    """How many points there are, what the best cost and bring, and a row for each."""
+    page = render_sweep(_sweep(programme), title="Turned")
+    words = _words(page)
+    assert "3 points were run on identical events" in words
+    assert f"{PATH} = 1.3: Cost 110.00 EUR (+10.00 EUR), Revenue 5,020.00 EUR (+20.00 EUR)." in words
+    assert "1.2 100.00 EUR 5,010.00 EUR" in words
+    assert "Told by the runner." in words
+    assert "now 1.25; run with 1.1, 1.2, 1.3" in words
+
+
+def test_a_sweep_of_two_numbers_has_a_table_of_both_and_says_what_is_refused(programme: Programme) -> None:
+    """Down the first number, across the second; the refused point has no cost."""
+    words = _words(render_sweep(_sweep(programme, two=True), title="Turned"))
+    assert "Cost by both values" in words
+    assert "1.3 110.00 EUR refused" in words
+    assert "The language refuses 1 point: multiplier-falls at &lt;text&gt;:3:4." in words
+
+
+def test_a_flat_response_is_said(programme: Programme) -> None:
+    """Where events do not respond, cost alone decides, and the reader is told."""
+    words = _words(render_sweep(_sweep(programme, revenue=0), title="Turned"))
+    assert "Revenue is the same everywhere" in words
+
+
+def test_one_number_is_drawn_against_its_figures(programme: Programme) -> None:
+    """The front, cost and revenue; two numbers have the front alone."""
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    assert render_sweep(_sweep(programme), title="Turned").count("<svg") == 3
+    assert render_sweep(_sweep(programme, two=True), title="Turned").count("<svg") == 1
+
+
+def test_a_search_says_whether_the_target_is_met(programme: Programme) -> None:
+    """The value that was found, what the figure is there, and what is wanted."""
+    met = _tuning(programme)
+    assert f"With {PATH} = 1.2 the target cost = 2 % of revenue is met: 100.00 EUR" in _words(
+        render_tuning(met, title="Tuned")
+    )
+    missed = evolve(met, is_met=False)
+    assert f"The nearest is {PATH} = 1.2" in _words(render_tuning(missed, title="Tuned"))
+    nothing = evolve(met, best=None, is_met=False)
+    assert "No value of the range meets cost = 2 % of revenue." in _words(render_tuning(nothing, title="Tuned"))
+
+
+def test_both_speak_russian(programme: Programme) -> None:
+    """Sentences and headings; paths stay as they are."""
+    swept = _words(render_sweep(_sweep(programme), title="Т", texts=RUSSIAN))
+    assert "просчитано: 3 точки" in swept
+    assert "1,1" in swept
+    tuned = _words(render_tuning(_tuning(programme), title="Т", texts=RUSSIAN))
+    assert "цель cost = 2 % of revenue достигнута" in tuned
+    assert ENGLISH.say("tune.none", target="x") not in tuned
