@@ -12,11 +12,14 @@ import click
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
-from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, print_json
+from loyalty.cli.running import FILE, Command, WrongUseError, format_option, json_option, lang_option, print_json
 from loyalty.core.calendar import format_day
 from loyalty.explaining.differences import LANGUAGES
+from loyalty.explaining.said import said
 from loyalty.programme.loading import load
 from loyalty.simulation.comparison import Comparison, Estimate, Interval, Migration, Scheme, Variant
+from loyalty.simulation.extras import require_arrays
+from loyalty.simulation.report.texts import texts
 
 #: Figures that are shown even where nothing changes.
 _ALWAYS: Final = ("cost", "revenue", "cost_per_revenue", "liability", "breakage")
@@ -29,6 +32,7 @@ _ALWAYS: Final = ("cost", "revenue", "cost_per_revenue", "liability", "breakage"
 @click.option("--out", "out_dir", metavar="DIR", type=click.Path(file_okay=False, writable=True),
               help="Write all tables here, every partner's too.")  # fmt: skip
 @format_option
+@lang_option
 @json_option
 @click.pass_context
 def command(
@@ -38,6 +42,7 @@ def command(
     variant_paths: tuple[str, ...],
     out_dir: str | None,
     table_format: str,
+    lang: str,
     as_json: bool,
     **_: Any,
 ) -> None:
@@ -52,6 +57,7 @@ def command(
     Example:
       loyalty compare programme.yaml generous.yaml --scenario scenario.yaml --partners 1000 --out out/compare
     """
+    require_arrays("loyalty compare")
     from loyalty.simulation.comparing import compare
     from loyalty.simulation.comparison_tables import comparison_tables, write_partners
     from loyalty.simulation.tables import write_each
@@ -73,10 +79,23 @@ def command(
         )  # fmt: skip
     if out_dir is not None:
         written = [*write_each(comparison_tables(found), out_dir, table_format), *written]
+        written.append(_write_report(found, on, Path(out_dir) / "report.html", lang))
     if as_json:
         print_json(document(found, on, written))
     else:
         _print(found, on, written)
+
+
+def _write_report(found: Comparison, on: Ground, path: Path, lang: str) -> Path:
+    from loyalty.simulation.report import render_comparison
+
+    programme = found.base.programme
+    title = said("title.comparison", programme=programme.title or programme.id)
+    path.write_text(
+        render_comparison(found, title=title, parameters=on.parameters, texts=texts(lang)),
+        encoding="utf-8", newline="\n",
+    )  # fmt: skip
+    return path
 
 
 def _schemes(paths: Sequence[str]) -> list[Scheme]:
@@ -97,16 +116,17 @@ def _print(found: Comparison, on: Ground, written: Sequence[Path]) -> None:
     if found.method:
         print_line(out, f"  intervals: {float(found.confidence) * 100:g} %, {found.method}")
     for note in found.notes:
-        print_line(out, f"- {note}")
+        print_line(out, f"- {texts('en').tell(note)}")
     for variant in found.variants:
         _print_variant(found, variant)
     if found.assumptions:
         print_line(out)
         print_line(out, "Assumed, not measured:", style="bold")
-        for text in found.assumptions:
-            print_line(out, f"- {text}")
+        for assumption in found.assumptions:
+            print_line(out, f"- {texts('en').tell(assumption)}")
     if written:
-        print_line(out, f"Tables: {written[0].parent} ({', '.join(path.name for path in written)})", style="bold")
+        print_line(out, f"Tables: {written[0].parent} ({', '.join(path.name for path in written[:-1])})")
+        print_line(out, f"Report: {written[-1]}", style="bold")
 
 
 def _print_variant(found: Comparison, variant: Variant) -> None:
@@ -204,8 +224,8 @@ def document(found: Comparison, on: Ground, written: Sequence[Path]) -> dict[str
         "unit": found.unit,
         "confidence": str(found.confidence),
         "method": found.method,
-        "assumptions": list(found.assumptions),
-        "notes": list(found.notes),
+        "assumptions": [texts("en").tell(one) for one in found.assumptions],
+        "notes": [texts("en").tell(one) for one in found.notes],
         "shifts": {
             variant.scheme.name: {
                 "winners": variant.shifts.winners, "losers": variant.shifts.losers,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from loyalty.cli.outcome import end_of_month
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import FILE, WrongUseError
 from loyalty.core.calendar import LAST_YEAR, format_day
+from loyalty.explaining.said import Day, Value
 from loyalty.programme.model import Programme
 from loyalty.simulation.months import month_of, month_starts
 from loyalty.sources import load_mapping, read_events
@@ -35,13 +37,15 @@ class Ground:
         until_day: The last day of each run.
         replicates: How many there are.
         assumptions: Of the scenario.
+        parameters: What was given, for a report.
         words: What it is, for a reader.
         responds: Whether the scenario says that partners respond to incentives.
     """
 
     until_day: int
     replicates: int
-    assumptions: tuple[str, ...]
+    assumptions: tuple[Value, ...]
+    parameters: Mapping[str, Value]
     words: str
     responds: bool
     _draw: Callable[[], Iterator[Replicate]]
@@ -122,6 +126,14 @@ def _drawn(programme: Programme, given: dict[str, Any], replicates: int) -> Grou
         until_day=until_day,
         replicates=replicates,
         assumptions=scenario.assumed(),
+        parameters={
+            "scenario": scenario.name,
+            "partners": partners,
+            "months": months,
+            "seed": str(first),
+            "from": Day(start_day),
+            "through": Day(until_day),
+        },
         words=f"{partners:,} drawn partners, {span}, {_seeds(seeds)} ({scenario.name})",
         responds=bool(scenario.response),
         draw=lambda: drawn(programme, scenario, partners, months, start_day, seeds),
@@ -143,6 +155,7 @@ def _recorded(programme: Programme, given: dict[str, Any], meter: Meter) -> Grou
         until_day=until_day,
         replicates=1,
         assumptions=(),
+        parameters={"events": Path(given["events_path"]).name, "through": Day(until_day)},
         words=f"{len(events):,} events of {given['events_path']}, through {format_day(until_day)}",
         responds=False,
         draw=lambda: iter([Replicate(events=table)]),

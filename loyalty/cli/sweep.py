@@ -15,6 +15,7 @@ from loyalty.cli.replicates import Ground, ground, ground_options
 from loyalty.cli.running import Command, WrongUseError, format_option, json_option, print_json, programme_argument
 from loyalty.programme.changing import PathError
 from loyalty.programme.loading import load
+from loyalty.simulation.extras import require_arrays
 
 if TYPE_CHECKING:
     from loyalty.simulation.sweeping import Point, Sweep
@@ -61,6 +62,7 @@ def command(
       loyalty sweep programme.yaml tiers.gold.multiplier=1.1..1.5:0.1 earn.deal-base.cap.points=4000,5000,6000 \\
           --scenario scenario.yaml --partners 1000 --out out/sweep
     """
+    require_arrays("loyalty sweep")
     from loyalty.simulation.levers import LeverError, read_lever
     from loyalty.simulation.sweeping import sweep, sweep_table
     from loyalty.simulation.tables import write_each

@@ -15,6 +15,7 @@ from loyalty.cli.replicates import Ground, ground, ground_options
 from loyalty.cli.running import FINDINGS, Command, WrongUseError, json_option, print_json, programme_argument
 from loyalty.programme.changing import PathError, changed
 from loyalty.programme.loading import load
+from loyalty.simulation.extras import require_arrays
 
 if TYPE_CHECKING:
     from loyalty.simulation.tuning import Tried, Tuning
@@ -51,6 +52,7 @@ def command(
     Example:
       loyalty tune programme.yaml tiers.gold.multiplier=1..2:0.05 --target "cost <= 2 % of revenue"
     """
+    require_arrays("loyalty tune")
     from loyalty.simulation.levers import LeverError, read_lever
     from loyalty.simulation.tuning import TargetError, read_target, tune
 

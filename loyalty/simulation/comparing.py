@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from loyalty.errors import UsageError
 from loyalty.explaining.differences import tell_differences
+from loyalty.explaining.said import Value
 from loyalty.programme.differences import differences
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import add_tiers
@@ -59,8 +60,8 @@ def compare(
     until_day: int,
     each: Callable[[Scheme, Measures, Measures], object] | None = None,
     progress: Callable[[int], None] | None = None,
-    assumptions: Sequence[str] = (),
-    notes: Sequence[str] = (),
+    assumptions: Sequence[Value] = (),
+    notes: Sequence[Value] = (),
 ) -> Comparison:
     """
     Run every programme over every replicate, and say what differs.

@@ -13,6 +13,7 @@ from fractions import Fraction
 from attrs import field, frozen
 
 from loyalty.explaining.differences import Told
+from loyalty.explaining.said import Value
 from loyalty.programme.model import Programme
 from loyalty.simulation.flows import Flows
 
@@ -249,5 +250,5 @@ class Comparison:
     seeds: tuple[int, ...] = ()
     method: str = ""
     confidence: Fraction = Fraction(19, 20)
-    assumptions: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[Value, ...] = ()
+    notes: tuple[Value, ...] = ()

@@ -44,8 +44,9 @@ def test_a_comparison_says_what_is_declared_otherwise_who_wins_and_where_the_tab
     names = {path.stem for path in out.iterdir()}
     assert names == {
         "differences", "figures", "groups", "groups_by_currency", "winners_and_losers", "migration", "tiers",
-        "fairness", "partners-generous",
+        "fairness", "partners-generous", "report",
     }  # fmt: skip
+    assert "Acme partner programme: comparison of programmes" in (out / "report.html").read_text(encoding="utf-8")
     with (out / "partners-generous.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) <= 30
 
@@ -100,7 +101,7 @@ def test_a_sweep_shows_every_point_and_marks_the_front(call: Call, tmp_path: Pat
     assert {row["best"] for row in rows} == {"0", "1"}
     document = json.loads(call(*arguments, "--json").stdout)
     assert (len(document["points"]), document["responds"]) == (6, False)
-    assert "nothing here says that partners respond to incentives" in call(*arguments).stdout
+    assert "lay cost against another figure with --response" in call(*arguments).stdout
 
 
 def test_a_tuned_programme_is_written_and_an_unmet_target_has_exit_code_1(call: Call, tmp_path: Path) -> None:

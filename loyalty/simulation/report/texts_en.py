@@ -36,6 +36,7 @@ TEXTS: Final[Mapping[str, str]] = {
     # Titles and notes of commands
     "title.simulation": "{programme}: simulation",
     "title.backtest": "{programme}: backtest",
+    "title.comparison": "{programme}: comparison of programmes",
     "run.drawn": "{partners} were drawn and did {events} things from {first} through {last}.",
     "run.rows": "{rows} gave {events}.",
     "run.filtered": "{rows} matched no entry of the mapping.",

@@ -37,6 +37,7 @@ TEXTS: Final[Mapping[str, str]] = {
     # Titles and notes of commands
     "title.simulation": "{programme}: симуляция",
     "title.backtest": "{programme}: прогон по истории",
+    "title.comparison": "{programme}: сравнение программ",
     "run.drawn": "Разыграно: {partners}, действий: {events}, с {first} по {last} включительно.",
     "run.rows": "Прочитано: {rows}; получено: {events}.",
     "run.filtered": "Не подошли ни под одну запись соответствия: {rows}.",
