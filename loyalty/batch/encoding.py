@@ -127,6 +127,11 @@ class Encoder:
             source=envelope.sources_of(columns["source"], first_row) if "source" in columns else None,
         )
 
+    def forget(self) -> None:
+        """Let go of what was kept of batches for the whole table, where there is to be none."""
+        self.envelope.forget()
+        self.fields.forget()
+
 
 def _chances(column: pa.Array) -> Ints:
     """Give the draws of events; those that always happen have none."""

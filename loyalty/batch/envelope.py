@@ -42,6 +42,10 @@ class Envelope:
         self._programme, self._declared, self._findings = programme, declared, findings
         self._gate = next(iter(gates_of(programme).values()))
 
+    def forget(self) -> None:
+        """Let go of the names of batches."""
+        self.partners, self.persons = Names(), Names()
+
     def instants(self, column: pa.Array, first_row: int) -> Ints:
         """Give when rows occurred; what is no instant stands at the first that the calendar knows."""
         calendar = self._programme.calendar

@@ -77,6 +77,10 @@ class Fields:
         self._currencies = {name: place for place, name in enumerate(sorted(currencies))}
         self._scales = np.array([currencies[name].scale for name in self._currencies], np.int64)
 
+    def forget(self) -> None:
+        """Let go of the texts of batches."""
+        self.names = {name: Names(self._declared.fields[name].texts) for name in self.names}
+
     def read(self, columns: Mapping[str, pa.Array], slot: Ints, first_row: int) -> dict[str, Ints]:
         """
         Give the values of all fields of a batch; of a field that no row has there are none.
