@@ -1,7 +1,7 @@
 "use strict";
-for (const heading of document.querySelectorAll("th")) {
-  heading.firstElementChild.addEventListener("click", () => {
-    const table = heading.closest("table"), column = heading.cellIndex;
+for (const button of document.querySelectorAll("th > button")) {
+  button.addEventListener("click", () => {
+    const heading = button.parentElement, table = heading.closest("table"), column = heading.cellIndex;
     const descending = heading.getAttribute("aria-sort") === "ascending" ||
       (!heading.hasAttribute("aria-sort") && heading.classList.contains("n"));
     const key = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent;
