@@ -8,7 +8,7 @@ stable; people read the text.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -59,6 +59,16 @@ class LoyaltyError(Exception):
     """The base of all errors of this library."""
 
     code: ClassVar[str] = "loyalty"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error of another process arrives as it was raised, whatever its class is made from.
+        return _raised_elsewhere, (type(self), self.args, self.__dict__)
+
+
+def _raised_elsewhere(kind: type[LoyaltyError], args: tuple[Any, ...], details: dict[str, Any]) -> LoyaltyError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(details)
+    return error
 
 
 class ProgrammeError(LoyaltyError):
