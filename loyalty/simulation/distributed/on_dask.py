@@ -21,6 +21,7 @@ from loyalty.programme.model import Programme
 if TYPE_CHECKING:
     from distributed import Client
 
+
 def settle_on_dask(
     client: Client,
     programme: Programme,
@@ -50,7 +51,7 @@ def settle_on_dask(
         UsageError: dask is not installed, or the folder has results of another run.
     """
     try:
-        from distributed import as_completed
+        import distributed as cluster
     except ImportError as error:
         raise UsageError("settling on Dask needs distributed; run pip install 'loyalty-engine[dask]'") from error
     results = Results(Path(out), programme, buckets, until_day, response)
@@ -59,20 +60,23 @@ def settle_on_dask(
     open_buckets = results.open_buckets()
     done = sum(buckets.rows) - sum(buckets.rows[number] for number in open_buckets)
     # The programme travels once to each worker, and not with each bucket.
-    shared = client.scatter(task, broadcast=True, hash=False)
+    # Dask has no types of its own.
+    dask: Any = client
+    completed: Any = cluster.as_completed
+    shared = dask.scatter(task, broadcast=True, hash=False)
     futures = {
-        client.submit(_settle, shared, number, key=f"settle-{id(task)}-{number}", pure=False): number
+        dask.submit(_settle, shared, number, key=f"settle-{id(task)}-{number}", pure=False): number
         for number in sorted(open_buckets, key=lambda number: -buckets.rows[number])
     }
     try:
-        for future in as_completed(list(futures)):
+        for future in completed(list(futures)):
             # What went wrong in a bucket is raised here.
             future.result()
             done += buckets.rows[futures[future]]
             if progress is not None:
                 progress(done, sum(buckets.rows))
     except BaseException:
-        client.cancel(list(futures))
+        dask.cancel(list(futures))
         raise
     return merged(programme, results.packets())
 
