@@ -21,6 +21,7 @@ class Series:
         name: As figures are named: ``liability``, ``cost``, ``breakage``, ``points.outstanding``, ``points.expired``,
             ``mdf.issued``, ``tiers.gold``.
         unit: As figures have it: a unit of money, a currency, ``partners`` or ``share``.
+        is_flow: Whether it is what moved in each month, and not what stands at its end.
         past: What was before the first month of the forecast, the last value being that of its eve; may be empty.
         middle: The median of the replicates, a value for each month.
         low, high: The bounds of the interval, likewise; equal to *middle* where there is one replicate.
@@ -32,6 +33,7 @@ class Series:
     low: tuple[Fraction, ...]
     high: tuple[Fraction, ...]
     past: tuple[Fraction, ...] = ()
+    is_flow: bool = False
 
 
 @frozen(kw_only=True)

@@ -176,3 +176,8 @@ def facts(told: Mapping[str, str]) -> str:
     """Show names with what they stand for."""
     pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in told.items())
     return f'<dl class="facts">{pairs}</dl>' if pairs else ""
+
+
+def source(text: str) -> str:
+    """Show a file as it was written."""
+    return f'<pre class="card" tabindex="0">{escape(text)}</pre>' if text else ""

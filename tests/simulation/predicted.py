@@ -1,0 +1,65 @@
+"""A forecast and a fit made by hand: plain values, as their reports take them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from loyalty.programme.model import Programme
+from loyalty.simulation.goodness import Bars, Curve, Distance, Goodness, Quantity
+from loyalty.simulation.prediction import Prediction, Series
+
+FIRST = 2027 * 12
+
+
+def prediction(programme: Programme, *, months: int = 12, name: str = "mine.issued") -> Prediction:
+    """Give a forecast over so many months."""
+
+    def series(name: str, unit: str, start: int, step: int, *, past: int = 6, is_flow: bool = False) -> Series:
+        middle = [Fraction(start + step * place) for place in range(1, months + 1)]
+        return Series(name=name, unit=unit, is_flow=is_flow, middle=tuple(middle),
+                      low=tuple(value * Fraction(19, 20) for value in middle),
+                      high=tuple(value * Fraction(11, 10) for value in middle),
+                      past=tuple(Fraction(start - step * place) for place in range(past - 1, -1, -1)))  # fmt: skip
+
+    return Prediction(
+        programme=programme,
+        from_day=20_818,
+        months=tuple(range(FIRST, FIRST + months)),
+        partners=60,
+        newcomers=12,
+        series=(
+            series("liability", "EUR", 50_000, 900),
+            series("points.expired", "points", 400, 10, past=0, is_flow=True),
+            series("tiers.gold", "partners", 10, 1),
+            series(name, "EUR", 900, 5, is_flow=True),
+            Series(name="mdf.reversed", unit="EUR", middle=(Fraction(0),) * months, low=(Fraction(0),) * months,
+                   high=(Fraction(0),) * months),
+        ),
+        seeds=(1, 2, 3),
+        method="the middle of the replicates",
+        assumptions=("Partners go on as they did.",),
+        notes=("The core ran it.",),
+    )  # fmt: skip
+
+
+def goodness(programme: Programme, *, name: str = "deal.won: amount") -> Goodness:
+    """Give a scenario that was estimated, with a picture of each form."""
+    return Goodness(
+        programme=programme, scenario="fitted", partners=60, events=4_321, first_day=20_454, last_day=20_818,
+        quantities=(
+            Quantity(
+                name=name, unit="EUR", estimated=("median 8,200.00 EUR", "sigma 1.08"), fits=True, observations=812,
+                distances=(Distance(name="kolmogorov_smirnov", statistic=0.0312, p_value=0.41),),
+                picture=Bars(edges=(100.0, 1000.0, 10_000.0, 100_000.0), observed=(0.2, 0.5, 0.3), is_log=True,
+                             drawn=(0.22, 0.49, 0.29)),
+            ),
+            Quantity(name="deal.won", observations=812, fits=False, estimated=("rate 0.91",),
+                     distances=(Distance(name="chi_squared", statistic=31.0, p_value=0.002),),
+                     picture=Curve(months=tuple(range(FIRST - 12, FIRST)), observed=tuple(map(float, range(50, 62))),
+                                   drawn=(56.0,) * 12, low=(45.0,) * 12, high=(67.0,) * 12)),
+            Quantity(name="deal.won: product", observations=812,
+                     picture=Bars(labels=("core", "cloud", "services"), observed=(0.5, 0.3, 0.2),
+                                  drawn=(0.48, 0.33, 0.19))),
+        ),
+        text="scenario: fitted\n# <as estimated>\n", seeds=(1,), assumptions=("Refunds follow within 90 days.",),
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""The reports of a forecast and of a fit: fans with intervals, observed beside drawn, and what they rest on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from attrs import evolve
+
+from loyalty.programme.model import Programme
+from loyalty.simulation.report import render_fit, render_forecast
+from loyalty.simulation.report.texts import RUSSIAN
+from tests.simulation.predicted import goodness, prediction
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+def _words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+def test_a_forecast_says_where_each_figure_leads(programme: Programme) -> None:
+    """Now, at the end, and between what; of what moves, the sum over the months."""
+    words = _words(render_forecast(prediction(programme), title="Ahead"))
+    for told in ("60 partners go on from 2026-12-31 for 12 months; newcomers: 12 partners.",
+                 "Liability: 50,000 EUR now, 60,800 EUR (from 57,760 EUR to 66,880 EUR) at the end of Dec 2027.",
+                 "Points: expired: about 5,580.00 points in all", "Partners in gold: 10 now, 22 (from",
+                 "2027-01 50,900 EUR (from 48,355 EUR to 55,990 EUR)", "90 %; the middle of the replicates",
+                 "Partners go on as they did.", "The core ran it."):  # fmt: skip
+        assert told in words, told
+    assert "MDF: reversed" not in words
+
+
+def test_a_forecast_draws_a_fan_for_each_figure_that_is_not_nothing(programme: Programme) -> None:
+    """Four of five; of one month alone as well, and without a past."""
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    assert render_forecast(prediction(programme), title="Ahead").count("<svg") == 4
+    short = prediction(programme, months=1)
+    bare = evolve(short, series=tuple(evolve(each, past=()) for each in short.series))
+    assert render_forecast(bare, title="Ahead").count("<svg") == 4
+
+
+def test_a_fit_lays_observed_beside_drawn(programme: Programme) -> None:
+    """A row for each quantity with its parameters, distances and verdict, and a picture of each form."""
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    page = render_fit(goodness(programme), title="Fitted")
+    words = _words(page)
+    for told in ("The scenario fitted was estimated from 60 partners and 4,321 events", "1 of 2",
+                 "What does not fit well: deal.won.", "median 8,200.00 EUR; sigma 1.08",
+                 "Kolmogorov and Smirnov 0.0312 (p = 0.41) fits", "chi squared 31 (p = 0.002) does not fit",
+                 "# &lt;as estimated&gt;", "Refunds follow within 90 days."):  # fmt: skip
+        assert told in words, told
+    assert page.count("<svg") == 3
+
+
+def test_names_from_outside_are_harmless(programme: Programme) -> None:
+    """A figure or a quantity that looks like markup is shown, not obeyed."""
+    for page in (render_forecast(prediction(programme, name=HOSTILE), title=HOSTILE),
+                 render_fit(goodness(programme, name=HOSTILE), title=HOSTILE)):  # fmt: skip
+        assert "<script>alert" not in page
+        assert page.count("<script>") == 1
+
+
+def test_both_speak_russian(programme: Programme) -> None:
+    """Sentences, headings, and names of tests."""
+    ahead = _words(render_forecast(prediction(programme), title="Т", texts=RUSSIAN))
+    assert "Обязательства: сейчас 50 000 EUR, на конец дек. 2027: 60 800 EUR" in ahead
+    fitted = _words(render_fit(goodness(programme), title="Т", texts=RUSSIAN))
+    assert "Колмогоров – Смирнов 0,0312 (p = 0,41) подходит" in fitted
