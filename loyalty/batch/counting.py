@@ -28,11 +28,12 @@ from loyalty.settlement.runtime import (
 FIGURES: Final = 9
 
 #: What ``o.now`` says: the months before the first, the present one, the layer, the holder and the tier in force; how
-#: many movements and entries of the clock there were, the clock's day, whether the item moved anything, and the last
-#: tier that was lost, with the number of that movement.
+#: many movements and entries of the clock there were, the clock's day, whether the item moved anything, the tier that
+#: the item lost last, with the number of that movement, and the item; the rest is the kernel's own.
 NOW: Final = (
     "first_month", "month", "layer", "holder", "tier", "moved", "clock_entries", "clock_day", "posted", "lost",
-    "lost_at", "lost_label", "item", "widest",
+    "lost_at", "lost_label", "lost_day", "item", "widest", "entries", "closed", "since", "until_day", "journal_room",
+    "noted", "state_room", "state_words",
 )  # fmt: skip
 
 # The constants of a programme, which functions_for sets.
@@ -70,7 +71,7 @@ def count(o: Any, label: int, asset: int, source: int, target: int, amount: int,
                 o.rules[rule + 2] += amount
                 o.funds[fund + 1] += amount
     elif asset < CURRENCIES + TIERS:
-        stand(o, month, label, asset - CURRENCIES, target == STANDING)
+        stand(o, month, label, asset - CURRENCIES, target == STANDING, at)
 
 
 def move(row: Any, i: int, source: int, target: int, amount: int) -> None:
@@ -107,18 +108,19 @@ def balance(row: Any, i: int, account: int, amount: int) -> None:
         row[i + 8] -= amount
 
 
-def stand(o: Any, month: int, label: int, tier: int, gained: bool) -> None:
+def stand(o: Any, month: int, label: int, tier: int, gained: bool, at: int) -> None:
     """Take a change of tier in: the old one out, and directly after it the new one, where it is not the base."""
     now = o.now
     if not gained:
         now.lost = tier
         now.lost_at = now.moved
         now.lost_label = label
+        now.lost_day = at
         now.tier = 0
         o.tier_moves[(month * TIERS + tier) * TIERS] += 1
         return
     before = 0
-    if now.lost_at + 1 == now.moved and now.lost_label == label:
+    if now.lost_at + 1 == now.moved and now.lost_label == label and now.lost_day == at:
         before = now.lost
         o.tier_moves[(month * TIERS + before) * TIERS] -= 1
     o.tier_moves[(month * TIERS + before) * TIERS + tier] += 1

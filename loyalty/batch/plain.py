@@ -137,7 +137,7 @@ class _PlainRun:
             first_months = np.full(len(ids), -1, np.int64)
             known = self._known(layer)
             asking = _asking(self.steps.layers[layer], self.steps)
-            items = self._items(layer)
+            items = self._items(layer) if layer in work.layers else {}
             states: dict[int, tuple[str, int]] = {}
             for place in sorted({*items, *known}):
                 holder = self._holder(Holder(layer, ids[place]), place, known.get(place))
@@ -325,7 +325,7 @@ class _PlainRun:
 
     def _count(self, holder: _Holder, movements: list[Movement], row: int = -1, grant: int = -1) -> bool:
         """Take movements in, and tell whether any was of the item itself."""
-        self.counters.now.posted = 0
+        self.counters.now.posted, self.counters.now.lost_at = 0, -1
         for label, asset, source, target, amount, lot, at in movements:
             self.count(self.counters, label, asset, source, target, amount, at)
             if self.journal is not None:

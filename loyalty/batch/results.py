@@ -108,10 +108,14 @@ class Batch:
             digest.update("\0".join(totals.holders.take(pa.array(order)).to_pylist()).encode())
             for column in _COLUMNS:
                 digest.update(np.ascontiguousarray(getattr(totals, column)[order], np.int64).tobytes())
-        numbers = [self.first_month, self.months, self.until_day, self.entries, self.postings]
+        # A run that went on from an earlier one has months in which nobody was there yet.
+        begun = [int(totals.first_month.min()) for totals in self.layers.values() if len(totals.first_month)]
+        idle = min(begun) - self.first_month if begun else self.months
+        numbers = [self.first_month + idle, self.months - idle, self.until_day, self.entries, self.postings]
         digest.update(np.array(numbers, np.int64).tobytes())
-        for table in ("flows", "tiers", "tier_moves", "funds", "rules", "outstanding"):
-            digest.update(np.ascontiguousarray(getattr(self, table), np.int64).tobytes())
+        tables = [getattr(self, name)[idle:] for name in _MONTHLY]
+        for table in (*tables, self.rules, self.outstanding[:, idle:]):
+            digest.update(np.ascontiguousarray(table, np.int64).tobytes())
         return digest.hexdigest()
 
 

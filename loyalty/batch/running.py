@@ -14,10 +14,14 @@ Running a programme over events in columns: what :func:`loyalty.settlement.settl
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
-from loyalty.batch.plain import run_plain
+from attrs import evolve
+
+from loyalty.batch.plain import PlainStates, run_plain
 from loyalty.batch.response import Response
 from loyalty.batch.results import Batch
 from loyalty.batch.tables import EventTable
@@ -27,6 +31,8 @@ from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import chain_of
 from loyalty.settlement.settle import Progress
+
+States = TypeVar("States")
 
 
 def run(
@@ -38,6 +44,7 @@ def run(
     from_state: Any = None,
     response: Response | None = None,
     threads: int | None = None,
+    keep_states: bool = False,
     journal: bool = False,
     kernel: bool | None = None,
     progress: Progress | None = None,
@@ -55,8 +62,10 @@ def run(
             or one that begins with it: events are known by their rows.
         response: How rows with a draw respond to incentives; without it they all happen.
         threads: How many run at once; as many as there are processors by default.
+        keep_states: Whether to keep where every holder stands, for a later run.
         journal: Whether to keep every movement.
-        kernel: Whether to run compiled; None for yes where numba is installed.
+        kernel: Whether to run compiled; None for yes where numba is installed and it is sooner done, which it is for
+            a hundred thousand events, or where the kernel is there already. Both ways give the same.
         progress: Called now and then with how many items are settled.
 
     Raises:
@@ -70,5 +79,56 @@ def run(
     if since is not None and until_day < since:
         raise UsageError("the state lies after the day through which the run is to go; take a later day")
     work = Work.of(programme, events, list(grants), until_day, since, known)
-    del threads, kernel
-    return run_plain(work, response, from_state, journal, progress)
+    note = "" if kernel is False or _has_numba(kernel) else _SLOW
+    if note or kernel is False or (kernel is None and not _is_worth_compiling(work, from_state)):
+        batch = run_plain(work, response, _states_of(from_state, PlainStates), journal, progress)
+        return evolve(batch, states=batch.states if keep_states else None, note=note)
+    # These take the libraries that only a compiled run needs.
+    from loyalty.batch.compiled import CompiledStates, run_compiled
+
+    return run_compiled(
+        work,
+        response,
+        _states_of(from_state, CompiledStates),
+        keep_states=keep_states,
+        journal=journal,
+        threads=threads or processors(),
+        progress=progress,
+    )
+
+
+#: Fewer rows are settled sooner than numba is imported; so many take longer than compiling does.
+_FEW, _MANY = 5_000, 100_000
+
+_SLOW = "numba is not installed, so every event was settled as plain Python, which takes about a hundred times as long"
+
+
+def processors() -> int:
+    """Give how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _has_numba(needed: bool | None) -> bool:
+    if importlib.util.find_spec("numba") is not None:
+        return True
+    if needed:
+        raise UsageError("a compiled run needs numba; install it with pip install 'loyalty-engine[sim]'")
+    return False
+
+
+def _is_worth_compiling(work: Work, from_state: Any) -> bool:
+    """Tell whether kernels settle the rows sooner than the core does, or the states come from kernels."""
+    if from_state is not None:
+        return not isinstance(from_state, PlainStates)
+    if len(work.rows) < _FEW or len(work.rows) >= _MANY:
+        return len(work.rows) >= _MANY
+    from loyalty.batch.compiling import is_compiled, kernels_of
+
+    return is_compiled(kernels_of(work.programme, work.layers).values())
+
+
+def _states_of(states: Any, kind: type[States]) -> States | None:
+    """Give the states that a run goes on from, which must come from a run of the same kind."""
+    if states is not None and not isinstance(states, kind):
+        raise UsageError("the states come from a run of another kind; compiled runs go on from compiled ones alone")
+    return states

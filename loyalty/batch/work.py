@@ -17,6 +17,7 @@ from loyalty.core.calendar import FIRST_YEAR, LAST_YEAR, month_tables
 from loyalty.core.holders import Layer
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import revisions_of
 
 
 @frozen(eq=False, kw_only=True)
@@ -31,6 +32,7 @@ class Work:
         grant_holders: By grant its holder's place among those of its layer.
         since: Everything through this day has happened; None where nothing has.
         first_month, months: What the tables run over.
+        layers: Those in which anything can move; a layer for which the programme declares nothing has no holders.
     """
 
     programme: Programme
@@ -44,6 +46,7 @@ class Work:
     until_day: int
     first_month: int
     months: int
+    layers: tuple[Layer, ...]
 
     @classmethod
     def of(
@@ -99,12 +102,27 @@ class Work:
             until_day=until_day,
             first_month=first_month,
             months=max(last_month, first_month) - first_month + 1,
+            layers=tuple(
+                layer
+                for layer in Layer
+                if _pays(programme, layer)
+                or any(grant.holder.layer is layer for grant in taken)
+                or len(known.get(layer, ()))
+            ),
         )
 
     @property
     def widest(self) -> int:
         """How many months of expiry there are, the last of them for what never does."""
         return LAST_YEAR * 12 - max(self.first_month, FIRST_YEAR * 12) + 1
+
+
+def _pays(programme: Programme, layer: Layer) -> bool:
+    """Tell whether any revision pays, or gives badges to, the holders of a layer; partners are always looked at."""
+    return layer is Layer.PARTNER or any(
+        any(rule.give.get(layer) for rule in one.rules) or any(badge.layer is layer for badge in one.badges)
+        for one in revisions_of(programme)
+    )
 
 
 def _named(column: pa.Array, known: pa.Array | None, others: list[str]) -> pa.Array:

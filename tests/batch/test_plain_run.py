@@ -42,7 +42,7 @@ def compare(programme: Programme, events: list[Event], grants: list[Grant], unti
             active[grant.holder.id] = min(active.get(grant.holder.id, 10**6), calendar.day_of(grant.at))
     settlement = settle(programme, events, grants, until_day=until_day)
     table = EventTable.from_events(programme, events)
-    batch = run(programme, table, grants=grants, until_day=until_day, journal=True)
+    batch = run(programme, table, grants=grants, until_day=until_day, journal=True, kernel=False)
     assert_same(batch, collect(settlement.entries, programme, until_day=until_day, active=active))
     assert batch.journal is not None
     assert 2 * len(batch.journal) == batch.postings
@@ -134,7 +134,7 @@ def test_cut_by_partner_it_gives_the_same() -> None:
     ]  # fmt: skip
     until_day = programme.first_day + 5 * 366
     tables = [EventTable.from_events(programme, crowd) for crowd in (*crowds, [e for crowd in crowds for e in crowd])]
-    *parts, whole = [run(programme, table, until_day=until_day) for table in tables]
+    *parts, whole = [run(programme, table, until_day=until_day, kernel=False) for table in tables]
     assert whole.postings > 100
     assert together(parts).digest() == whole.digest()
 
@@ -147,10 +147,10 @@ def test_cut_in_time_it_gives_the_same() -> None:
         drawn = history(programme, Random(seed), size=40)
         table = EventTable.from_events(programme, drawn.events)
         last = programme.calendar.day_of(max([e.occurred_at for e in drawn.events] + [g.at for g in drawn.grants]))
-        whole = run(programme, table, grants=drawn.grants, until_day=last)
+        whole = run(programme, table, grants=drawn.grants, until_day=last, kernel=False)
         day = Random(seed).randrange(programme.first_day, last)
-        first = run(programme, table, grants=drawn.grants, until_day=day)
-        second = run(programme, table, grants=drawn.grants, until_day=last, from_state=first.states)
+        first = run(programme, table, grants=drawn.grants, until_day=day, keep_states=True, kernel=False)
+        second = run(programme, table, grants=drawn.grants, until_day=last, from_state=first.states, kernel=False)
         cuts += 0 < first.postings < whole.postings
         assert in_turn(first, second).digest() == whole.digest()
     assert cuts > 1
@@ -195,7 +195,9 @@ def test_what_responds_happens_more_often_near_the_next_tier() -> None:
     )
     assert responding.layers[Layer.PARTNER].events.tolist() == [[3]]
     assert responding.layers[Layer.PARTNER].sums.tolist() == [[45_001]]
-    assert run(programme, table, until_day=programme.first_day).layers[Layer.PARTNER].events.tolist() == [[4]]
+    assert run(programme, table, until_day=programme.first_day, kernel=False).layers[Layer.PARTNER].events.tolist() == [
+        [4]
+    ]
 
 
 def test_a_wish_redeems_what_it_asks_where_that_is_there() -> None:
@@ -220,7 +222,7 @@ def test_a_wish_redeems_what_it_asks_where_that_is_there() -> None:
             "@share": np.array([500_000, MISSING, MISSING, MISSING]),
         },
     )
-    batch = run(programme, wishes, until_day=programme.first_day, journal=True)
+    batch = run(programme, wishes, until_day=programme.first_day, journal=True, kernel=False)
     assert batch.layers[Layer.PARTNER].cells[0, 0].tolist() == [101, 0, 0, 101, 0, 0, 0, 0, 0]
     assert batch.journal is not None
     assert batch.journal.select(["row", "amount"]).to_pylist() == [

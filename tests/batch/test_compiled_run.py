@@ -1,0 +1,136 @@
+"""The kernel, compiled by numba, moves what the core moves: every movement of every holder, and all that is counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+
+from loyalty import load
+from loyalty.batch import EventTable, Response, in_turn, run
+from loyalty.batch.kinds import kinds_for
+from loyalty.batch.results import Batch
+from loyalty.batch.tables import REDEEM, kinds_of, missing_of
+from loyalty.core.holders import Layer
+from loyalty.ledger.store import Grant
+from loyalty.programme.model import Programme
+from tests.settlement.histories import history
+
+pytest.importorskip("numba", reason="needs the [sim] extra: pip install 'loyalty-engine[sim]'")
+
+PROGRAMMES = Path(__file__).parents[1] / "settlement" / "programmes"
+HISTORIES = 30
+
+#: Each takes ten to sixty seconds to compile.
+NAMES = (
+    ["matrix"]
+    if os.environ.get("LOYALTY_HYPOTHESIS_PROFILE", "quick") == "quick"
+    else sorted(file.stem for file in PROGRAMMES.glob("*.yaml"))
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Kernels of tests are kept where those of the user are not, unless a folder is named."""
+    os.environ.setdefault("LOYALTY_CACHE", str(tmp_path_factory.mktemp("kernels")))
+
+
+def assert_equal(compiled: Batch, plain: Batch) -> None:
+    """See that two batches have the same movements and figures, and say where they first differ."""
+    assert compiled.journal is not None
+    assert plain.journal is not None
+    for ours, cores in zip(compiled.journal.to_pylist(), plain.journal.to_pylist(), strict=False):
+        assert ours == cores
+    assert len(compiled.journal) == len(plain.journal)
+    for layer in Layer:
+        for column in ("cells", "tier", "badges", "events", "sums", "first_month"):
+            got, expected = (getattr(batch.layers[layer], column) for batch in (compiled, plain))
+            assert np.array_equal(got, expected), (layer, column)
+    for table in ("flows", "tiers", "tier_moves", "funds", "rules", "outstanding"):
+        assert np.array_equal(getattr(compiled, table), getattr(plain, table)), table
+    assert compiled.digest() == plain.digest()
+
+
+def with_wishes(table: EventTable, rng: Random) -> EventTable:
+    """Give a table with a wish to redeem beside some of its rows, and draws for all that respond."""
+    count = len(table)
+    wishes = rng.sample(range(count), count // 4)
+    names = sorted({*table.values, "@currency", "@amount", "@share"})
+    currencies = len(table.programme.currencies)
+    own: dict[str, Any] = {
+        "@currency": lambda: rng.randrange(currencies),
+        "@amount": lambda: rng.choice((-(2**63), rng.randrange(2000))),
+        "@share": lambda: rng.choice((0, 333_333, 1_000_000)),
+    }
+
+    def column(name: str) -> Any:
+        old = table.values.get(name, np.full(count, -128, np.int8))
+        wide = np.where(old == missing_of(old), -(2**63), old.astype(np.int64))
+        return np.concatenate([wide, [own[name]() if name in own else -(2**63) for _ in wishes]]).astype(np.int64)
+
+    def longer(values: Any, more: Any) -> Any:
+        return None if values is None else np.concatenate([values, np.broadcast_to(more, len(wishes))])
+
+    return evolve(
+        table,
+        kind=longer(table.kind, REDEEM).astype(np.int16),
+        partner=longer(table.partner, np.maximum(table.partner[wishes], 0)),
+        person=longer(table.person, -1),
+        at=longer(table.at, table.at[wishes]),
+        of=longer(table.of, -1),
+        order=longer(table.order, np.arange(count, count + len(wishes))),
+        ids=None,
+        values={name: column(name) for name in names},
+        chance=np.array([rng.choice((-1, rng.randrange(1_000_000))) for _ in range(count + len(wishes))], np.int32),
+    )
+
+
+def both(table: EventTable, grants: list[Grant], until_day: int, **how: Any) -> tuple[Batch, Batch]:
+    """Run a table both ways and see that the movements are the same."""
+    compiled = run(table.programme, table, grants=grants, until_day=until_day, journal=True, kernel=True, **how)
+    plain = run(table.programme, table, grants=grants, until_day=until_day, journal=True, kernel=False, **how)
+    assert_equal(compiled, plain)
+    return compiled, plain
+
+
+def responding(programme: Programme) -> Response:
+    """Let every kind respond that speaks of nothing."""
+    return Response(np.array([0 if kind.speaks else 700_000 for kind in kinds_for(programme)], np.int32))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_moves_what_the_core_moves(name: str) -> None:
+    """With commands of every kind, wishes, draws that respond, cut in time or not, in one thread or three."""
+    programme = load(PROGRAMMES / f"{name}.yaml")
+    moved, wished, silent, cut = 0, 0, 0, 0
+    for seed in range(HISTORIES):
+        rng = Random(f"{name}/{seed}")
+        drawn = history(programme, rng, size=40)
+        table = EventTable.from_events(programme, drawn.events)
+        compiled, _ = both(table, drawn.grants, drawn.until_day)
+        moved += compiled.postings
+        threaded = run(
+            programme, table, grants=drawn.grants, until_day=drawn.until_day, kernel=True, threads=3, journal=True
+        )
+        assert_equal(threaded, compiled)
+        richer = with_wishes(table, rng)
+        some, _ = both(richer, drawn.grants, drawn.until_day, response=responding(programme))
+        wished += some.entries
+        silent += int(some.layers[Layer.PARTNER].events.sum() < compiled.layers[Layer.PARTNER].events.sum())
+        day = rng.randrange(programme.first_day, max(drawn.until_day, programme.first_day + 1))
+        how: Mapping[str, Any] = {"grants": drawn.grants, "response": responding(programme), "kernel": True}
+        first = run(programme, richer, until_day=min(day, drawn.until_day), keep_states=True, **how)
+        second = run(programme, richer, until_day=drawn.until_day, from_state=first.states, **how)
+        assert in_turn(first, second).digest() == some.digest()
+        cut += first.postings > 0 and second.postings > 0
+    assert moved > 1000
+    assert wished > 100
+    assert silent > HISTORIES // 4
+    assert cut > HISTORIES // 3
+    assert len(kinds_of(programme)) > 3
