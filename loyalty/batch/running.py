@@ -120,8 +120,8 @@ def _is_worth_compiling(work: Work, from_state: Any) -> bool:
     """Tell whether kernels settle the rows sooner than the core does, or the states come from kernels."""
     if from_state is not None:
         return not isinstance(from_state, PlainStates)
-    if len(work.rows) < _FEW or len(work.rows) >= _MANY:
-        return len(work.rows) >= _MANY
+    if len(work.table) < _FEW or len(work.table) >= _MANY:
+        return len(work.table) >= _MANY
     from loyalty.batch.compiling import is_compiled, kernels_of
 
     return is_compiled(kernels_of(work.programme, work.layers).values())

@@ -71,7 +71,9 @@ class Runner:
         """
         return self._run(scheme, replicate, self.until_day, None)
 
-    def _run(self, scheme: Scheme, replicate: Replicate, until_day: int, states: Any) -> Batch:
+    def _run(
+        self, scheme: Scheme, replicate: Replicate, until_day: int, states: Any, *, keep_states: bool = False
+    ) -> Batch:
         batch = run(
             scheme.programme,
             self._events(scheme, replicate.events),
@@ -80,6 +82,7 @@ class Runner:
             from_state=states,
             response=Response.of(scheme.programme, dict(replicate.response)) if replicate.response else None,
             threads=self._threads,
+            keep_states=keep_states,
         )
         if batch.note and batch.note not in self.notes:
             self.notes = (*self.notes, batch.note)
@@ -97,10 +100,10 @@ class Runner:
         Returns:
             The whole run, and by the last day of each part where partners stood.
         """
-        whole = self._run(scheme, replicate, (*days, self.until_day)[0], None)
+        whole = self._run(scheme, replicate, (*days, self.until_day)[0], None, keep_states=bool(days))
         states, stood = whole.states, {whole.until_day: whole.layers[Layer.PARTNER]}
         for day in (*days, self.until_day)[1:]:
-            part = self._run(scheme, replicate, day, states)
+            part = self._run(scheme, replicate, day, states, keep_states=day != self.until_day)
             states, stood[day] = part.states, part.layers[Layer.PARTNER]
             whole = in_turn(whole, part)
         return whole, stood
