@@ -98,6 +98,15 @@ class Measures:
         divisor = lcm(self.divisor, other.divisor)
         return self.worth * (divisor // self.divisor), other.worth * (divisor // other.divisor), divisor
 
+    def lapse(self) -> Fraction:
+        """Give the share, by worth, of what left the wallets by use or by expiry in the run that expired."""
+        expired, used = self._total(self.unit, _lapsed), self._total(self.unit, _column("redeemed"))
+        return expired / (expired + used) if expired + used else Fraction(0)
+
+    def worth_of(self, currency: str) -> tuple[str | None, Fraction]:
+        """Give the unit of a currency's worth, and the worth of one minor unit."""
+        return self._worths[currency]
+
     @property
     def money_scale(self) -> int:
         """How many minor units of :attr:`unit` make one."""

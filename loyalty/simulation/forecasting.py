@@ -1,0 +1,347 @@
+"""
+From today's balances and standings forward: what a scenario would make of them, month by month, with intervals.
+
+The past is settled once, through today. Each replicate then goes on from where every holder stands, with a future that
+is drawn for its seed. What is due anyway, such as the expiry of what is there, is in every replicate. The breakage of a
+forecast is the share, by worth, of what leaves the wallets by use or by expiry that expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from attrs import evolve, field, frozen
+from numpy.typing import NDArray
+
+from loyalty.batch.response import WHOLE, Response
+from loyalty.batch.running import run
+from loyalty.batch.tables import EventTable
+from loyalty.errors import UsageError
+from loyalty.explaining.said import Value
+from loyalty.programme.model import Programme
+from loyalty.programme.revisions import currencies_of, tiers_of
+from loyalty.simulation.behaviour import Scenario
+from loyalty.simulation.book_history import Past
+from loyalty.simulation.comparison import Figure, Interval
+from loyalty.simulation.comparison_tables import decimal
+from loyalty.simulation.decimals import share
+from loyalty.simulation.intervals import QUANTILES, middle
+from loyalty.simulation.measuring import CELLS, Measures
+from loyalty.simulation.months import month_of, month_starts, month_text
+from loyalty.simulation.population import population
+from loyalty.simulation.successors import successors
+from loyalty.simulation.tables import Column, Kind, Table
+
+if TYPE_CHECKING:
+    from loyalty.batch.results import Batch
+
+#: How much of the replicates lies within an interval.
+MIDDLE: Final = Fraction(9, 10)
+
+#: The figures of each month and currency, beside what is outstanding at its end.
+_MOVED: Final = ("issued", "expired", "redeemed", "reversed")
+
+#: Figures of the whole span that say something of what is to come.
+_OF_THE_SPAN: Final = ("cost", "revenue", "cost_per_revenue", "breakage", "events")
+
+
+@frozen(kw_only=True)
+class Series:
+    """A figure of each month: the mean of the replicates, and where the middle of them lies."""
+
+    name: str
+    unit: str
+    mean: tuple[Fraction, ...]
+    intervals: tuple[Interval, ...]
+
+
+@frozen(kw_only=True)
+class Total:
+    """A figure of the whole span, or of its end: the mean of the replicates, and where the middle of them lies."""
+
+    name: str
+    unit: str
+    today: Fraction | None
+    mean: Fraction
+    interval: Interval
+
+
+@frozen(kw_only=True)
+class Forecast:
+    """
+    What is to come.
+
+    Args:
+        today: The last day of the past.
+        months: The months of all series, numbered since January of year 0.
+        series: By month: the liability, each currency's flows and what is outstanding, the partners of each tier.
+        totals: Of the whole span, with today's where the figure has one.
+        expiring: By month, what is available or pending today and expires in it where nobody uses it; major units by
+            currency.
+        partners, arriving: How many partners are known, and how many more come.
+        middle: How much of the replicates lies within an interval.
+    """
+
+    programme: Programme
+    today: int
+    until_day: int
+    months: tuple[int, ...]
+    series: tuple[Series, ...]
+    totals: tuple[Total, ...]
+    expiring: Mapping[str, tuple[Fraction, ...]] = field(hash=False)
+    partners: int
+    arriving: int
+    seeds: tuple[int, ...]
+    middle: Fraction = MIDDLE
+    method: str = QUANTILES
+    assumptions: tuple[Value, ...] = ()
+    notes: tuple[Value, ...] = ()
+
+    def named(self, name: str) -> Series:
+        """Give the series of a name."""
+        return next(each for each in self.series if each.name == name)
+
+
+def forecast(
+    programme: Programme,
+    past: Past,
+    scenario: Scenario,
+    *,
+    today: int,
+    months: int,
+    seeds: Sequence[int],
+    arriving: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Forecast:
+    """
+    Go on from today.
+
+    Args:
+        past: What was recorded; what counts from a later day than *today* is taken for known already.
+        scenario: What partners do from tomorrow on.
+        months: Calendar months, that of tomorrow included.
+        seeds: One for each replicate, two at least.
+        arriving: Partners that are drawn beside those of the past, and come as the scenario says.
+        progress: Called with how many replicates are done.
+
+    Raises:
+        UsageError: there is but one replicate, which has no interval.
+    """
+    if len(seeds) < 2:
+        raise UsageError("an interval needs two replicates at least; give more seeds")
+    start_day = today + 1
+    until_day = month_starts(start_day, months)[-1] - 1
+    # Rows are known by their places, which the past keeps in front of every future.
+    table = evolve(past.events, ids=None, waits={})
+    settled = run(programme, table, grants=past.grants, until_day=today)
+    before = Measures(settled)
+    known = _Known.of(past.events, before)
+    response = _response(programme, scenario)
+    span = tuple(range(month_of(start_day), month_of(until_day) + 1))
+    replicates = []
+    for number, seed in enumerate(seeds, start=1):
+        futures = [known.future(programme, scenario, months, seed, start_day)]
+        if arriving:
+            futures.append(population(programme, scenario, known.new_names(arriving), months, seed, start_day))
+        future = run(
+            programme, EventTable.concat([table, *futures]), grants=past.grants, until_day=until_day,
+            from_state=settled.states, response=response,
+        )  # fmt: skip
+        replicates.append(_Replicate.of(future, before, span))
+        if progress is not None:
+            progress(number)
+    return Forecast(
+        programme=programme,
+        today=today,
+        until_day=until_day,
+        months=span,
+        series=tuple(_series(replicates)),
+        totals=tuple(_totals(replicates, before)),
+        expiring=_expiring(settled, span),
+        partners=len(known.partners),
+        arriving=arriving,
+        seeds=tuple(seeds),
+        assumptions=scenario.assumed(),
+        notes=(settled.note,) if settled.note else (),
+    )
+
+
+def _response(programme: Programme, scenario: Scenario) -> Response | None:
+    elasticity = {kind: int(each.elasticity * WHOLE) for kind, each in scenario.response.items()}
+    return Response.of(programme, elasticity) if elasticity else None
+
+
+@frozen(eq=False)
+class _Known:
+    """The partners of a history, what they brought, and their people."""
+
+    partners: list[str]
+    rank: NDArray[Any]
+    people: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, events: EventTable, measures: Measures) -> _Known:
+        """Order partners by their revenue, and where that is equal by how much they did."""
+        order = np.lexsort((measures.events.sum(axis=1), measures.revenue))
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        return cls(measures.partners, rank, _people(events))
+
+    def future(self, programme: Programme, scenario: Scenario, months: int, seed: int, start_day: int) -> EventTable:
+        """Draw what they do from a day on."""
+        return successors(programme, scenario, self.partners, self.rank, self.people, months, seed, start_day)
+
+    def new_names(self, count: int) -> list[str]:
+        """Give names that nobody has."""
+        taken = set(self.partners)
+        lead = next(lead for lead in ("new", "new partner", "arriving", "drawn") if f"{lead}-000001" not in taken)
+        return [f"{lead}-{number:06}" for number in range(1, count + 1)]
+
+
+def _people(events: EventTable) -> Mapping[str, Sequence[str]]:
+    """Give the people of each partner, those that did most first."""
+    rows = (events.person >= 0) & (events.partner >= 0)
+    if not rows.any():
+        return {}
+    pairs, counts = np.unique(
+        np.stack([events.partner[rows], events.person[rows]]).astype(np.int64), axis=1, return_counts=True
+    )
+    order = np.lexsort((pairs[1], -counts, pairs[0]))
+    partners, persons = events.partners.to_pylist(), events.persons.to_pylist()
+    people: dict[str, list[str]] = {}
+    for place in order.tolist():
+        people.setdefault(partners[pairs[0][place]], []).append(persons[pairs[1][place]])
+    return people
+
+
+@frozen(kw_only=True)
+class _Replicate:
+    """One future: figures by month and of the whole."""
+
+    months: Mapping[tuple[str, str], Sequence[Fraction]]
+    whole: Mapping[str, Figure]
+
+    @classmethod
+    def of(cls, batch: Batch, before: Measures, span: Sequence[int]) -> _Replicate:
+        measures = Measures(batch)
+        lead = span[0] - batch.first_month
+        rows = slice(lead, lead + len(span))
+        months: dict[tuple[str, str], Sequence[Fraction]] = {}
+        liability = [Fraction(0)] * len(span)
+        for place, name in enumerate(measures.names):
+            currency = measures.currencies[name]
+            unit, scale = currency.unit or name, 10**currency.scale
+            flows = batch.flows[rows, place]
+            for part in _MOVED:
+                months[f"{name}.{part}", unit] = [Fraction(int(n), scale) for n in flows[:, CELLS.index(part)]]
+            signs = np.array([1 if part != "arrears" else -1 for part in CELLS[5:]])
+            changes = (flows[:, 5:] * signs).sum(axis=1).tolist()
+            stands = list(accumulate(changes, initial=before.flows(name).outstanding))[1:]
+            months[f"{name}.outstanding", unit] = [Fraction(each, scale) for each in stands]
+            of_unit, worth = measures.worth_of(name)
+            if of_unit == measures.unit and measures.unit:
+                liability = [sum_ + each * worth for sum_, each in zip(liability, stands, strict=True)]
+        head: dict[tuple[str, str], Sequence[Fraction]] = {}
+        if measures.unit:
+            head["liability", measures.unit] = liability
+        for place, tier in enumerate(tiers_of(batch.programme)):
+            months[f"tiers.{tier}", "partners"] = [Fraction(int(n)) for n in batch.tiers[rows, place]]
+        whole = measures.figures()
+        if measures.unit:
+            whole["breakage"] = Figure(name="breakage", value=measures.lapse(), unit="share")
+        return cls(months={**head, **months}, whole=whole)
+
+
+def _series(replicates: Sequence[_Replicate]) -> list[Series]:
+    found = []
+    for name, unit in replicates[0].months:
+        columns = list(zip(*(each.months[name, unit] for each in replicates), strict=True))
+        found.append(
+            Series(
+                name=name,
+                unit=unit,
+                mean=tuple(sum(column, Fraction(0)) / len(column) for column in columns),
+                intervals=tuple(middle([float(each) for each in column], MIDDLE) for column in columns),
+            )
+        )
+    return found
+
+
+def _totals(replicates: Sequence[_Replicate], before: Measures) -> list[Total]:
+    """Give what is spent and brought in the span, and what stands at its end beside what stands today."""
+    today = before.figures()
+    found = []
+    for name, figure in replicates[0].whole.items():
+        part = name.rpartition(".")[2]
+        stands = name == "liability" or part in ("outstanding", "arrears") or name.startswith("tiers.")
+        if not stands and name not in _OF_THE_SPAN and part not in _MOVED:
+            continue
+        values = [each.whole[name].value for each in replicates]
+        found.append(
+            Total(
+                name=name,
+                unit=figure.unit,
+                today=today[name].value if stands and name in today else None,
+                mean=sum(values, Fraction(0)) / len(values),
+                interval=middle([float(value) for value in values], MIDDLE),
+            )
+        )
+    return found
+
+
+def _expiring(settled: Batch, span: Sequence[int]) -> dict[str, tuple[Fraction, ...]]:
+    """Give what expires in each month of what is there today."""
+    lead = span[0] - settled.first_month
+    names = settled.names.assets[: settled.names.tier_asset]
+    currencies = currencies_of(settled.programme)
+    return {
+        name: tuple(
+            Fraction(int(amount), 10 ** currencies[name].scale)
+            for amount in settled.outstanding[place, lead : lead + len(span)]
+        )
+        for place, name in enumerate(names)
+        if settled.outstanding[place].any()
+    }
+
+
+def forecast_tables(found: Forecast) -> tuple[Table, ...]:
+    """Give a forecast as tables: by month, of the whole span, and what expires of what is there."""
+    ends = (Column("low", Kind.AMOUNT), Column("high", Kind.AMOUNT))
+    return (
+        Table(
+            "forecast",
+            (Column("month"), Column("figure"), Column("unit"), Column("mean", Kind.AMOUNT), *ends),
+            tuple(
+                (month_text(month), one.name, one.unit, decimal(mean), *_ends(interval))
+                for one in found.series
+                for month, mean, interval in zip(found.months, one.mean, one.intervals, strict=True)
+            ),
+        ),
+        Table(
+            "totals",
+            (Column("figure"), Column("unit"), Column("today", Kind.AMOUNT), Column("mean", Kind.AMOUNT), *ends),
+            tuple(
+                (one.name, one.unit, None if one.today is None else decimal(one.today), decimal(one.mean),
+                 *_ends(one.interval))
+                for one in found.totals
+            ),
+        ),
+        Table(
+            "expiring",
+            (Column("month"), Column("currency"), Column("amount", Kind.AMOUNT)),
+            tuple(
+                (month_text(month), name, decimal(amount))
+                for name, amounts in found.expiring.items()
+                for month, amount in zip(found.months, amounts, strict=True)
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _ends(interval: Interval) -> tuple[Decimal, Decimal]:
+    return share(Fraction(interval.low)), share(Fraction(interval.high))
