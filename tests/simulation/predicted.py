@@ -5,41 +5,50 @@ from __future__ import annotations
 from fractions import Fraction
 
 from loyalty.programme.model import Programme
+from loyalty.simulation.comparison import Interval
+from loyalty.simulation.forecasting import Forecast, Series, Total
 from loyalty.simulation.goodness import Bars, Curve, Distance, Goodness, Quantity
-from loyalty.simulation.prediction import Prediction, Series
 
 FIRST = 2027 * 12
 
 
-def prediction(programme: Programme, *, months: int = 12, name: str = "mine.issued") -> Prediction:
+def forecast(programme: Programme, *, months: int = 12, name: str = "mdf.issued") -> Forecast:
     """Give a forecast over so many months."""
 
-    def series(name: str, unit: str, start: int, step: int, *, past: int = 6, is_flow: bool = False) -> Series:
-        middle = [Fraction(start + step * place) for place in range(1, months + 1)]
-        return Series(name=name, unit=unit, is_flow=is_flow, middle=tuple(middle),
-                      low=tuple(value * Fraction(19, 20) for value in middle),
-                      high=tuple(value * Fraction(11, 10) for value in middle),
-                      past=tuple(Fraction(start - step * place) for place in range(past - 1, -1, -1)))  # fmt: skip
+    def series(name: str, unit: str, start: int, step: int) -> Series:
+        mean = tuple(Fraction(start + step * place) for place in range(1, months + 1))
+        return Series(name=name, unit=unit, mean=mean, intervals=tuple(_around(each) for each in mean))
 
-    return Prediction(
+    def total(name: str, unit: str, mean: int, today: int | None = None) -> Total:
+        return Total(name=name, unit=unit, mean=Fraction(mean), interval=_around(Fraction(mean)),
+                     today=None if today is None else Fraction(today))  # fmt: skip
+
+    nothing = (Fraction(0),) * months
+    return Forecast(
         programme=programme,
-        from_day=20_818,
+        today=20_818,
+        until_day=21_183,
         months=tuple(range(FIRST, FIRST + months)),
         partners=60,
-        newcomers=12,
+        arriving=12,
         series=(
             series("liability", "EUR", 50_000, 900),
-            series("points.expired", "points", 400, 10, past=0, is_flow=True),
+            series("points.expired", "points", 400, 10),
             series("tiers.gold", "partners", 10, 1),
-            series(name, "EUR", 900, 5, is_flow=True),
-            Series(name="mdf.reversed", unit="EUR", middle=(Fraction(0),) * months, low=(Fraction(0),) * months,
-                   high=(Fraction(0),) * months),
+            series(name, "EUR", 900, 5),
+            Series(name="mdf.reversed", unit="EUR", mean=nothing, intervals=(Interval(low=0.0, high=0.0),) * months),
         ),
+        totals=(total("cost", "EUR", 12_000), total("liability", "EUR", 60_800, 50_000),
+                total("tiers.gold", "partners", 22, 10)),
+        expiring={"points": (Fraction(300),) * months, "status": nothing},
         seeds=(1, 2, 3),
-        method="the middle of the replicates",
         assumptions=("Partners go on as they did.",),
         notes=("The core ran it.",),
     )  # fmt: skip
+
+
+def _around(value: Fraction) -> Interval:
+    return Interval(low=float(value) * 0.95, high=float(value) * 1.1)
 
 
 def goodness(programme: Programme, *, name: str = "deal.won: amount") -> Goodness:

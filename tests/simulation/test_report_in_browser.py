@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("matplotlib", reason="charts need matplotlib")
+pytest.importorskip("scipy", reason="forecasts need the extra [sim]")
 
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
@@ -20,7 +21,7 @@ from loyalty.simulation.collecting import collect
 from loyalty.simulation.report import render_comparison, render_fit, render_forecast, render_report
 from loyalty.simulation.report.texts import TEXTS
 from tests.simulation.compared import comparison
-from tests.simulation.predicted import goodness, prediction
+from tests.simulation.predicted import forecast, goodness
 
 Book = Callable[..., list[Entry]]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -78,7 +79,7 @@ def _page(kind: str, code: str, programme: Programme, book: Book) -> str:
     if kind == "comparison":
         return render_comparison(comparison(programme), title="A or B", texts=TEXTS[code])
     if kind == "forecast":
-        return render_forecast(prediction(programme), title="Ahead", texts=TEXTS[code])
+        return render_forecast(forecast(programme), title="Ahead", texts=TEXTS[code])
     if kind == "fit":
         return render_fit(goodness(programme), title="Fitted", texts=TEXTS[code])
     return render_report(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from attrs import evolve
+
+pytest.importorskip("scipy", reason="forecasts need the extra [sim]")
 
 from loyalty.programme.model import Programme
 from loyalty.simulation.report import render_fit, render_forecast
 from loyalty.simulation.report.texts import RUSSIAN
-from tests.simulation.predicted import goodness, prediction
+from tests.simulation.predicted import forecast, goodness
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 
@@ -20,24 +21,22 @@ def _words(page: str) -> str:
 
 
 def test_a_forecast_says_where_each_figure_leads(programme: Programme) -> None:
-    """Now, at the end, and between what; of what moves, the sum over the months."""
-    words = _words(render_forecast(prediction(programme), title="Ahead"))
-    for told in ("60 partners go on from 2026-12-31 for 12 months; newcomers: 12 partners.",
-                 "Liability: 50,000 EUR now, 60,800 EUR (from 57,760 EUR to 66,880 EUR) at the end of Dec 2027.",
-                 "Points: expired: about 5,580.00 points in all", "Partners in gold: 10 now, 22 (from",
+    """Today, at the end, and between what; of what has no today, the whole span; each month in a table."""
+    words = _words(render_forecast(forecast(programme), title="Ahead"))
+    for told in ("60 partners go on from 2026-12-31 for 12 months, in 3 futures; newcomers: 12 partners.",
+                 "Liability: 50,000 EUR now, 60,800 EUR (from 57,760 EUR to 66,880 EUR) on 2027-12-31.",
+                 "Cost: 12,000 EUR (from 11,400 EUR to 13,200 EUR) until 2027-12-31.", "Partners in gold: 10 now, 22 (",
                  "2027-01 50,900 EUR (from 48,355 EUR to 55,990 EUR)", "90 %; the middle of the replicates",
-                 "Partners go on as they did.", "The core ran it."):  # fmt: skip
+                 "In all 36.00 EUR.", "Partners go on as they did.", "The core ran it."):  # fmt: skip
         assert told in words, told
     assert "MDF: reversed" not in words
 
 
 def test_a_forecast_draws_a_fan_for_each_figure_that_is_not_nothing(programme: Programme) -> None:
-    """Four of five; of one month alone as well, and without a past."""
+    """Four of five, and what expires of today's balances; of one month alone as well."""
     pytest.importorskip("matplotlib", reason="charts need matplotlib")
-    assert render_forecast(prediction(programme), title="Ahead").count("<svg") == 4
-    short = prediction(programme, months=1)
-    bare = evolve(short, series=tuple(evolve(each, past=()) for each in short.series))
-    assert render_forecast(bare, title="Ahead").count("<svg") == 4
+    assert render_forecast(forecast(programme), title="Ahead").count("<svg") == 5
+    assert render_forecast(forecast(programme, months=1), title="Ahead").count("<svg") == 5
 
 
 def test_a_fit_lays_observed_beside_drawn(programme: Programme) -> None:
@@ -55,7 +54,7 @@ def test_a_fit_lays_observed_beside_drawn(programme: Programme) -> None:
 
 def test_names_from_outside_are_harmless(programme: Programme) -> None:
     """A figure or a quantity that looks like markup is shown, not obeyed."""
-    for page in (render_forecast(prediction(programme, name=HOSTILE), title=HOSTILE),
+    for page in (render_forecast(forecast(programme, name=HOSTILE), title=HOSTILE),
                  render_fit(goodness(programme, name=HOSTILE), title=HOSTILE)):  # fmt: skip
         assert "<script>alert" not in page
         assert page.count("<script>") == 1
@@ -63,7 +62,7 @@ def test_names_from_outside_are_harmless(programme: Programme) -> None:
 
 def test_both_speak_russian(programme: Programme) -> None:
     """Sentences, headings, and names of tests."""
-    ahead = _words(render_forecast(prediction(programme), title="Т", texts=RUSSIAN))
-    assert "Обязательства: сейчас 50 000 EUR, на конец дек. 2027: 60 800 EUR" in ahead
+    ahead = _words(render_forecast(forecast(programme), title="Т", texts=RUSSIAN))
+    assert "Обязательства: сейчас 50 000 EUR, на 31.12.2027: 60 800 EUR" in ahead
     fitted = _words(render_fit(goodness(programme), title="Т", texts=RUSSIAN))
     assert "Колмогоров – Смирнов 0,0312 (p = 0,41) подходит" in fitted

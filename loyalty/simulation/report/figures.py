@@ -70,6 +70,14 @@ def within(interval: Interval | None, unit: str, texts: Texts) -> str:
     return texts.say("interval", low=signed(low, unit, texts), high=signed(high, unit, texts))
 
 
+def bounds(interval: Interval, unit: str, texts: Texts) -> str:
+    """Write between what a number lies, or nothing where it is certain."""
+    if interval.low == interval.high:
+        return ""
+    low, high = (Fraction(end).limit_denominator(10**9) for end in (interval.low, interval.high))
+    return texts.say("interval", low=quantity(low, unit, texts), high=quantity(high, unit, texts))
+
+
 def relative(estimate: Estimate, texts: Texts) -> str:
     """Say by how much of the base a figure changes, or nothing where that means nothing."""
     if estimate.unit == "share" or not estimate.base:

@@ -6,26 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from loyalty.explaining.said import Value
-from loyalty.simulation.prediction import Prediction, Series
+from loyalty.simulation.flows import MOVED, worth_of
 from loyalty.simulation.report import parts
 from loyalty.simulation.report.comparing import interval_told
-from loyalty.simulation.report.drawing import COLOURS, INK, Chart, draw_all, draw_chart, month_axis
-from loyalty.simulation.report.figures import figure_name, quantity
+from loyalty.simulation.report.drawing import COLOURS, Chart, draw_all, draw_chart, month_axis, stacked
+from loyalty.simulation.report.figures import MAIN, bounds, figure_name, quantity
 from loyalty.simulation.report.page import render_page
 from loyalty.simulation.report.parts import Card, Grid, Section, Shown, section
 from loyalty.simulation.report.single import parameters_told
 from loyalty.simulation.report.texts import ENGLISH, Texts
 from loyalty.simulation.tables import Column, Kind
 
-#: So many figures stand as large numbers at the head.
-_CARDS: Final = 6
+if TYPE_CHECKING:
+    from loyalty.simulation.forecasting import Forecast, Series, Total
 
 
 def render_forecast(
-    prediction: Prediction, *, title: Value, parameters: Mapping[str, Value] | None = None, texts: Texts = ENGLISH
+    forecast: Forecast, *, title: Value, parameters: Mapping[str, Value] | None = None, texts: Texts = ENGLISH
 ) -> str:
     """
     Write the report of a forecast.
@@ -37,127 +37,166 @@ def render_forecast(
     Returns:
         A whole HTML document.
     """
-    programme, shown = prediction.programme, [each for each in prediction.series if any(each.high) or any(each.past)]
-    subject = f"{programme.title or programme.id} · {_span(prediction, texts)}"
+    programme = forecast.programme
+    span = texts.say("period.span", first=texts.month(forecast.months[0]), last=texts.month(forecast.months[-1]))
+    main = [total for total in forecast.totals if total.name.partition(".")[0] in MAIN]
     return render_page(
         texts.tell(title),
-        subject,
+        f"{programme.title or programme.id} · {span}",
         [
-            section("summary", texts.say("summary"), parts.cards(_cards(shown, texts)),
-                    parts.listing(_sentences(prediction, shown, texts))),
-            section("notes", texts.say("notes"), parts.listing(map(texts.tell, prediction.notes), "notes")),
-            section("charts", texts.say("charts"), parts.figures(forecast_charts(prediction, shown, texts), texts)),
-            section("tables", texts.say("tables"), parts.hint(texts.say("sort_hint")),
-                    _table(prediction, shown, texts)),
-            _facts(prediction, parameters or {}, texts),
+            section("summary", texts.say("summary"), parts.cards(_card(total, texts) for total in main),
+                    parts.listing(_sentences(forecast, texts))),
+            section("notes", texts.say("notes"), parts.listing(map(texts.tell, forecast.notes), "notes")),
+            section("charts", texts.say("charts"), parts.figures(forecast_charts(forecast, texts), texts)),
+            section("tables", texts.say("tables"), parts.hint(texts.say("sort_hint")), _tables(forecast, texts)),
+            _facts(forecast, parameters or {}, texts),
         ],
         texts,
     )  # fmt: skip
 
 
-def _span(prediction: Prediction, texts: Texts) -> str:
-    first, last = prediction.months[0], prediction.months[-1]
-    return texts.say("period.span", first=texts.month(first), last=texts.month(last))
+def _card(total: Total, texts: Texts) -> Card:
+    """The mean at the end or of the span, its interval, and what stands today."""
+    remarks = [bounds(total.interval, total.unit, texts)]
+    if total.today is not None:
+        remarks.append(texts.say("forecast.now", value=quantity(total.today, total.unit, texts)))
+    told = "; ".join(remark for remark in remarks if remark)
+    return Card(figure_name(total.name, texts), quantity(total.mean, total.unit, texts), told)
 
 
-def _cards(shown: Sequence[Series], texts: Texts) -> Iterator[Card]:
-    """The figures that stand at the end of the forecast."""
-    for each in [one for one in shown if not one.is_flow][:_CARDS]:
-        now = texts.say("forecast.now", value=quantity(each.past[-1], each.unit, texts)) if each.past else ""
-        between = _between(each, -1, texts)
-        yield Card(figure_name(each.name, texts), quantity(each.middle[-1], each.unit, texts),
-                   "; ".join(part for part in (between, now) if part))  # fmt: skip
-
-
-def _between(series: Series, place: int, texts: Texts) -> str:
-    low, high = series.low[place], series.high[place]
-    if low == high:
-        return ""
-    return texts.say("interval", low=quantity(low, series.unit, texts), high=quantity(high, series.unit, texts))
-
-
-def _sentences(prediction: Prediction, shown: Sequence[Series], texts: Texts) -> Iterator[str]:
-    """Say where each figure leads."""
-    last = texts.month(prediction.months[-1])
+def _sentences(forecast: Forecast, texts: Texts) -> Iterator[str]:
+    """Say who goes on, and where each figure that stands somewhere today leads."""
     yield texts.say(
-        "forecast.what", partners=texts.count("partner", prediction.partners),
-        newcomers=texts.count("partner", prediction.newcomers), day=texts.day(prediction.from_day),
-        months=texts.count("month", len(prediction.months)),
+        "forecast.what", partners=texts.count("partner", forecast.partners),
+        newcomers=texts.count("partner", forecast.arriving), day=texts.day(forecast.today),
+        months=texts.count("month", len(forecast.months)), futures=texts.count("future", len(forecast.seeds)),
     )  # fmt: skip
-    for each in shown:
-        name = figure_name(each.name, texts)
-        if each.is_flow:
-            total = sum(each.middle, Fraction(0))
-            yield texts.say("forecast.flow", name=name, total=quantity(total, each.unit, texts))
-            continue
-        between = _between(each, -1, texts)
-        key = "forecast.stock" if each.past else "forecast.end"
-        values = {"now": quantity(each.past[-1], each.unit, texts)} if each.past else {}
-        yield texts.say(key, name=name, month=last, value=quantity(each.middle[-1], each.unit, texts),
-                        between=f" ({between})" if between else "", **values)  # fmt: skip
+    for total in forecast.totals:
+        if total.mean or total.today:
+            between = bounds(total.interval, total.unit, texts)
+            values = {"name": figure_name(total.name, texts), "value": quantity(total.mean, total.unit, texts),
+                      "between": f" ({between})" if between else "", "day": texts.day(forecast.until_day)}  # fmt: skip
+            if total.today is None:
+                yield texts.say("forecast.span", **values)
+            else:
+                yield texts.say("forecast.stock", now=quantity(total.today, total.unit, texts), **values)
 
 
-def forecast_charts(prediction: Prediction, shown: Sequence[Series], texts: Texts) -> tuple[Chart, ...] | None:
-    """Draw a fan for each figure; None where matplotlib is not installed."""
-    return draw_all(lambda: [_fan(prediction, each, texts) for each in shown])
+def forecast_charts(forecast: Forecast, texts: Texts) -> tuple[Chart, ...] | None:
+    """Draw a fan for each figure, and what expires of today's balances; None where matplotlib is not installed."""
+    units = dict.fromkeys(unit for unit, _ in map(worth_of, forecast.programme.currencies.values()) if unit is not None)
+    return draw_all(
+        lambda: [
+            *(_fan(forecast, each, texts) for each in _shown(forecast)),
+            *(_expiring(forecast, unit, texts) for unit in units),
+        ]
+    )
 
 
-def _fan(prediction: Prediction, series: Series, texts: Texts) -> Chart:
-    """What was as a line, the middle as another, and the interval as an area that begins where the past ends."""
-    past = [float(value) for value in series.past]
-    months = [*range(prediction.months[0] - len(past), prediction.months[0]), *prediction.months]
+def _shown(forecast: Forecast) -> list[Series]:
+    """The series in which anything happens."""
+    return [each for each in forecast.series if any(each.mean) or any(one.high for one in each.intervals)]
+
+
+def _fan(forecast: Forecast, series: Series, texts: Texts) -> Chart:
+    """The mean as a line and the interval as an area; what stands somewhere today begins there."""
+    today = [float(total.today) for total in forecast.totals if total.name == series.name and total.today is not None]
+    months = [*([forecast.months[0] - 1] if today else []), *forecast.months]
     places = range(len(months))
-    ahead = places[len(past) :]
+    low, high = ([*today, *(getattr(one, side) for one in series.intervals)] for side in ("low", "high"))
+    middle = [*today, *map(float, series.mean)]
 
     def draw(axes: Any) -> None:
-        eve = list(places[len(past) - 1 : len(past)]) if past else []
-        start = past[-1:]
-        if past:
-            axes.plot(places[: len(past)], past, color=INK, linewidth=2, label=texts.say("series.past"))
-        axes.fill_between([*eve, *ahead], [*start, *map(float, series.low)], [*start, *map(float, series.high)],
-                          color=COLOURS[1], alpha=0.55, linewidth=0, label=texts.say("series.interval"))  # fmt: skip
-        axes.plot([*eve, *ahead], [*start, *map(float, series.middle)], color=COLOURS[0], linewidth=2,
-                  marker="o" if len(ahead) == 1 else "", label=texts.say("series.middle"))  # fmt: skip
-        axes.set_ylim(bottom=min(0.0, *map(float, series.low), *past))
+        if series.name.rpartition(".")[2] in MOVED:
+            # What moves in a month is no line between months.
+            errors = [[each - end for each, end in zip(middle, low, strict=True)],
+                      [end - each for each, end in zip(middle, high, strict=True)]]  # fmt: skip
+            axes.bar(places, middle, 0.7, color=COLOURS[1], label=texts.say("series.mean"))
+            bars = [[max(each, 0.0) for each in side] for side in errors]
+            axes.errorbar(places, middle, bars, fmt="none", ecolor=COLOURS[0], elinewidth=1.6, capsize=3,
+                          label=texts.say("series.interval"))  # fmt: skip
+        else:
+            axes.fill_between(places, low, high, color=COLOURS[1], alpha=0.55, linewidth=0,
+                              label=texts.say("series.interval"))  # fmt: skip
+            axes.plot(places, middle, color=COLOURS[0], linewidth=2, marker="o" if len(months) == 1 else "",
+                      label=texts.say("series.mean"))  # fmt: skip
+            if today:
+                axes.plot([0], today, color=COLOURS[3], marker="D", linestyle="", label=texts.say("series.today"))
+        axes.set_ylim(bottom=min(0.0, *low))
         month_axis(axes, months, texts)
-        if series.unit == "share":
-            axes.yaxis.set_major_formatter(lambda value, _: f"{texts.short(100 * value)}{texts.language.gap}%")
 
-    name = figure_name(series.name, texts)
     told = {
-        "figure": name, "unit": "" if series.unit in ("share", "partners", "events") else f", {series.unit}",
-        "month": texts.month(prediction.months[-1]), "value": quantity(series.middle[-1], series.unit, texts),
-        "between": _between(series, -1, texts) or texts.say("interval.none"),
+        "figure": figure_name(series.name, texts),
+        "unit": "" if series.unit in ("share", "partners", "events") else f", {series.unit}",
+        "month": texts.month(forecast.months[-1]), "value": quantity(series.mean[-1], series.unit, texts),
+        "between": bounds(series.intervals[-1], series.unit, texts) or texts.say("forecast.certain"),
     }  # fmt: skip
     return draw_chart(texts, "fan", draw, told, key=series.name)
 
 
-def _table(prediction: Prediction, shown: Sequence[Series], texts: Texts) -> str:
-    """A row for each month, the middle of each figure with its bounds."""
+def _expiring(forecast: Forecast, unit: str, texts: Texts) -> Chart | None:
+    """Bars for the worth of what is there today by the month in which it expires, if nobody uses it."""
+    series, total = [], Fraction(0)
+    for colour, (name, amounts) in zip(COLOURS, forecast.expiring.items(), strict=False):
+        currency = forecast.programme.currencies.get(name)
+        of, worth = worth_of(currency) if currency is not None else (None, Fraction(0))
+        if currency is not None and of == unit and worth and any(amounts):
+            values = [amount * worth * 10**currency.scale for amount in amounts]
+            series.append((texts.named(name), [float(value) for value in values], colour))
+            total += sum(values, Fraction(0))
+    if not series:
+        return None
+
+    def draw(axes: Any) -> None:
+        stacked(axes, range(len(forecast.months)), series)
+        month_axis(axes, forecast.months, texts)
+
+    return draw_chart(texts, "expiring", draw, {"unit": unit, "total": texts.rounded(total)}, key=unit)
+
+
+def _tables(forecast: Forecast, texts: Texts) -> Iterator[str]:
+    columns = (Column("figure"), Column("today", Kind.AMOUNT), Column("mean", Kind.AMOUNT), Column("interval.mean"))
+    rows = tuple(
+        (
+            figure_name(each.name, texts),
+            "" if each.today is None else Shown(quantity(each.today, each.unit, texts), each.today),
+            Shown(quantity(each.mean, each.unit, texts), each.mean),
+            bounds(each.interval, each.unit, texts),
+        )
+        for each in forecast.totals
+        if each.mean or each.today
+    )
+    yield parts.table(texts.say("forecast.totals"), Grid(columns, rows), texts)
+    yield _months(forecast, _shown(forecast), texts)
+
+
+def _months(forecast: Forecast, shown: Sequence[Series], texts: Texts) -> str:
+    """A row for each month, the mean of each figure with its bounds."""
     names = [figure_name(each.name, texts) for each in shown]
     columns = (Column("month"), *(Column(name, Kind.AMOUNT) for name in names))
     rows = []
-    for place, month in enumerate(prediction.months):
+    for place, month in enumerate(forecast.months):
         cells: list[str | Shown] = [f"{month // 12}-{month % 12 + 1:02}"]
         for each in shown:
-            between = _between(each, place, texts)
-            told = quantity(each.middle[place], each.unit, texts)
-            cells.append(Shown(f"{told} ({between})" if between else told, each.middle[place]))
+            between = bounds(each.intervals[place], each.unit, texts)
+            told = quantity(each.mean[place], each.unit, texts)
+            cells.append(Shown(f"{told} ({between})" if between else told, each.mean[place]))
         rows.append(tuple(cells))
     return parts.table(texts.say("forecast.table"), Grid(columns, tuple(rows)), texts, plain_columns=names)
 
 
-def _facts(prediction: Prediction, parameters: Mapping[str, Value], texts: Texts) -> Section:
+def _facts(forecast: Forecast, parameters: Mapping[str, Value], texts: Texts) -> Section:
     """Say what the forecast rests on."""
     told = {
-        texts.say("programme"): prediction.programme.id,
-        texts.say("revision"): prediction.programme.revision,
-        texts.say("parameter.from"): texts.day(prediction.from_day),
-        texts.say("parameter.seeds"): ", ".join(map(str, prediction.seeds)) or texts.say("compare.recorded"),
-        texts.say("parameter.intervals"): interval_told(prediction.confidence, prediction.method, texts),
+        texts.say("programme"): forecast.programme.id,
+        texts.say("revision"): forecast.programme.revision,
+        texts.say("parameter.from"): texts.day(forecast.today),
+        texts.say("parameter.through"): texts.day(forecast.until_day),
+        texts.say("parameter.seeds"): ", ".join(map(str, forecast.seeds)),
+        texts.say("parameter.intervals"): interval_told(forecast.middle, texts.say("interval.quantiles"), texts),
         **parameters_told(parameters, texts),
     }
     return section(
         "assumptions", texts.say("assumptions"),
-        parts.listing(map(texts.tell, prediction.assumptions), "card assumed"), parts.facts(told),
+        parts.listing(map(texts.tell, forecast.assumptions), "card assumed"), parts.facts(told),
     )  # fmt: skip
