@@ -12,6 +12,7 @@ import click
 from loyalty.cli.compare import number, percent, table_rows
 from loyalty.cli.ledger.database import names_options, open_store, require_entries
 from loyalty.cli.options import DAY
+from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import (
@@ -20,10 +21,12 @@ from loyalty.cli.running import (
     WrongUseError,
     format_option,
     json_option,
+    lang_option,
     print_json,
     programme_argument,
 )
 from loyalty.core.calendar import LAST_YEAR, format_day
+from loyalty.explaining.said import said
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of
@@ -58,8 +61,9 @@ _ALWAYS: Final = ("liability", "cost", "breakage")
 @click.option("--arriving", type=click.IntRange(0, 1_000_000), default=0, show_default=True,
               help="Partners who are not known yet and come as the scenario says.")  # fmt: skip
 @click.option("--out", "out_dir", metavar="DIR", type=click.Path(file_okay=False, writable=True),
-              help="Write the tables here.")  # fmt: skip
+              help="Write the tables and the report here.")  # fmt: skip
 @format_option
+@lang_option
 @json_option
 def command(
     programme_path: str,
@@ -77,6 +81,7 @@ def command(
     arriving: int,
     out_dir: str | None,
     table_format: str,
+    lang: str,
     as_json: bool,
 ) -> None:
     """Settle what happened under PROGRAMME through today, and go on from there once for each replicate.
@@ -109,11 +114,21 @@ def command(
             programme, past, scenario, today=day, months=months, seeds=range(seed, seed + replicates),
             arriving=arriving, progress=meter.stage("running", replicates),
         )  # fmt: skip
-    written = write_each(forecast_tables(found), out_dir, table_format) if out_dir is not None else []
+    written: list[Path] = []
+    if out_dir is not None:
+        report = _write_report(found, scenario.name, out_dir, lang)
+        written = [*write_each(forecast_tables(found), out_dir, table_format), report]
     if as_json:
         print_json(_document(found, written))
     else:
         _print(found, written)
+
+
+def _write_report(found: Forecast, scenario: str, folder: str, lang: str) -> Path:
+    from loyalty.simulation.report import render_forecast
+
+    title = said("title.forecast", programme=found.programme.title or found.programme.id)
+    return write_page(render_forecast(found, title=title, parameters={"scenario": scenario}, texts=texts(lang)), folder)
 
 
 def _of_book(programme: Programme, db: str, book: str, prefix: str, schema: str | None) -> Past:
@@ -173,7 +188,8 @@ def _print(found: Forecast, written: Sequence[Path]) -> None:
         for assumption in found.assumptions:
             print_line(out, f"- {texts('en').tell(assumption)}")
     if written:
-        print_line(out, f"Tables: {written[0].parent} ({', '.join(path.name for path in written)})", style="bold")
+        print_line(out, f"Tables: {written[0].parent} ({', '.join(path.name for path in written[:-1])})")
+        print_line(out, f"Report: {written[-1]}", style="bold")
 
 
 def _row(one: Total) -> tuple[str, ...]:

@@ -154,13 +154,19 @@ def write_results(
     files = write_tables(results, folder, table_format)
     if journal is not None:
         files.append(journal(folder))
-    report = folder / "report.html"
     text = render_report(
         results, programme=programme, title=run.title, notes=run.notes, parameters=run.parameters,
         assumptions=run.assumptions, texts=texts(run.lang),
     )  # fmt: skip
-    report.write_text(text, encoding="utf-8", newline="\n")
-    return Outcome(results, (*files, report), run, programme, until_day)
+    return Outcome(results, (*files, write_page(text, folder)), run, programme, until_day)
+
+
+def write_page(text: str, folder: Path | str) -> Path:
+    """Write a report into a folder, which is made where it does not exist."""
+    path = Path(folder) / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
 
 
 def end_of_month(day: int) -> int:

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loyalty.cli.compare import number, percent, table_rows
+from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
-from loyalty.cli.running import Command, WrongUseError, format_option, json_option, print_json, programme_argument
+from loyalty.cli.running import (
+    Command,
+    WrongUseError,
+    format_option,
+    json_option,
+    lang_option,
+    print_json,
+    programme_argument,
+)
+from loyalty.explaining.said import said
 from loyalty.programme.changing import PathError
 from loyalty.programme.loading import load
 from loyalty.simulation.extras import require_arrays
+from loyalty.simulation.report.texts import texts
 
 if TYPE_CHECKING:
     from loyalty.simulation.sweeping import Point, Sweep
@@ -35,8 +46,9 @@ _SHOWN: Final = ("cost_per_revenue", "liability", "breakage", "tiers.above_base"
 @click.option("--response", default="revenue", show_default=True, metavar="FIGURE",
               help="What a good point has much of.")  # fmt: skip
 @click.option("--out", "out_dir", metavar="DIR", type=click.Path(file_okay=False, writable=True),
-              help="Write the table of all points and figures here.")  # fmt: skip
+              help="Write the table of all points and figures here, and the report.")  # fmt: skip
 @format_option
+@lang_option
 @json_option
 @click.pass_context
 def command(
@@ -48,6 +60,7 @@ def command(
     response: str,
     out_dir: str | None,
     table_format: str,
+    lang: str,
     as_json: bool,
     **_: Any,
 ) -> None:
@@ -78,11 +91,21 @@ def command(
             )  # fmt: skip
     except (PathError, LeverError) as error:
         raise WrongUseError(str(error)) from None
-    written = write_each([sweep_table(found)], out_dir, table_format) if out_dir is not None else []
+    written: list[Path] = []
+    if out_dir is not None:
+        written = [*write_each([sweep_table(found)], out_dir, table_format), _write_report(found, on, out_dir, lang)]
     if as_json:
         print_json(_document(found, on, written))
     else:
         _print(found, on, written)
+
+
+def _write_report(found: Sweep, on: Ground, folder: str, lang: str) -> Path:
+    from loyalty.simulation.report import render_sweep
+
+    title = said("title.sweep", programme=found.programme.title or found.programme.id)
+    page = render_sweep(found, title=title, parameters=on.parameters, assumptions=on.assumptions, texts=texts(lang))
+    return write_page(page, folder)
 
 
 def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
@@ -118,7 +141,8 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
     else:
         print_line(out, f"* no other point has less {_words(found.cost)} and as much {_words(found.response)}, or more")
     if written:
-        print_line(out, f"All points and figures: {written[0]}", style="bold")
+        print_line(out, f"All points and figures: {written[0]}")
+        print_line(out, f"Report: {written[-1]}", style="bold")
 
 
 _ANOTHER: Final = "lay cost against another figure with --response."

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loyalty.cli.compare import number, percent
+from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
-from loyalty.cli.running import FINDINGS, Command, WrongUseError, json_option, print_json, programme_argument
+from loyalty.cli.running import (
+    FINDINGS,
+    Command,
+    WrongUseError,
+    json_option,
+    lang_option,
+    print_json,
+    programme_argument,
+)  # fmt: skip
+from loyalty.explaining.said import said
 from loyalty.programme.changing import PathError, changed
 from loyalty.programme.loading import load
 from loyalty.simulation.extras import require_arrays
+from loyalty.simulation.report.texts import texts
 
 if TYPE_CHECKING:
     from loyalty.simulation.tuning import Tried, Tuning
@@ -29,6 +40,9 @@ if TYPE_CHECKING:
 @ground_options
 @click.option("--write", "write_path", metavar="FILE", type=click.Path(dir_okay=False, writable=True),
               help="Write the programme with the value that was found.")  # fmt: skip
+@click.option("--out", "out_dir", metavar="DIR", type=click.Path(file_okay=False, writable=True),
+              help="Write the report here.")  # fmt: skip
+@lang_option
 @json_option
 @click.pass_context
 def command(
@@ -38,6 +52,8 @@ def command(
     lever: str,
     target_text: str,
     write_path: str | None,
+    out_dir: str | None,
+    lang: str,
     as_json: bool,
     **_: Any,
 ) -> None:
@@ -73,12 +89,23 @@ def command(
     if write_path is not None and found.best is not None and found.is_met:
         text = changed(programme, {found.lever.path: found.best.value}).source
         Path(write_path).write_text(text, encoding="utf-8", newline="\n")
+    report = _write_report(found, on, out_dir, lang) if out_dir is not None else None
     if as_json:
-        print_json(_document(found, on, write_path))
+        print_json({**_document(found, on, write_path), **({} if report is None else {"report": str(report)})})
     else:
         _print(found, on, write_path)
+        if report is not None:
+            print_line(stdout(), f"Report: {report}", style="bold")
     if not found.is_met:
         ctx.exit(FINDINGS)
+
+
+def _write_report(found: Tuning, on: Ground, folder: str, lang: str) -> Path:
+    from loyalty.simulation.report import render_tuning
+
+    title = said("title.tuning", programme=found.programme.title or found.programme.id)
+    page = render_tuning(found, title=title, parameters=on.parameters, assumptions=on.assumptions, texts=texts(lang))
+    return write_page(page, folder)
 
 
 def _print(found: Tuning, on: Ground, write_path: str | None) -> None:

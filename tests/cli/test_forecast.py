@@ -27,7 +27,12 @@ def test_a_file_and_the_book_that_holds_it_have_one_forecast(call: Call, tmp_pat
     with (out / "forecast.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["mean"] for row in rows] == [row["mean"] for row in document["tables"]["forecast"]]
-    assert {path.name for path in out.iterdir()} == {"forecast.csv", "totals.csv", "expiring.csv"}
+    assert {path.name for path in out.iterdir()} == {
+        "forecast.csv",
+        "totals.csv",
+        "expiring.csv",
+        "report.html",
+    }
 
 
 def test_a_forecast_says_what_stands_today_what_is_to_come_and_what_was_assumed(call: Call) -> None:
