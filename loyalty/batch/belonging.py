@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loyalty.batch.buckets import bucket_of
-from loyalty.batch.decoding import coded, text_of
+from loyalty.batch.decoding import coded, codes_of, text_of
 from loyalty.batch.identities import hashes_of, identities_of
 from loyalty.batch.tables import Ints
 
@@ -48,14 +48,14 @@ class Places:
             self._spoken = np.union1d(self._spoken, _hashes(named, "of")[1])
         if "person" not in named:
             return
-        partner, partners = coded(named["partner"])
-        person, persons = coded(named["person"])
+        partners, persons = coded(named["partner"]), coded(named["person"])
+        partner, person = codes_of(partners), codes_of(persons)
         rows = (partner >= 0) & (person >= 0)
         both = np.unique((person[rows].astype(np.int64) << 32) + partner[rows])
         if not len(both):
             return
-        partner_hashes, person_hashes = _text_hashes(partners), _text_hashes(persons)
-        for number, name in zip(partner_hashes.tolist(), partners.to_pylist(), strict=True):
+        partner_hashes, person_hashes = _text_hashes(partners.dictionary), _text_hashes(persons.dictionary)
+        for number, name in zip(partner_hashes.tolist(), partners.dictionary.to_pylist(), strict=True):
             self._names.setdefault(number, name)
         pairs = np.stack([person_hashes[both >> 32], partner_hashes[both & 0xFFFFFFFF]], axis=1)
         self._pairs = np.concatenate([self._pairs, pairs])
@@ -115,10 +115,10 @@ class Places:
 
     def _own(self, column: pa.Array) -> Ints:
         """Give the bucket of each row's partner; what names none goes to that of an empty name."""
-        codes, texts = coded(column)
-        known = self._bucket
-        numbers = [self._number(name) if known.get(name) is None else known[name] for name in texts.to_pylist()]
-        return np.array([*numbers, self._number("")], np.int32)[codes]
+        names, known = coded(column), self._bucket
+        texts = names.dictionary.to_pylist()
+        numbers = [self._number(name) if known.get(name) is None else known[name] for name in texts]
+        return np.array([*numbers, self._number("")], np.int32)[codes_of(names)]
 
     def _number(self, name: str) -> int:
         return self._bucket.setdefault(name, bucket_of(self._first(name), self._count))

@@ -70,6 +70,10 @@ class Field:
     choices: list[frozenset[str] | None]
     dtype: Any
 
+    def fits(self, form: int) -> Any:
+        """Give by slot whether it has the field in this form."""
+        return self.form == form
+
     @property
     def is_closed(self) -> bool:
         """Whether all its texts are declared."""
@@ -139,7 +143,7 @@ class Declared:
 
     def slots(self, kind: Ints, at: Ints) -> Ints:
         """Give the slot of each row."""
-        slots = np.where(kind < 0, kind + np.int16(self.width), kind)
+        slots = np.where(kind < 0, kind + self.width, kind).astype(np.intp)
         if len(self.begins):
             slots = slots + np.searchsorted(self.begins, at, side="right") * self.width
         return slots

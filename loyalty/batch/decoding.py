@@ -24,6 +24,9 @@ from loyalty.core.calendar import FIRST_DAY, LAST_DAY, Calendar
 
 _DAY_US: Final = 86_400_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: The form that all columns of texts are brought to.
+_CODED: Final = pa.dictionary(pa.int32(), pa.string())
+
 _NO_ROWS: Final = np.empty(0, np.int64)
 
 #: How many microseconds a unit of time is; nanoseconds are divided.
@@ -46,33 +49,44 @@ class Names:
         dictionary = pa.array(first, pa.string())
         self._chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), dictionary)]
 
-    def add(self, codes: Ints, texts: pa.Array) -> None:
-        """Add a batch: codes into its texts, -1 for none."""
-        indices = pa.array(codes.astype(np.int32, copy=False), mask=codes < 0 if len(codes) else None)
-        self._chunks.append(pa.DictionaryArray.from_arrays(indices, texts))
+    def add(self, column: pa.DictionaryArray) -> None:
+        """Add a batch, coded as :func:`coded` gives it."""
+        self._chunks.append(column)
 
     def shared(self) -> tuple[list[Ints], pa.Array]:
         """Give the codes of each batch into texts that all share."""
         united = pa.chunked_array(self._chunks).unify_dictionaries()
         self._chunks = []
-        found = [integers(chunk.indices.fill_null(-1)) for chunk in united.chunks[1:]]
+        found = [codes_of(chunk) for chunk in united.chunks[1:]]
         return found, united.chunk(0).dictionary
 
 
-def coded(column: pa.Array) -> tuple[Ints, pa.Array]:
+def coded(column: pa.Array) -> pa.DictionaryArray:
     """
-    Give a column of text or whole numbers as codes, -1 for null, into texts.
+    Give a column of text or whole numbers as codes of 32 bits into texts.
 
     Raises:
         Unreadable: it holds nothing of the kind.
     """
     if not pa.types.is_dictionary(column.type) or column.dictionary.null_count:
         column = pc.dictionary_encode(text_of(column))
-    codes = integers(column.indices.fill_null(-1) if column.indices.null_count else column.indices)
-    if column.indices.null_count and codes.dtype.kind == "u":
-        # A null was filled with the highest number of its type.
-        codes = np.where(np.asarray(column.indices.is_null()), -1, codes.astype(np.int64))
-    return codes, text_of(column.dictionary)
+    if column.type == _CODED:
+        validated(column.dictionary)
+        return column
+    indices = column.indices.cast(pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, text_of(column.dictionary))
+
+
+def codes_of(column: pa.DictionaryArray) -> Ints:
+    """Give the code of each row, -1 for null."""
+    codes = integers(column.indices)
+    return np.where(given_in(column.indices), codes, np.int32(-1)) if column.indices.null_count else codes
+
+
+def coded_as(codes: Ints, texts: pa.Array) -> pa.DictionaryArray:
+    """Give codes, of which those below 0 are null, into texts as a column."""
+    indices = pa.array(codes.astype(np.int32, copy=False), mask=codes < 0 if len(codes) else None)
+    return pa.DictionaryArray.from_arrays(indices, texts.cast(pa.string()))
 
 
 def text_of(column: pa.Array) -> pa.Array:
@@ -87,10 +101,22 @@ def text_of(column: pa.Array) -> pa.Array:
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
         raise Unreadable(f"the column holds {kind}, which has no one text; cast it to text")
     try:
-        text = column if kind == pa.string() else column.cast(pa.string())
-        text.validate(full=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        return validated(column if kind == pa.string() else column.cast(pa.string()))
+    except pa.ArrowInvalid as error:
         raise Unreadable(f"the column holds {kind} that is no text ({error}); write it as UTF-8") from None
+
+
+def validated(text: pa.Array) -> pa.Array:
+    """
+    See that bytes are text.
+
+    Raises:
+        Unreadable: they are no UTF-8.
+    """
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise Unreadable(f"the column holds bytes that are no text ({error}); write it as UTF-8") from None
     return text
 
 
@@ -167,14 +193,29 @@ def numbers_of(column: pa.Array, scale: int | Ints) -> tuple[Ints, Ints]:
 
 
 def flags_of(column: pa.Array) -> Ints:
-    """Give a column of yes and no as 1 and 0, 0 at nulls."""
-    flags: Ints = np.asarray(plain(column).fill_null(False)).view(np.int8)
+    """Give a column of yes and no as 1 and 0, arbitrary at nulls."""
+    column = plain(column)
+    flags: Ints = _bits(column.buffers()[1], column)
     return flags
 
 
 def given_in(column: pa.Array) -> Any:
     """Give which rows of a column are not null."""
-    return np.asarray(column.is_valid()) if column.null_count else np.ones(len(column), bool)
+    if not column.null_count:
+        return np.ones(len(column), bool)
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), bool)
+    return _bits(column.buffers()[0], column).view(bool)
+
+
+def _bits(buffer: Any, column: pa.Array) -> Any:
+    """Give the bits of a column's buffer, one a byte."""
+    if buffer is None or not len(column):
+        return np.zeros(len(column), np.int8)
+    first = column.offset // 8
+    used = np.frombuffer(buffer, np.uint8)[first : (column.offset + len(column) + 7) // 8]
+    start = column.offset - 8 * first
+    return np.unpackbits(used, bitorder="little")[start : start + len(column)].view(np.int8)
 
 
 def instants_of(column: pa.Array, calendar: Calendar) -> tuple[Ints, Ints]:

@@ -27,13 +27,16 @@ _REQUIRED: Final = ("kind", "partner", "occurred_at")
 #: The draw of an event that responds to incentives; only a population has it.
 CHANCE: Final = "@chance"
 
+#: Rows whose fields are checked at a time.
+_PART_ROWS: Final = 1 << 17
+
 #: What other files call the columns, for the finding that says what they are here.
 _OTHER_NAMES: Final = {"on": "kind", "at": "occurred_at", "timestamp": "occurred_at", "date": "occurred_at"}
 
 
 @frozen(eq=False)
 class Chunk:
-    """The columns of one batch but for codes that all batches share: those of partners, persons and open texts."""
+    """The columns of a part of a batch, but for codes that all share: of partners, persons and open texts."""
 
     kind: Ints
     at: Ints
@@ -101,9 +104,9 @@ class Encoder:
         """Give the columns of text that are better read as codes: all but identities."""
         return [one.name for one in schema if one.name not in ("id", "of") and is_text(one.type)]
 
-    def encode(self, batch: pa.RecordBatch, first_row: int) -> Chunk:
+    def encode(self, batch: pa.RecordBatch, first_row: int) -> list[Chunk]:
         """
-        Encode one batch; faults go to the findings.
+        Encode one batch, in parts that stay in the processor's cache; faults go to the findings.
 
         Args:
             first_row: The number of its first row in the whole table.
@@ -111,13 +114,24 @@ class Encoder:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         envelope = self.envelope
         envelope.has_ids = "id" in columns
+        chunks, slots = [], []
+        for start in range(0, max(len(batch), 1), _PART_ROWS):
+            part = {name: column.slice(start, _PART_ROWS) for name, column in columns.items()}
+            chunk, slot = self._encode_part(part, first_row + start)
+            chunks.append(chunk)
+            slots.append(slot)
+        envelope.read_partners(columns["partner"], slots, first_row)
+        envelope.read_persons(columns.get("person"), len(batch), first_row)
+        self.fields.read_open(columns, slots, first_row)
+        return chunks
+
+    def _encode_part(self, columns: dict[str, pa.Array], first_row: int) -> tuple[Chunk, Ints]:
+        envelope = self.envelope
         at = envelope.instants(columns["occurred_at"], first_row)
         kind = envelope.kinds(columns["kind"], first_row)
         slot = self.declared.slots(kind, at)
         envelope.check_kinds(slot, first_row)
-        envelope.read_partners(columns["partner"], slot, first_row)
-        envelope.read_persons(columns.get("person"), len(batch), first_row)
-        return Chunk(
+        chunk = Chunk(
             kind=kind,
             at=at,
             values=self.fields.read(columns, slot, first_row),
@@ -126,6 +140,7 @@ class Encoder:
             of=envelope.origins_of(columns.get("of"), slot, first_row),
             source=envelope.sources_of(columns["source"], first_row) if "source" in columns else None,
         )
+        return chunk, slot
 
     def forget(self) -> None:
         """Let go of what was kept of batches for the whole table, where there is to be none."""

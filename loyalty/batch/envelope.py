@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loyalty.batch.declared import UNKNOWN, Declared
-from loyalty.batch.decoding import Names, Unreadable, coded, given_in, instants_of, text_of
+from loyalty.batch.decoding import Names, Unreadable, coded, coded_as, codes_of, given_in, instants_of, text_of
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.tables import Ints
 from loyalty.programme.gates import LONGEST_ID, gates_of, unknown_kind
@@ -71,11 +71,11 @@ class Envelope:
     def kinds(self, column: pa.Array, first_row: int) -> Ints:
         """Give the number of each row's kind."""
         try:
-            codes, texts = coded(column)
+            named = coded(column)
         except Unreadable as error:
             self._findings.add_column("kind", str(error))
             return np.full(len(column), UNKNOWN, np.int16)
-        names = texts.to_pylist()
+        codes, names = codes_of(named), named.dictionary.to_pylist()
         numbers = np.array([*(self._declared.codes.get(name, UNKNOWN) for name in names), UNKNOWN], np.int16)
         for code, name in enumerate(names):
             if numbers[code] == UNKNOWN:
@@ -96,19 +96,18 @@ class Envelope:
                 say = partial(self._unknown, name, programme=revision)
                 self._note("kind", first_row, np.flatnonzero(slot == one), say, one)
 
-    def read_partners(self, column: pa.Array, slot: Ints, first_row: int) -> None:
+    def read_partners(self, column: pa.Array, slots: Sequence[Ints], first_row: int) -> None:
         """Note the partner of each row; what speaks of another event may leave it to that."""
-        codes = self._names("partner", column, self.partners, first_row)
-        if len(codes) and codes.min() < 0:
-            nobody = np.flatnonzero((codes < 0) & ~self._declared.speaks[slot])
+        named = self._names("partner", column, first_row)
+        self.partners.add(named)
+        if named.null_count:
+            nobody = np.flatnonzero(~given_in(named) & ~self._declared.speaks[np.concatenate(slots)])
             self._note("partner", first_row, nobody, partial(said, _MISSING), "null")
 
     def read_persons(self, column: pa.Array | None, size: int, first_row: int) -> None:
         """Note the person of each row."""
-        if column is None:
-            self.persons.add(np.full(size, -1, np.int32), pa.array([], pa.string()))
-        else:
-            self._names("person", column, self.persons, first_row)
+        nobody = pa.nulls(size, pa.dictionary(pa.int32(), pa.string()))
+        self.persons.add(nobody if column is None else self._names("person", column, first_row))
 
     def ids_of(self, column: pa.Array, first_row: int) -> pa.Array | None:
         """Give the ids as text."""
@@ -121,6 +120,8 @@ class Envelope:
         """Give what rows speak of: ids as text, or the numbers of rows where rows have no ids."""
         speaks = self._declared.speaks[slot]
         texts = None
+        if column is None and not speaks.any():
+            return None
         if column is not None:
             numbered = not self.has_ids and pa.types.is_integer(column.type)
             texts = column.cast(pa.int64()) if numbered else self._texts("of", column, first_row)
@@ -139,36 +140,28 @@ class Envelope:
 
     def sources_of(self, column: pa.Array, first_row: int) -> pa.Array:
         """Give the source of each row as text; what has none has the source ""."""
-        try:
-            codes, texts = coded(column)
-        except Unreadable as error:
-            self._findings.add_column("source", str(error))
-            return pa.array([""] * len(column), pa.string())
-        self._note_faults("source", codes, texts, first_row)
-        texts = pa.concat_arrays([texts, pa.array([""])])
+        named = self._names("source", column, first_row)
+        texts = pa.concat_arrays([named.dictionary, pa.array([""])])
+        codes = codes_of(named)
         return texts.take(pa.array(np.where(codes < 0, len(texts) - 1, codes)))
 
-    def _names(self, name: str, column: pa.Array, names: Names, first_row: int) -> Ints:
+    def _names(self, name: str, column: pa.Array, first_row: int) -> pa.DictionaryArray:
         try:
-            codes, texts = coded(column)
+            named = coded(column)
         except Unreadable as error:
             self._findings.add_column(name, str(error))
-            codes, texts = np.full(len(column), -1, np.int32), pa.array([], pa.string())
-        if name == "partner":
+            return pa.nulls(len(column), pa.dictionary(pa.int32(), pa.string()))
+        if name == "partner" and pc.any(pc.equal(named.dictionary, "")).as_py():
             # A partner that is empty is one that is not given.
-            empty = np.asarray(pc.equal(texts, ""))
-            if empty.any():
-                codes = np.where(np.append(empty, False)[codes], -1, codes)
-        self._note_faults(name, codes, texts, first_row)
-        names.add(codes, texts)
-        return codes
-
-    def _note_faults(self, name: str, codes: Ints, texts: pa.Array, first_row: int) -> None:
-        for code in _doubtful(texts):
-            rows = np.flatnonzero(codes == code)
-            reasons = self._gate.name_reasons(name, texts[int(code)].as_py())
+            empty = np.append(np.asarray(pc.equal(named.dictionary, "")), False)
+            codes = codes_of(named)
+            named = coded_as(np.where(empty[codes], -1, codes), named.dictionary)
+        for code in _doubtful(named.dictionary):
+            rows = np.flatnonzero(codes_of(named) == code)
+            reasons = self._gate.name_reasons(name, named.dictionary[int(code)].as_py())
             if reasons and len(rows):
                 self._note(name, first_row, rows, partial(said, reasons[0]), reasons[0])
+        return named
 
     def _texts(self, name: str, column: pa.Array, first_row: int) -> pa.Array | None:
         try:

@@ -7,7 +7,7 @@ only where that says that there is something to find.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +16,19 @@ import pyarrow as pa
 from attrs import frozen
 
 from loyalty.batch.declared import ABSENT, CODE, FLAG, NUMBER, OWN_SLOTS, UNKNOWN, Declared, Field
-from loyalty.batch.decoding import Names, Unreadable, coded, flags_of, given_in, is_text, numbers_of, plain, value_type
+from loyalty.batch.decoding import (
+    Names,
+    Unreadable,
+    coded,
+    coded_as,
+    codes_of,
+    flags_of,
+    given_in,
+    is_text,
+    numbers_of,
+    plain,
+    value_type,
+)
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.tables import AMOUNT, CURRENCY, MISSING, OVERRIDE, REDEEM, SHARE, TIER, UNTIL, Ints
 from loyalty.core.calendar import parse_day
@@ -90,24 +102,43 @@ class Fields:
             slot: The slot of each row.
             first_row: The number of the first row.
         """
-        present = np.flatnonzero(np.bincount(slot, minlength=len(self._declared.known)))
-        slots = Slots(slot, present, first_row)
+        slots = self._slots(slot, first_row)
+        present = slots.present
         values: dict[str, Ints] = {}
         for field in self._declared.fields.values():
-            found = self._read(field, columns, slots)
-            if found is not None:
-                values[field.name] = found
+            if field.name not in self.names:
+                found = self._read(field, columns, slots)
+                if found is not None:
+                    values[field.name] = found
         width = self._declared.width
         for code, finish in ((OVERRIDE, self._finish_overrides), (REDEEM, self._finish_wishes)):
             if (present % width == width + code).any():
                 finish(columns, values, np.flatnonzero(slot % width == width + code), first_row)
         return {name: column for name, column in values.items() if name in self._of_kinds or name in _OWN}
 
+    def read_open(self, columns: Mapping[str, pa.Array], parts: Sequence[Ints], first_row: int) -> None:
+        """
+        Check the fields that take any text, and keep their texts; a batch is read as a whole.
+
+        Args:
+            columns: Those of the batch, by name.
+            parts: The slots of its rows, part by part.
+            first_row: The number of the first row.
+        """
+        if self.names:
+            slots = self._slots(np.concatenate(parts), first_row)
+            for name in self.names:
+                self._read(self._declared.fields[name], columns, slots)
+
+    def _slots(self, slot: Ints, first_row: int) -> Slots:
+        present = np.flatnonzero(np.bincount(slot, minlength=len(self._declared.known)))
+        return Slots(slot, present, first_row)
+
     def _read(self, field: Field, columns: Mapping[str, pa.Array], slots: Slots) -> Ints | None:
         """Check a field and give its values; texts that nobody declared go to the names of the field."""
-        column = (
-            _as_text(columns[field.name]) if field.name == "until" and "until" in columns else columns.get(field.name)
-        )
+        column = columns.get(field.name)
+        if column is not None and field.name == "until":
+            column = _as_text(column)
         if column is not None and column.null_count == len(column):
             column = None
         size = len(slots.of_row)
@@ -122,34 +153,40 @@ class Fields:
         except Unreadable as error:
             self._findings.add_column(field.name, str(error))
             given, column = np.zeros(size, bool), None
-        counts = np.bincount(slots.of_row * 2 + given, minlength=2 * len(field.form)).reshape(-1, 2)
-        if column is not None and ((counts[:, 1] > 0) & (field.form != form)).any():
-            self._note_forms(field, form, column, given, slots)
+        if (given == field.fits(form)[slots.of_row]).all():
+            # Everyone has what all of the kind have: there is nothing to find, and no default to put in.
+            gone = np.zeros(len(field.form), bool)
+        else:
+            counts = np.bincount(slots.of_row * 2 + given, minlength=2 * len(field.form)).reshape(-1, 2)
+            gone = counts[:, 0] > 0
+            if column is not None and ((counts[:, 1] > 0) & (field.form != form)).any():
+                self._note_forms(field, form, column, given, slots)
+            if (gone & field.required).any():
+                rows = np.flatnonzero(~given & field.required[slots.of_row])
+                self._note(field, rows, slots, lambda row: self._is_missing(slots.of_row[row]), "missing")
         if field.name in self.names:
-            # Defaults stand behind the texts that are here.
-            start, texts = len(texts), pa.concat_arrays([texts, pa.array(field.texts, pa.string())])
-            defaults = np.where(field.default == MISSING, -1, field.default + start)
-            self.names[field.name].add(np.where(given, values, defaults[slots.of_row]), texts)
-            values = np.zeros(0, field.dtype)
-        gone = counts[:, 0] > 0
-        if (gone & field.required).any():
-            rows = np.flatnonzero(~given & field.required[slots.of_row])
-            self._note(field, rows, slots, lambda row: self._is_missing(slots.of_row[row]), "missing")
-        has_default = gone & (field.default != MISSING)
-        if field.name in self.names or (column is None and not has_default.any()):
+            if column is None or len(field.texts):
+                # Defaults stand behind the texts that are here.
+                start, texts = len(texts), pa.concat_arrays([texts, pa.array(field.texts, pa.string())])
+                defaults = np.where(field.default == MISSING, -1, field.default + start)
+                self.names[field.name].add(coded_as(np.where(given, values, defaults[slots.of_row]), texts))
+            else:
+                self.names[field.name].add(coded(column))
             return None
-        if given.all():
-            return values
+        has_default = gone & (field.default != MISSING)
+        if column is None and not has_default.any():
+            return None
         missing = np.iinfo(field.dtype).min
-        if not has_default.any():
-            return np.where(given, values, field.dtype(missing))
-        defaults = np.where(field.default == MISSING, missing, field.default).astype(field.dtype)
-        return np.where(given, values, defaults[slots.of_row])
+        if has_default.any():
+            defaults = np.where(field.default == MISSING, missing, field.default).astype(field.dtype)
+            return np.where(given, values, defaults[slots.of_row])
+        # Codes have their gaps already.
+        return values if form == CODE or given.all() else np.where(given, values, field.dtype(missing))
 
     def _content(
         self, field: Field, form: int, column: pa.Array, columns: Mapping[str, pa.Array], slots: Slots
     ) -> tuple[Ints, pa.Array]:
-        """Check what is given, and give it in the type of the field, arbitrary at nulls; codes with their texts."""
+        """Check what is given, and give it in the type of the field, arbitrary at nulls, but for codes."""
         texts = pa.array([], pa.string())
         if form == FLAG:
             return flags_of(column).astype(field.dtype, copy=False), texts
@@ -157,11 +194,12 @@ class Fields:
             scale = self._scales_of(columns, slots) if field.name == AMOUNT else slots.pick(field.scale)
             values = self._numbers(field, column, scale, slots)
             return values.astype(field.dtype, copy=False), texts
-        codes, texts = coded(column)
+        named = coded(column)
+        codes, texts = codes_of(named), named.dictionary
         self._check_texts(field, codes, texts, slots)
         if field.name not in self.names:
             mapping = [field.texts.index(text) if text in field.texts else 0 for text in texts.to_pylist()]
-            codes = np.array([*mapping, 0], field.dtype)[codes]
+            codes = np.array([*mapping, np.iinfo(field.dtype).min], field.dtype)[codes]
         return codes, texts
 
     def _numbers(self, field: Field, column: pa.Array, scale: Any, slots: Slots) -> Ints:
@@ -175,11 +213,11 @@ class Fields:
         if not len(known):
             return values
         lowest, highest = field.lowest[known].max(), field.highest[known].min()
-        inside = (values >= lowest) & (values <= highest)
-        if not inside.all():
-            given = given_in(column)
-            given[uneven] = False
-            outside = given & ((values < field.lowest[slot]) | (values > field.highest[slot]))
+        given = given_in(column)
+        if not (((values >= lowest) & (values <= highest)) | ~given).all():
+            exact = given.copy()
+            exact[uneven] = False
+            outside = exact & ((values < field.lowest[slot]) | (values > field.highest[slot]))
             outside &= field.form[slot] == NUMBER
             for one in np.unique(slot[outside]):
                 rows = np.flatnonzero(outside & (slot == one))
@@ -257,9 +295,10 @@ class Fields:
         """Give the digits after the point of the currency that each row's wish names."""
         if CURRENCY not in columns:
             return np.zeros(len(slots.of_row), np.int64)
-        codes, texts = coded(columns[CURRENCY])
-        places = [self._currencies.get(text) for text in texts.to_pylist()]
-        return np.array([*(0 if place is None else self._scales[place] for place in places), 0])[codes]
+        named = coded(columns[CURRENCY])
+        places = [self._currencies.get(text) for text in named.dictionary.to_pylist()]
+        scales = np.array([*(0 if place is None else self._scales[place] for place in places), 0], np.int64)
+        return scales[codes_of(named)]
 
     def _words(self, field: Field, slot: Any, value: int | str) -> str:
         """Say what is wrong with a value, in the words of the kind's gate."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -68,15 +67,23 @@ def order_within_instants(table: EventTable) -> Ints | None:
     by_time = None if (at[1:] >= at[:-1]).all() else np.argsort(at, kind="stable")
     sorted_at = at if by_time is None else at[by_time]
     ties = sorted_at[1:] == sorted_at[:-1]
+    if not ties.any():
+        return None
     tied = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
-    if not len(tied):
-        return None
     rows = tied if by_time is None else by_time[tied]
-    split = [identity.split("/", 1) for identity in ids.take(pa.array(rows)).to_pylist()]
-    keys = list(zip(at[rows].tolist(), split, strict=True))
-    if all(one <= other for one, other in pairwise(keys)):
+    names = _comparable(ids if len(rows) == len(at) and by_time is None else ids.take(pa.array(rows)))
+    instants = at[rows]
+    same = instants[1:] == instants[:-1]
+    if bool(pc.all(pc.or_(pc.less_equal(names[:-1], names[1:]), pa.array(~same))).as_py()):
         return None
+    keys = pa.table({"at": instants, "name": names})
     order = np.zeros(len(at), np.int64)
-    for rank, place in enumerate(sorted(range(len(keys)), key=keys.__getitem__)):
-        order[rows[place]] = rank
+    order[rows[np.asarray(pc.sort_indices(keys, [("at", "ascending"), ("name", "ascending")]))]] = np.arange(len(rows))
     return order
+
+
+def _comparable(identities: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give texts that compare as (source, id) does: sources may have signs that stand before the slash."""
+    if pc.all(pc.starts_with(identities, "/")).as_py():
+        return identities
+    return pc.replace_substring(identities, "/", "\x00", max_replacements=1)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import evolve
 
-from loyalty.batch.decoding import Names
+from loyalty.batch.decoding import Names, given_in, integers
 from loyalty.batch.encoding import Chunk, Encoder
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.identities import hashes_of, identities_of, order_within_instants
@@ -200,11 +200,11 @@ def _with_origins(table: EventTable, origins: pa.ChunkedArray) -> EventTable:
     if len(speaking) and table.ids is not None:
         wanted = names.dictionary_encode()
         where = np.full(len(wanted.dictionary), -1, np.int64)
+        found = pc.index_in(table.ids, value_set=wanted.dictionary)
         row = 0
-        for chunk in table.ids.chunks:
-            found = pc.index_in(chunk, value_set=wanted.dictionary)
-            here = np.flatnonzero(np.asarray(found.is_valid()))
-            where[np.asarray(found.take(pa.array(here)))] = row + here
+        for chunk in found.chunks:
+            here = np.flatnonzero(given_in(chunk))
+            where[integers(chunk)[here]] = row + here
             row += len(chunk)
         of[speaking] = where[np.asarray(wanted.indices)]
     for row in speaking[of[speaking] < 0]:

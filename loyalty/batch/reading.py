@@ -37,7 +37,7 @@ def read_table(
     chunks: list[Chunk] = []
     row = 0
     for batch in stream.batches(columns, encoder.coded(stream.schema)):
-        chunks.append(encoder.encode(batch, row))
+        chunks += encoder.encode(batch, row)
         row += len(batch)
         if progress is not None:
             progress(row)
