@@ -18,6 +18,7 @@ from attrs import frozen
 from loyalty.batch.compiling import Kernel
 from loyalty.batch.driver import RELEASE_REST_ITEM, WISH_ITEM
 from loyalty.batch.kinds import Kind
+from loyalty.batch.once import once
 from loyalty.batch.tables import AMOUNT, CURRENCY, OVERRIDE, REDEEM, SHARE, TIER, UNTIL, EventTable, Ints, missing_of
 from loyalty.batch.work import Work
 from loyalty.core.calendar import FIRST_DAY, NEVER
@@ -76,7 +77,16 @@ def order_of(work: Work, layer: Layer, parts: Ints) -> tuple[Ints, Ints]:
 
 
 def pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread: Spread, threads: int) -> Packed:
-    """Pack the items of a kernel's layer."""
+    """Pack the items of a kernel's layer; where the table is kept, programmes of one kernel share them."""
+    if len(parts):
+        return _pack(work, kernel, kinds, parts, spread, threads)
+    # Of the programme the records hold the days of its calendar alone; the fields and their order are the kernel's.
+    own = (kernel.layout.layer, kernel.module.__name__, kernel.filling.columns, str(kernel.filling.record))
+    key = ("packed", *own, work.since, work.until_day, work.programme.calendar.timezone, len(work.holders[own[0]]))
+    return once(work.table, key, lambda: _pack(work, kernel, kinds, parts, spread, threads))
+
+
+def _pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread: Spread, threads: int) -> Packed:
     layer, table, placing = kernel.layout.layer, work.table, work.placing
     order, codes = order_of(work, layer, parts)
     count, holders = len(order), len(work.holders[layer])

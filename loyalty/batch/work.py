@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import frozen
 
+from loyalty.batch.once import once
 from loyalty.batch.placing import Placing, place
 from loyalty.batch.tables import EventTable, Ints
 from loyalty.core.calendar import FIRST_DAY as _FIRST_DAY
@@ -66,7 +67,7 @@ class Work:
             known: The holders that have states.
         """
         calendar = programme.calendar
-        placing = place(table)
+        placing = once(table, "placing", lambda: place(table))
         end = calendar.day_start_us(until_day + 1)
         start = calendar.starts_us[0] if since is None else calendar.day_start_us(since + 1)
         rows = placing.rows

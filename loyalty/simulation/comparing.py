@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from loyalty.batch.once import found_once
 from loyalty.errors import UsageError
 from loyalty.explaining.differences import tell_differences
 from loyalty.explaining.said import Value
@@ -90,18 +91,19 @@ def compare(
         if replicate.seed is not None:
             seeds.append(replicate.seed)
         measured = []
-        for place, scheme in enumerate(schemes):
-            if first:
-                batch = runner.run(scheme, replicate)
-            else:
-                batch, stood = runner.run_by_parts(scheme, replicate, days)
-                standings.append(stood)
-            measures = Measures(batch)
-            figures[place].append(measures.figures())
-            measured.append(measures)
-            done += 1
-            if progress is not None:
-                progress(done)
+        with found_once(replicate.events):
+            for place, scheme in enumerate(schemes):
+                if first:
+                    batch = runner.run(scheme, replicate)
+                else:
+                    batch, stood = runner.run_by_parts(scheme, replicate, days)
+                    standings.append(stood)
+                measures = Measures(batch)
+                figures[place].append(measures.figures())
+                measured.append(measures)
+                done += 1
+                if progress is not None:
+                    progress(done)
         if not first:
             first, labels, events = measured, replicate.labels, len(replicate.events)
     if not first:

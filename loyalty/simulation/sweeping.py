@@ -14,6 +14,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from loyalty.batch.once import found_once
 from loyalty.errors import LoyaltyError, ProgrammeError
 from loyalty.programme.changing import changed
 from loyalty.programme.model import Programme
@@ -111,11 +112,12 @@ def sweep(
     for replicate in replicates:
         if replicate.seed is not None:
             seeds.append(replicate.seed)
-        for trial in (base, *points):
-            trial.run(runner, replicate)
-            done += 1
-            if progress is not None:
-                progress(done)
+        with found_once(replicate.events):
+            for trial in (base, *points):
+                trial.run(runner, replicate)
+                done += 1
+                if progress is not None:
+                    progress(done)
     for name in (cost, response):
         require_figure(base.figures[0], name)
     found = [Point(values=trial.values, estimates=trial.estimates(base), refused=trial.refused) for trial in points]

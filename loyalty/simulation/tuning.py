@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -22,6 +23,7 @@ from typing import Final
 
 from attrs import frozen
 
+from loyalty.batch.once import found_once
 from loyalty.core.amounts import parse_decimal
 from loyalty.errors import LoyaltyError
 from loyalty.programme.model import Programme
@@ -162,7 +164,10 @@ def tune(
     if lever.steps is None:
         raise LoyaltyError(f"{lever.path} is tuned within a range; write {lever.path}=LOW..HIGH")
     search = _Search(programme, lever.path, lever.steps, target, replicates, Runner(until_day=until_day), progress)
-    search.look()
+    with ExitStack() as kept:
+        for replicate in replicates:
+            kept.enter_context(found_once(replicate.events))
+        search.look()
     return search.result(lever)
 
 
