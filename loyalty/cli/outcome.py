@@ -82,7 +82,8 @@ class Outcome:
         if written is not None:
             print_line(out, written.sentence())
         folder = self.files[-1].parent
-        print_line(out, f"Tables and the journal: {folder} ({', '.join(path.name for path in self.files[:-1])})")
+        heading = "Tables and the journal" if any(path.stem == "journal" for path in self.files) else "Tables"
+        print_line(out, f"{heading}: {folder} ({', '.join(path.name for path in self.files[:-1])})")
         print_line(out, f"Report: {self.files[-1]}", style="bold")
 
     def _notes(self) -> list[str]:

@@ -19,6 +19,9 @@ _STEPS: Final = (1, 2, 5)
 #: Bars beyond these would be too thin to see; what is smaller is counted in the first.
 _MOST_BARS: Final = 16
 
+#: Nor is there a bar by itself for the least, while they are fewer than this share of all together.
+_TAIL: Final = Fraction(1, 200)
+
 
 def distribution(amounts: Sequence[int], denominator: int, unit: str, texts: Texts, *, key: str) -> Chart | None:
     """
@@ -42,7 +45,8 @@ def distribution(amounts: Sequence[int], denominator: int, unit: str, texts: Tex
         axes.bar([place + shift for place in range(len(counts))], counts, BAR, color=COLOURS[0])
         ticks = [place + shift - 0.5 for place in range(len(edges))]
         every = 1 if len(edges) <= 9 else 2 if len(edges) <= 12 else 3
-        shown = range(0, len(edges), every)
+        # The bar of those who got nothing leaves no room for the first edge.
+        shown = range(every if nothing else 0, len(edges), every)
         labels = [texts.short(float(edges[place])) for place in shown]
         axes.set_xticks([*([0] if nothing else []), *(ticks[place] for place in shown)],
                         [*([texts.say("nothing")] if nothing else []), *labels])  # fmt: skip
@@ -78,6 +82,9 @@ def bins(amounts: Sequence[int], denominator: int) -> tuple[list[Fraction], list
     bounds = [edge * denominator for edge in edges]
     for amount, times in counted.items():
         counts[max(bisect_right(bounds, amount) - 1, 0)] += times
+    few = _TAIL * sum(counts)
+    while len(counts) > 2 and counts[0] + counts[1] < few:
+        edges, counts = edges[1:], [counts[0] + counts[1], *counts[2:]]
     return edges, counts
 
 

@@ -243,7 +243,7 @@ def _who(results: Results, unit: str, texts: Texts) -> Iterator[str]:
         "told.who",
         share=texts.percent(Fraction(sum(max(each, 0) for each in largest), total)),
         median=texts.money(Fraction(median(numerators), denominator), unit),
-        nothing=texts.percent(Fraction(sum(each <= 0 for each in numerators), len(numerators))),
+        nothing=texts.count("partner", sum(each <= 0 for each in numerators)),
     )
 
 

@@ -91,7 +91,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "told.tiers": "На конец срока выше уровня {base}: {above} ({share}; {tiers}). Повышений: {rose}, понижений: "
     "{fell}.",
     "told.who": "Десятая часть партнёров, получившая больше всех, получила {share} всего. Партнёр в середине ряда "
-    "получил {median}; ничего не получили {nothing}.",
+    "получил {median}; ничего не получили: {nothing}.",
     # What strikes the eye
     "note.silent": "Эти правила не сработали ни разу: {rules}.",
     "note.arrears": "В долгу: {holders}, вместе {amount} {currency}.",
