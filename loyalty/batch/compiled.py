@@ -355,8 +355,8 @@ class _CompiledRun:
             "cells": np.zeros(count * self.names.tier_asset * FIGURES, np.int64),
             "badges": np.zeros(count * badges + 1, np.int64),
             "tiers": np.zeros(count, np.int64),
-            "events": np.zeros((count, len(self.kinds)), np.int64),
-            "sums": np.zeros((count, len(self.kinds)), np.int64),
+            "events": np.zeros(count * len(self.kinds) + 1, np.int64),
+            "sums": np.zeros(count * len(self.kinds) + 1, np.int64),
             "first_months": np.full(count, -1, np.int64),
             "state_starts": np.full(count if self.keep_states else 1, -1, np.int64),
             "before": self.before,
@@ -389,8 +389,8 @@ class _CompiledRun:
             "cells": shared["cells"].reshape(count, names.tier_asset, FIGURES),
             "tier": shared["tiers"].astype(np.int16),
             "badges": shared["badges"][: count * badges].reshape(count, badges),
-            "events": shared["events"][:, order],
-            "sums": shared["sums"][:, order],
+            "events": shared["events"][:-1].reshape(count, len(order))[:, order],
+            "sums": shared["sums"][:-1].reshape(count, len(order))[:, order],
             "first_month": shared["first_months"],
         }
         return HolderTotals(holders=self.work.holders[layer].filter(pa.array(kept)), **who_took_part(kept, columns))

@@ -65,8 +65,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loyalty.batch.driver import Counters, Keeping, Memory
-from loyalty.batch.pointers import entry, flat, headed, inner, keys, room, rows, table, words
+from loyalty.batch.driver import Counters, Ground, Keeping, Memory
+from loyalty.batch.pointers import entry, flat, headed, inline, inner, keys, room, rows, table, words
 '''
 
 #: What of the driver is called from outside; all else is compiled into these.
@@ -74,9 +74,17 @@ _ENTRIES: Final = ("settle", "places")
 
 _DRIVEN: Final = (
     "find", "insert_at", "remove_at", "sum", "put", "note", "day_of", "settle", "too_small", "settle_holder",
-    "settle_event", "now_posted", "earlier_row", "settle_decision", "forget", "keep", "keep_all", "save", "load_all",
+    "prepare_event", "finish_event", "earlier_row", "prepare_decision", "finish_decision", "forget", "keep", "keep_all", "save", "load_all",
     "load", "known_again", "places",
 )  # fmt: skip
+#: What is put in line wherever it is called.
+_IN_LINE: Final = frozenset(
+    {
+        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "balance", "day_of", "settle_holder",
+        "prepare_event", "finish_event", "intern", "fill", "lot_day",
+    }
+)  # fmt: skip
+
 _COUNTED: Final = ("count", "move", "balance", "stand", "stock", "stock_held", "expect")
 
 
@@ -135,6 +143,7 @@ def _module_source(layout: Layout, step: str, asking: str, filling: Filling) -> 
         "PARTNERS": layout.layer is Layer.PARTNER,
         "SPEAKS": any(kind.speaks for kind in kinds_for(layout.programme)),
         "BUCKETS": layout.bucket_count,
+        "KINDS": len(kinds_for(layout.programme)),
         "CURRENCIES": names.tier_asset,
         "TIERS": names.badge_asset - names.tier_asset,
         "BADGES": len(names.assets) - names.badge_asset,
@@ -177,7 +186,8 @@ def _decorated(text: str) -> str:
     for line in text.splitlines():
         if line.startswith("def "):
             name = line[4 : line.index("(")]
-            lines.append("@entry" if name in (*_ENTRIES, "pack") else "@inner")
+            is_entry = name in (*_ENTRIES, "pack")
+            lines.append("@entry" if is_entry else "@inline" if name in _IN_LINE else "@inner")
         lines.append(line)
     return "\n".join(lines)
 

@@ -33,7 +33,7 @@ FIGURES: Final = 9
 NOW: Final = (
     "first_month", "month", "layer", "holder", "tier", "moved", "clock_entries", "clock_day", "posted", "lost",
     "lost_at", "lost_label", "lost_day", "item", "widest", "entries", "closed", "since", "until_day", "journal_room",
-    "noted", "state_room", "state_words",
+    "noted", "state_room", "state_words", "money", "role",
 )  # fmt: skip
 
 # The constants of a programme, which functions_for sets.

@@ -36,6 +36,13 @@ Found = namedtuple(
     "paid_from journal state_starts state_words sizes",
 )
 
+#: What of these is read and written an item at a time, as pointers, and how long some are.
+Ground = namedtuple(
+    "Ground",
+    "packed offsets starts roles elasticity chance silent decisions state_starts state_words first_scalars events sums "
+    "first_months before posted taken paid_from next_starts next_words draws silents befores posts",
+)
+
 #: The tables of a holder as the step names them.
 Memory = namedtuple(
     "Memory",
@@ -194,14 +201,38 @@ def settle(given: Any, space: Any, found: Any, first: int, last: int) -> int:
         flat(found.tiers),
         flat(found.journal),
     )
+    g = Ground(
+        rows(given.packed, 0, flag),
+        flat(given.offsets),
+        flat(given.starts),
+        flat(given.roles),
+        flat(given.elasticity),
+        flat(given.chance),
+        flat(given.silent),
+        flat(given.decisions),
+        flat(given.state_starts),
+        flat(given.state_words),
+        flat(given.first_scalars),
+        flat(found.events),
+        flat(found.sums),
+        flat(found.first_months),
+        flat(found.before),
+        flat(found.posted),
+        flat(found.taken),
+        flat(found.paid_from),
+        flat(found.state_starts),
+        flat(found.state_words),
+        len(given.chance),
+        len(given.silent),
+        len(found.before),
+        len(found.posted),
+    )
     s = rows(space.scalars, 1, flag)[0]
     e = rows(space.item, 1, flag)[0]
-    packed = rows(given.packed, 0, flag)
     for holder in range(first, last):
-        state = given.state_starts[holder]
-        if given.offsets[holder] == given.offsets[holder + 1] and state < 0:
+        if g.offsets[holder] == g.offsets[holder + 1] and g.state_starts[holder] < 0:
             continue
-        settle_holder(given, found, packed, e, s, m, o, w, holder, state)
+        settle_holder(g, e, s, m, o, w, holder)
         if flag[0] != 0 or too_small(m):
             return 1
     found.sizes[0] = now.noted
@@ -219,34 +250,30 @@ def too_small(m: Any) -> bool:
     return False
 
 
-def settle_holder(
-    given: Any, found: Any, packed: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int, state: int
-) -> None:
+def settle_holder(g: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int) -> None:
     """Settle one holder from its state, or from the start, through the last day."""
     now = o.now
-    start = given.offsets[holder]
-    end = given.offsets[holder + 1]
+    start = g.offsets[holder]
+    end = g.offsets[holder + 1]
     w.sizes[3] = 16
     while w.sizes[3] < 2 * (end - start):
         w.sizes[3] *= 2
     w.sizes[3] -= 1
-    first = flat(given.first_scalars)
     scalars = words(s)
     for place in range(SCALARS):
-        scalars[place] = first[place]
+        scalars[place] = g.first_scalars[place]
     now.holder = holder
     now.clock_day = -1
-    now.lost_at = -1
     now.closed = 0
     now.since = -1
-    if state >= 0:
-        load(flat(given.state_words), state, s, m, o, w)
-        found.first_months[holder] = now.since
+    if g.state_starts[holder] >= 0:
+        load(g.state_words, g.state_starts[holder], s, m, o, w)
+        g.first_months[holder] = now.since
     now.tier = s.effective if PARTNERS else TIERS
-    starts = flat(given.starts)
     for place in range(start, end):
-        x = packed[place]
-        day = day_of(starts, x.at)
+        x = g.packed[place]
+        at = x.at
+        day = day_of(g.starts, at)
         month = m.month_of[day - FIRST_DAY]
         now.month = month - now.first_month
         now.item = x.row
@@ -254,27 +281,38 @@ def settle_holder(
         now.posted = 0
         if now.since < 0:
             now.since = month
-            found.first_months[holder] = month
-        if x.kind >= OVERRIDE_ITEM:
-            settle_event(given, found, x, e, s, m, o, w, holder, place - start, day)
+            g.first_months[holder] = month
+        e.day = day
+        e.instant = at
+        is_event = x.kind >= OVERRIDE_ITEM
+        if is_event:
+            ready = prepare_event(g, x, e, s, m, o, w, place - start, day)
         else:
-            settle_decision(given, found, x, e, s, m, o, day)
-        if m.rows.flag[0] != 0:
-            return
+            ready = prepare_decision(g, x, e, s, m, o, day)
+        if ready:
+            tracked = s.row_count
+            before = 0
+            if SPEAKS and now.role > 0 and e.row >= 0:
+                before = m.rows[e.row].refunded if now.role == 1 else m.rows[e.row].whole
+            step(e, s, m, o)
+            if is_event:
+                finish_event(g, x, e, s, m, o, w, place - start, day, tracked, before)
+            else:
+                finish_decision(g, x, e, s, o)
+            if m.rows.flag[0] != 0:
+                return
     now.lost_at = -1
     if now.until_day >= s.next_due:
         boundary(s, m, o, now.until_day)
     take_stock(s, m, o)
     if now.state_room >= 0:
-        found.state_starts[holder] = now.state_words
-        save(flat(found.state_words), s, m, o, w)
+        g.next_starts[holder] = now.state_words
+        save(g.next_words, s, m, o, w)
     forget(m, w)
 
 
-def settle_event(
-    given: Any, found: Any, x: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int, place: int, day: int
-) -> None:
-    """Settle one event: what it speaks of, whether it happens, the step, and what is counted of it."""
+def prepare_event(g: Any, x: Any, e: Any, s: Any, m: Any, o: Any, w: Any, place: int, day: int) -> bool:
+    """Make an event ready for the step: what it speaks of, and whether it happens."""
     kind = x.kind
     origin = -1
     if SPEAKS:
@@ -282,13 +320,13 @@ def settle_event(
         if x.of >= 0:
             origin = w.by_item[x.of]
         elif x.of < -1:
-            origin = earlier_row(given, s, w, -2 - x.of)
+            origin = earlier_row(g, s, w, -2 - x.of)
     tier = 0
     if PARTNERS:
         happens = origin != SILENT
-        if happens and kind >= 0 and len(given.chance) > 0:
-            chance = given.chance[x.row]
-            elasticity = given.elasticity[kind]
+        if happens and kind >= 0 and g.draws > 0:
+            chance = g.chance[x.row]
+            elasticity = g.elasticity[kind]
             if chance >= 0 and elasticity != 0:
                 if day >= s.next_due:
                     boundary(s, m, o, day)
@@ -297,70 +335,63 @@ def settle_event(
         if not happens:
             if SPEAKS:
                 w.by_item[place] = SILENT
-            if len(found.before) > 0:
-                found.before[x.row] = -1
-            return
+            if g.befores > 0:
+                g.before[x.row] = -1
+            return False
     else:
-        tier = found.before[x.row]
+        tier = g.before[x.row]
         if tier < 0:
-            return
+            return False
     if origin == SILENT:
         origin = -1
-    money = fill(e, x, m, w, day, holder)
-    e.day = day
-    e.instant = x.at
+    o.now.money = fill(e, x, m, w, day, o.now.holder)
     e.row = origin
     e.tier = tier
-    tracked = s.row_count
-    role = 0
-    if kind >= 0:
-        role = given.roles[kind]
-    refunded = 0
-    whole = 0
-    if role > 0 and origin >= 0:
-        refunded = m.rows[origin].refunded
-        whole = m.rows[origin].whole
-    step(e, s, m, o)
+    o.now.role = g.roles[kind] if kind >= 0 else 0
+    return True
+
+
+def finish_event(
+    g: Any, x: Any, e: Any, s: Any, m: Any, o: Any, w: Any, place: int, day: int, tracked: int, before: int
+) -> None:
+    """Count an event that was settled; *before* is what was refunded of the one that it speaks of."""
+    now = o.now
+    kind = x.kind
     if SPEAKS and s.row_count != tracked:
         w.by_item[place] = tracked
-        w.worth[tracked] = money
+        w.worth[tracked] = now.money
         w.row_numbers[tracked] = x.row
-    if PARTNERS and len(found.before) > 0:
-        found.before[x.row] = stood(s, day)
-    if now_posted(o):
-        if len(found.posted) > 0:
-            found.posted[x.row] = 1
+    if PARTNERS and g.befores > 0:
+        g.before[x.row] = stood(s, day)
+    if now.posted != 0:
+        if g.posts > 0:
+            g.posted[x.row] = 1
         else:
-            o.now.entries += 1
+            now.entries += 1
     if kind < 0:
         return
-    found.events[holder, kind] += 1
-    if role == 0:
-        found.sums[holder, kind] += money
-    elif origin >= 0:
-        if role == 1:
-            found.sums[holder, kind] += m.rows[origin].refunded - refunded
-        elif m.rows[origin].whole != whole:
-            found.sums[holder, kind] += w.worth[origin]
+    cell = now.holder * KINDS + kind
+    g.events[cell] += 1
+    if now.role == 0:
+        g.sums[cell] += now.money
+    elif SPEAKS and e.row >= 0:
+        if now.role == 1:
+            g.sums[cell] += m.rows[e.row].refunded - before
+        elif m.rows[e.row].whole != before:
+            g.sums[cell] += w.worth[e.row]
 
 
-def now_posted(o: Any) -> bool:
-    """Tell whether the item moved anything."""
-    posted: bool = o.now.posted != 0
-    return posted
-
-
-def earlier_row(given: Any, s: Any, w: Any, number: int) -> int:
+def earlier_row(g: Any, s: Any, w: Any, number: int) -> int:
     """Give the row that an event of an earlier run left, by its number; the newest comes first."""
     low = 0
-    high = len(given.silent)
+    high = g.silents
     while low < high:
         middle = (low + high) >> 1
-        if given.silent[middle] < number:
+        if g.silent[middle] < number:
             low = middle + 1
         else:
             high = middle
-    if low < len(given.silent) and given.silent[low] == number:
+    if low < g.silents and g.silent[low] == number:
         return SILENT
     row: int = s.row_count - 1
     while row >= 0 and w.row_numbers[row] != number:
@@ -368,42 +399,31 @@ def earlier_row(given: Any, s: Any, w: Any, number: int) -> int:
     return row
 
 
-def settle_decision(given: Any, found: Any, x: Any, e: Any, s: Any, m: Any, o: Any, day: int) -> None:
-    """Settle a part of a grant, or a wish to redeem."""
+def prepare_decision(g: Any, x: Any, e: Any, s: Any, m: Any, o: Any, day: int) -> bool:
+    """Make a part of a grant ready for the step, or a wish to redeem where what it asks is there."""
     now = o.now
-    e.day = day
-    e.instant = x.at
+    now.role = 0
+    e.row = -1
     if x.kind == WISH_ITEM:
         if day >= s.next_due:
             boundary(s, m, o, day)
-        if now.closed != 0:
-            return
         c = wished_currency(x)
         amount = wished_amount(x)
         available = sum(m.amounts[c])
         if amount < 0:
             amount = available * (-1 - amount) // 1_000_000
-        if amount <= 0 or amount > available:
-            return
         e.kind = DRAW_ITEM
         e.label = REDEEM_LABEL
         e.account = REDEEMED
         e.until = NEVER
         e.currency = c
-        e.row = -1
         e.lot = ANY_LOT
         e.amount = amount
-        step(e, s, m, o)
-        if len(found.posted) > 0:
-            found.posted[x.row] = 1
-        else:
-            now.entries += 1
-        return
+        return now.closed == 0 and amount > 0 and amount <= available
     # What a grant is made of: label, account, until, currency, lot, amount, the grant that it carries on, which of
     # its parts it is.
-    part = flat(given.decisions)
+    part = g.decisions
     at = x.of * 11
-    number = -2 - x.row
     of = part[at + 6]
     e.kind = x.kind
     e.label = part[at]
@@ -413,24 +433,35 @@ def settle_decision(given: Any, found: Any, x: Any, e: Any, s: Any, m: Any, o: A
     e.lot = part[at + 4]
     e.amount = part[at + 5]
     if e.account < 0:
-        e.account = found.paid_from[of] if of >= 0 else 0
-    e.row = -1
+        e.account = g.paid_from[of] if of >= 0 else 0
     if x.kind == CARRY_ITEM or x.kind == GIVE_BACK_ITEM or x.kind == RELEASE_REST_ITEM:
-        e.row = found.taken[of] if of >= 0 else -1
+        e.row = g.taken[of] if of >= 0 else -1
         if x.kind == RELEASE_REST_ITEM:
             e.kind = GIVE_BACK_ITEM
             e.amount = left_of(m, e.row) if e.row >= 0 else 0
     elif x.kind == DRAW_ITEM and part[at + 7] > 0:
         e.row = s.command_count - 1
-    step(e, s, m, o)
+    return True
+
+
+def finish_decision(g: Any, x: Any, e: Any, s: Any, o: Any) -> None:
+    """Note what a decision took and whether it moved anything."""
+    now = o.now
+    if x.kind == WISH_ITEM:
+        if g.posts > 0:
+            g.posted[x.row] = 1
+        else:
+            now.entries += 1
+        return
+    number = -2 - x.row
     if x.kind == DRAW_ITEM or x.kind == CARRY_ITEM:
-        found.taken[number] = s.command_count - 1
+        g.taken[number] = s.command_count - 1
     elif x.kind == PAY_IN_ITEM:
-        found.paid_from[number] = e.account
+        g.paid_from[number] = e.account
     elif x.kind == CLOSE_ITEM:
         now.closed = 1
     if now.posted != 0:
-        found.posted[len(found.posted) - 1 - number] = 1
+        g.posted[g.posts - 1 - number] = 1
 
 
 def forget(m: Any, w: Any) -> None:

@@ -34,10 +34,11 @@ _INT: Final = ir.IntType(64)
 
 
 class IntsType(types.Type):
-    """A pointer to whole numbers."""
+    """A pointer to whole numbers of so many bits, which are read as numbers of 64."""
 
-    def __init__(self) -> None:
-        super().__init__("Ints")
+    def __init__(self, bits: int = 64) -> None:
+        self.bits = bits
+        super().__init__(f"Ints({bits})")
 
 
 class TableType(types.Type):
@@ -70,7 +71,7 @@ TABLE: Final = TableType()
 @register_model(IntsType)
 class _IntsModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: Any) -> None:
-        super().__init__(manager, fe_type, _INT.as_pointer())
+        super().__init__(manager, fe_type, ir.IntType(fe_type.bits).as_pointer())
 
 
 @register_model(TableType)
@@ -132,14 +133,16 @@ class _TypeOfLength(AbstractTemplate):
 
 @lower_builtin(operator.getitem, IntsType, types.int64)
 def _int_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    del context, sig
-    return builder.load(builder.gep(args[0], [args[1]]))
+    del context
+    value = builder.load(builder.gep(args[0], [args[1]]))
+    return value if sig.args[0].bits == 64 else builder.sext(value, _INT)
 
 
 @lower_builtin(operator.setitem, IntsType, types.int64, types.int64)
 def _set_int_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    del sig
-    builder.store(args[2], builder.gep(args[0], [args[1]]))
+    bits = sig.args[0].bits
+    value = args[2] if bits == 64 else builder.trunc(args[2], ir.IntType(bits))
+    builder.store(value, builder.gep(args[0], [args[1]]))
     return context.get_dummy_value()
 
 
@@ -172,14 +175,15 @@ def _keys_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 @intrinsic
 def flat(typing: Any, array: Any) -> Any:
-    """Give a pointer to the first of an array of 64-bit numbers."""
+    """Give a pointer to the first of an array of whole numbers."""
     del typing
+    bits = array.dtype.bitwidth
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = make_array(sig.args[0])(context, builder, value=args[0]).data
-        return builder.bitcast(data, _INT.as_pointer())
+        return builder.bitcast(data, ir.IntType(bits).as_pointer())
 
-    return signature(INTS, array), code
+    return signature(IntsType(bits), array), code
 
 
 @intrinsic
@@ -271,13 +275,14 @@ def words(typing: Any, record: Any) -> Any:
     return signature(INTS, record), code
 
 
-def inner(function: Any) -> Any:
+def inner(function: Any, *, forced: bool = False) -> Any:
     """
     Compile a function into its callers: once for all numbers, whichever of them are written out in a call.
 
-    Without this numba makes a copy for each number; the compiler folds them anyway, where it puts the function in line.
+    Without this numba makes a copy for each number; the compiler folds them anyway, where it puts the function in line,
+    which it does everywhere where it is *forced*.
     """
-    made = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    made = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forced)(function)
     template = made.get_call_template
 
     def of_any_number(args: Any, kws: Any) -> Any:
@@ -285,6 +290,11 @@ def inner(function: Any) -> Any:
 
     made.get_call_template = of_any_number
     return made
+
+
+def inline(function: Any) -> Any:
+    """Compile a function into its callers, in line: one that is called for each item, or is folded by its numbers."""
+    return inner(function, forced=True)
 
 
 #: Compiles a function that is called from Python: without the interpreter's lock, and kept on disk.
@@ -310,5 +320,6 @@ def with_header(values: Any, capacity: int | None = None) -> Any:
 
 
 __all__ = [
-    "HEADER", "entry", "flat", "headed", "inner", "keys", "records", "room", "rows", "table", "with_header", "words",
+    "HEADER", "entry", "flat", "headed", "inline", "inner", "keys", "records", "room", "rows", "table", "with_header",
+    "words",
 ]  # fmt: skip
