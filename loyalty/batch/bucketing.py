@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from attrs import evolve
 
 from loyalty.batch.belonging import Places
 from loyalty.batch.buckets import Buckets
@@ -85,21 +86,28 @@ def write_buckets(
             places.learn_origins(batch)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    made = Buckets(folder=folder, revision=chain_of(programme), source=source_of(data, stream), rows=(0,) * buckets)
+    made = Buckets(
+        folder=folder,
+        revision=chain_of(programme),
+        source=source_of(data, stream),
+        rows=(0,) * buckets,
+        last_at=programme.calendar.day_start_us(programme.first_day),
+    )
     counts = np.zeros(buckets, np.int64)
-    first_row = 0
+    first_row, last_at = 0, made.last_at
     with ExitStack() as stack:
         writers: dict[int, pq.ParquetWriter] = {}
         for batch in count.over(open_stream(data).batches(columns, as_codes)):
-            encoder.encode(batch, first_row)
+            parts = encoder.encode(batch, first_row)
             encoder.forget()
+            last_at = max([last_at, *(int(part.at.max()) for part in parts if len(part.at))])
             first_row += len(batch)
             if not findings:
                 number = places.of(batch)
                 counts += np.bincount(number, minlength=buckets)
                 _append(made, batch, number, writers, stack)
     findings.raise_if_any()
-    finished = Buckets(folder=folder, revision=made.revision, source=made.source, rows=tuple(counts.tolist()))
+    finished = evolve(made, rows=tuple(counts.tolist()), last_at=last_at)
     finished.save()
     return finished
 

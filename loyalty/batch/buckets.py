@@ -41,12 +41,14 @@ class Buckets:
         revision: Of the programme under which their events were checked; they are checked again when they are settled.
         source: What they were made from: its name, how many rows and how many bytes.
         rows: How many rows each bucket has.
+        last_at: UTC microseconds: when the last event occurred.
     """
 
     folder: Path
     revision: str
     source: dict[str, Any]
     rows: tuple[int, ...]
+    last_at: int
 
     def file(self, number: int) -> Path:
         """Give the file of a bucket."""
@@ -73,7 +75,13 @@ class Buckets:
         kept = read_manifest(folder / _MANIFEST)
         if kept is None:
             return None
-        return cls(folder=folder, revision=kept["revision"], source=kept["source"], rows=tuple(kept["rows"]))
+        return cls(
+            folder=folder,
+            revision=kept["revision"],
+            source=kept["source"],
+            rows=tuple(kept["rows"]),
+            last_at=kept["last_at"],
+        )
 
     def save(self) -> None:
         """Write the manifest, which says that the buckets are whole."""

@@ -50,10 +50,7 @@ def settle_on_dask(
         SourceError: with everything that is wrong with the events of a bucket.
         UsageError: dask is not installed, or the folder has results of another run.
     """
-    try:
-        import distributed as cluster
-    except ImportError as error:
-        raise UsageError("settling on Dask needs distributed; run pip install 'loyalty-engine[dask]'") from error
+    cluster = _distributed()
     results = Results(Path(out), programme, buckets, until_day, response)
     results.open()
     task = _Task(programme, buckets, results, {"until_day": until_day, "response": response, "kernel": kernel})
@@ -62,14 +59,13 @@ def settle_on_dask(
     # The programme travels once to each worker, and not with each bucket.
     # Dask has no types of its own.
     dask: Any = client
-    completed: Any = cluster.as_completed
     shared = dask.scatter(task, broadcast=True, hash=False)
     futures = {
         dask.submit(_settle, shared, number, key=f"settle-{id(task)}-{number}", pure=False): number
         for number in sorted(open_buckets, key=lambda number: -buckets.rows[number])
     }
     try:
-        for future in completed(list(futures)):
+        for future in cluster.as_completed(list(futures)):
             # What went wrong in a bucket is raised here.
             future.result()
             done += buckets.rows[futures[future]]
@@ -79,6 +75,25 @@ def settle_on_dask(
         dask.cancel(list(futures))
         raise
     return merged(programme, results.packets())
+
+
+def connected(address: str) -> Client:
+    """
+    Give a client of the cluster whose scheduler is at an address.
+
+    Raises:
+        UsageError: dask is not installed.
+    """
+    client: Client = _distributed().Client(address)
+    return client
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise UsageError("settling on Dask needs distributed; run pip install 'loyalty-engine[dask]'") from error
+    return distributed
 
 
 class _Task:
