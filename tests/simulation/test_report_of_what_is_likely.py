@@ -46,7 +46,8 @@ def test_a_fit_lays_observed_beside_drawn(programme: Programme) -> None:
     words = _words(page)
     for told in ("The scenario fitted was estimated from 60 partners and 4,321 events", "1 of 2",
                  "What does not fit well: deal.won.", "median 8,200.00 EUR; sigma 1.08",
-                 "Kolmogorov and Smirnov 0.0312 (p = 0.41) fits", "chi squared 31 (p = 0.002) does not fit",
+                 "812 fits median 8,200.00 EUR; sigma 1.08 Kolmogorov and Smirnov 0.0312 (p = 0.41)",
+                 "does not fit rate 0.91 chi squared 31 (p = 0.002)",
                  "# &lt;as estimated&gt;", "Refunds follow within 90 days."):  # fmt: skip
         assert told in words, told
     assert page.count("<svg") == 3
@@ -65,4 +66,4 @@ def test_both_speak_russian(programme: Programme) -> None:
     ahead = _words(render_forecast(forecast(programme), title="Т", texts=RUSSIAN))
     assert "Обязательства: сейчас 50 000 EUR, на 31.12.2027: 60 800 EUR" in ahead
     fitted = _words(render_fit(goodness(programme), title="Т", texts=RUSSIAN))
-    assert "Колмогоров – Смирнов 0,0312 (p = 0,41) подходит" in fitted
+    assert "подходит median 8,200.00 EUR; sigma 1.08 Колмогоров – Смирнов 0,0312 (p = 0,41)" in fitted

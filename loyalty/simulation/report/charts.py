@@ -16,6 +16,7 @@ from loyalty.simulation.report.drawing import (
     COLOURS,
     GREY,
     INK,
+    LINES,
     Chart,
     draw_all,
     draw_chart,
@@ -201,7 +202,7 @@ class _Pen:
         def draw(axes: Any) -> None:
             axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=(0, (4, 3)),
                       label=self.texts.say("lorenz.even"))  # fmt: skip
-            for colour, (name, spread) in zip(COLOURS, spreads.items(), strict=False):
+            for colour, (name, spread) in zip(LINES, spreads.items(), strict=False):
                 across = [100 * place / spread.partners for place, _ in spread.points]
                 axes.plot(across, [100 * held / spread.total for _, held in spread.points], color=colour,
                           linewidth=2.2, label=self.texts.named(name))  # fmt: skip

@@ -24,6 +24,9 @@ GRID: Final = "#020301"
 PAPER: Final = "#030102"
 COLOURS: Final = tuple(f"#0102{number:02x}" for number in range(0x10, 0x18))
 
+#: For lines, which need more contrast than areas.
+LINES: Final = tuple(COLOURS[place] for place in (0, 3, 2, 4, 5, 6))
+
 #: Grey, for what is no colour's.
 GREY: Final = COLOURS[7]
 

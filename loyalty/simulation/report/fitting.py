@@ -29,7 +29,7 @@ from loyalty.simulation.report.texts import ENGLISH, Texts
 from loyalty.simulation.tables import Column, Kind
 
 #: Labels at the edges of bins, at most.
-_EDGES: Final = 7
+_EDGES: Final = 5
 
 
 def render_fit(
@@ -86,15 +86,15 @@ def _sentences(goodness: Goodness, texts: Texts) -> Iterator[str]:
 
 def _table(goodness: Goodness, texts: Texts) -> str:
     """One row for each quantity: what was found, and how far observed and drawn lie apart."""
-    columns = (Column("quantity"), Column("observations", Kind.COUNT), Column("estimated"), Column("distances"),
-               Column("verdict"))  # fmt: skip
+    columns = (Column("quantity"), Column("observations", Kind.COUNT), Column("verdict"), Column("estimated"),
+               Column("distances"))  # fmt: skip
     rows = tuple(
         (
             texts.tell(each.name),
             each.observations,
+            "" if each.fits is None else texts.say("fit.yes" if each.fits else "fit.no"),
             "; ".join(map(texts.tell, each.estimated)),
             "; ".join(_distance(one, texts) for one in each.distances),
-            "" if each.fits is None else texts.say("fit.yes" if each.fits else "fit.no"),
         )
         for each in goodness.quantities
     )
@@ -192,8 +192,8 @@ def _curve(curve: Curve, of: Quantity, texts: Texts) -> Any:
 
 
 def _rounded(value: float) -> float:
-    """Give an edge with three digits that count, which is what fits below a bar."""
-    return float(f"{value:.3g}")
+    """Give an edge with two digits that count, which is what fits below a bar."""
+    return float(f"{value:.2g}")
 
 
 def _facts(goodness: Goodness, parameters: Mapping[str, Value], texts: Texts) -> Section:

@@ -131,6 +131,11 @@ def table(heading: str, table: Table | Grid, texts: Texts, *, plain_columns: Seq
     return "\n".join(lines)
 
 
+#: Longer texts than this go on in the next line of their cell.
+_LONG: Final = 44
+_WRAPS: Final = ' class="long"'
+
+
 def _cell(cell: object, texts: Texts) -> str:
     if isinstance(cell, Shown):
         return f'<td class="n" data-v="{float(cell.value)!r}">{escape(cell.text)}</td>'
@@ -138,7 +143,8 @@ def _cell(cell: object, texts: Texts) -> str:
         return f'<td class="n" data-v="{cell}">{texts.number(cell)}</td>'
     if isinstance(cell, Decimal):
         return f'<td class="n" data-v="{cell:f}">{texts.number(cell)}</td>'
-    return f"<td>{escape(str(cell or ''))}</td>"
+    text = str(cell or "")
+    return f"<td{_WRAPS if len(text) > _LONG else ''}>{escape(text)}</td>"
 
 
 def matrix(heading: str, corner: str, rows: Sequence[str], columns: Sequence[str],
