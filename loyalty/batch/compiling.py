@@ -15,12 +15,12 @@ import inspect
 import os
 import stat
 import sys
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import llvmlite
 import numba
@@ -168,7 +168,7 @@ def _module_source(layout: Layout, step: str, asking: str, filling: Filling) -> 
     parts = [
         _HEAD,
         "\n".join(f"{name} = {value!r}" for name, value in constants.items()),
-        *(_decorated(inspect.getsource(function)) for function in functions),
+        *(_fixed(function) for function in functions),
         *(_decorated(text) for text in (own.text, step, asking, filling.source)),
     ]
     return "\n\n".join(parts)
@@ -178,6 +178,12 @@ def _stood(view: Layout) -> str:
     """Give the source of the tier before an event as the persons' layer reads it: one of the revision's own."""
     kept = tuple(view.levels[place] for place in view.places)
     return "s.before" if kept == tuple(range(len(kept))) else f"{kept}[s.before]"
+
+
+@cache
+def _fixed(function: Callable[..., Any]) -> str:
+    """Give the source of a function that is the same in every module; finding it takes longer than all else here."""
+    return _decorated(inspect.getsource(function))
 
 
 def _decorated(text: str) -> str:
