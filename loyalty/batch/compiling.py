@@ -74,8 +74,8 @@ _ENTRIES: Final = ("settle", "places")
 
 _DRIVEN: Final = (
     "find", "insert_at", "remove_at", "sum", "put", "note", "day_of", "settle", "too_small", "settle_holder",
-    "prepare_event", "finish_event", "earlier_row", "prepare_decision", "finish_decision", "forget", "keep", "keep_all", "save", "load_all",
-    "load", "known_again", "places",
+    "prepare_event", "finish_event", "earlier_row", "prepare_decision", "finish_decision", "forget", "keep", "keep_all",
+    "save", "load_all", "load", "known_again", "places",
 )  # fmt: skip
 #: What is put in line wherever it is called.
 _IN_LINE: Final = frozenset(
@@ -116,7 +116,7 @@ def kernels_of(programme: Programme, layers: Iterable[Layer]) -> dict[Layer, Ker
 
 def kernel_of(programme: Programme, layer: Layer, names: Names) -> Kernel:
     """Generate the kernel of one layer; programmes that differ in numbers alone share its module."""
-    layout = layout_of(programme, layer, names)
+    layout = layout_of(programme, layer, names, numbers_apart=True)
     texts = Texts.of(layout)
     step = _without_legend(step_source(layout, texts, traced=False))
     asking = asking_source(layout, texts)

@@ -84,7 +84,7 @@ def _write_progress(w: Writer, layout: Layout, texts: Texts) -> None:
 
 def _needs_share(layout: Layout, needs: Needs, values: dict[str, str], texts: Texts) -> str:
     parts = [
-        _needs_share(layout, part, values, texts) if isinstance(part, Needs) else _share(part, values, texts)
+        _needs_share(layout, part, values, texts) if isinstance(part, Needs) else _share(layout, part, values, texts)
         for part in needs.parts
     ]
     if len(parts) == 1:
@@ -92,13 +92,13 @@ def _needs_share(layout: Layout, needs: Needs, values: dict[str, str], texts: Te
     return f"{'min' if needs.every else 'max'}({', '.join(parts)})"
 
 
-def _share(part: Expression, values: dict[str, str], texts: Texts) -> str:
+def _share(layout: Layout, part: Expression, values: dict[str, str], texts: Texts) -> str:
     """Give the source of the share of a threshold; a condition of another form is met or not."""
     tree = part.tree
     if isinstance(tree, Comparison) and tree.sign in (">=", ">") and isinstance(tree.left, Name):
         threshold = _constant(tree.right)
         if threshold is not None:
-            needed = threshold + (tree.sign == ">")
+            needed = layout.number("next tier", threshold + (tree.sign == ">"))
             return f"share({values[tree.left.name]}, {needed})"
     return f"({WHOLE} if {texts.source(part, rename=values)} else 0)"
 

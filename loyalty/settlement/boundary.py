@@ -150,7 +150,7 @@ def _write_next_due(w: Writer, layout: Layout) -> None:
         w.line(f"earned = m.days[{len(layout.currency) + index}][0]")
         waits = []
         if pending.duration:
-            waits.append(maturity_source(pending.duration, "earned"))
+            waits.append(maturity_source(layout, pending.duration, "earned"))
         if not layout.matures_first(c, pending):
             in_order = layout.expires_in_order(list(layout.currency)[c])
             bucket = len(layout.currency) + index
@@ -184,7 +184,7 @@ def _write_activation(w: Writer, layout: Layout, c: int, bucket: int, length: Du
     """Write how what is pending in a bucket table, by the day of earning, becomes available when its time is over."""
     label = layout.label(ACTIVATION)
     guard = "" if length.days else f"m.days[{bucket}][0] < END and "
-    with w.block(f"while {guard}{maturity_source(length, f'm.days[{bucket}][0]')} <= day"):
+    with w.block(f"while {guard}{maturity_source(layout, length, f'm.days[{bucket}][0]')} <= day"):
         w.line(f"lot = {layout.lot_source(list(layout.currency)[c], f'm.days[{bucket}][0]')}")
         w.line(f"kept = m.amounts[{bucket}][0]")
         w.line(f"remove_at(m.days[{bucket}], 0)")

@@ -80,7 +80,7 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
     for index, _, pending in pendings:
         w.line(f"wait_{index} = 0")
         if pending.duration and (w.traced or layout.tracked(rules[0].on)):
-            w.line(f"matures_{index} = {maturity_source(pending.duration, 'day')}")
+            w.line(f"matures_{index} = {maturity_source(layout, pending.duration, 'day')}")
     shared = _shared_measure(layout, rules)
     if shared is not None:
         home = layout.home(shared)
@@ -91,7 +91,7 @@ def _write_paying(w: Writer, layout: Layout, rules: list[Rule], texts: Texts) ->
         with w.block(f"if wait_{index} > 0"):
             w.line(f"add_bucket(m, {len(layout.currency) + index}, day, wait_{index})")
             if pending.duration:
-                w.line(f"matures_{index} = {maturity_source(pending.duration, 'day')}")
+                w.line(f"matures_{index} = {maturity_source(layout, pending.duration, 'day')}")
                 with w.block(f"if matures_{index} < s.next_due"):
                     w.line(f"s.next_due = matures_{index}")
     for currency in currencies:

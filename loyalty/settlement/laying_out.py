@@ -21,10 +21,11 @@ from loyalty.settlement.merging import aligned, lower_tiers, same_declaration, s
 from loyalty.tiers.declaration import WindowKind
 
 
-def layout_of(programme: Programme, layer: Layer, names: Names) -> Layout:
+def layout_of(programme: Programme, layer: Layer, names: Names, *, numbers_apart: bool = False) -> Layout:
     """Lay out one layer of the programme."""
     whole = united(programme)
-    layout = Layout(whole, layer, names, {}, [], currency={name: index for index, name in enumerate(whole.currencies)})
+    numbers = {name: index for index, name in enumerate(whole.currencies)}
+    layout = Layout(whole, layer, names, {}, [], currency=numbers, numbers_apart=numbers_apart)
     parts = aligned(programme)
     if len(parts) == 1:
         layout.views.append(layout)

@@ -186,6 +186,9 @@ class Layout:
     stand_ins: dict[str, dict[str, FieldValue]] = Factory(dict)
     revokes_badges: bool = False
     takes_back_gifts: bool = False
+    #: Whether every number of the declaration is a parameter, so that source is the same for all; plain Python reads
+    #: one that is written out faster.
+    numbers_apart: bool = False
     _named_keys: dict[object, Key] = Factory(dict)
 
     def kind_code(self, kind: str) -> int:
@@ -252,6 +255,10 @@ class Layout:
         self.parameters.append(value)
         self.legend.append(name)
         return f"p[{len(self.parameters) - 1}]"
+
+    def number(self, name: str, value: int) -> str:
+        """Give the source of a number of the declaration: itself, or a parameter where numbers stand apart."""
+        return f"m.{self.parameter(name, value)}" if self.numbers_apart else str(value)
 
     def key(self, name: object, kinds: Iterable[str], parts: Iterable[KeyPart]) -> Key:
         """Give the key table of this name, made at its first use; its slot is encoded for events of *kinds*."""

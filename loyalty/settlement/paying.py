@@ -123,6 +123,8 @@ def _write_leg(w: Writer, layout: Layout, rule: Rule, currency: str, name: str) 
         w.line(f"g.matures = {matures}")
 
 
-def maturity_source(length: Duration, day: str) -> str:
+def maturity_source(layout: Layout, length: Duration, day: str) -> str:
     """Give the source of the day at whose start what was earned on *day* and waits this long matures."""
-    return f"{day} + {length.days}" if length.days else f"add_months(m, {day}, {length.months})"
+    if length.days:
+        return f"{day} + {layout.number('pending: days', length.days)}"
+    return f"add_months(m, {day}, {layout.number('pending: months', length.months)})"

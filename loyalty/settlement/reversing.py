@@ -81,7 +81,9 @@ def _write_refund(w: Writer, layout: Layout, kind: EventKind, policy: RefundPoli
         w.line("e = m.rows[x.row]")
         w.line("today = x.day")
         if policy.within:
-            limit = f"maturity(m, e.day, {policy.within.days}, {policy.within.months})"
+            days = layout.number(f"{kind.name}: within days", policy.within.days)
+            months = layout.number(f"{kind.name}: within months", policy.within.months)
+            limit = f"maturity(m, e.day, {days}, {months})"
             with w.block(f"if today > {limit}"):
                 w.trace("too_late", limit)
                 w.line("return False")

@@ -168,7 +168,9 @@ def write_review(w: Writer, layout: Layout) -> None:
                 w.line(f"restand(s, o, {layout.label(REVIEW)}, day)")
         else:
             with w.block("elif s.grace_end == NEVER"):
-                w.line(f"s.grace_end = maturity(m, day, {review.grace.days}, {review.grace.months})")
+                days = layout.number("grace: days", review.grace.days)
+                months = layout.number("grace: months", review.grace.months)
+                w.line(f"s.grace_end = maturity(m, day, {days}, {months})")
 
 
 def write_fall(w: Writer, layout: Layout) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from attrs import Factory, define
 
@@ -24,6 +25,7 @@ class Texts:
 
     _codes: Codes
     _tiers: dict[str, int]
+    _number: Callable[[int], str] | None = None
     _rename: Mapping[str, str] = Factory(dict)
 
     @classmethod
@@ -31,14 +33,15 @@ class Texts:
         """Number the texts that are declared."""
         kinds = layout.programme.events.values()
         codes = {kind.name: {f"event.{f.name}": _places(f.values) for f in kind.fields.values()} for kind in kinds}
-        return cls(codes, _places(tier.name for tier in layout.programme.ladder.tiers))
+        number = partial(layout.number, "expression") if layout.numbers_apart else None
+        return cls(codes, _places(tier.name for tier in layout.programme.ladder.tiers), number)
 
     def under(self, view: Layout) -> Texts:
         """Give what a revision's expressions are written with."""
         if len(view.views) == 1:
             return self
         tiers = _places(tier.name for tier in view.programme.ladder.tiers)
-        return Texts(self._codes, tiers, {name: view.local(index) for name, index in view.own.items()})
+        return Texts(self._codes, tiers, self._number, {name: view.local(index) for name, index in view.own.items()})
 
     def codes(self, kind: str, name: str) -> dict[str, int]:
         """Give the codes of the texts that *name* is compared with in events of *kind*."""
@@ -51,7 +54,7 @@ class Texts:
             known = self._tiers if name == "tier.name" else self.codes(kind, name)
             return known.setdefault(text, len(known))
 
-        return emit(expression, intern, rename={**self._rename, **(rename or {})})
+        return emit(expression, intern, rename={**self._rename, **(rename or {})}, number=self._number)
 
 
 def _places(names: Iterable[str]) -> dict[str, int]:

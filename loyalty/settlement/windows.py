@@ -128,4 +128,6 @@ def _window_start(layout: Layout, window: Window, day: str) -> str:
     length = window.length
     if length is None:
         raise AssertionError(f"a trailing window of {layout.programme.id} has no length")
-    return f"add_months(m, {day}, {-length.months}) + 1" if length.months else f"{day} - {length.days - 1}"
+    if length.months:
+        return f"add_months(m, {day}, {layout.number('window: months', -length.months)}) + 1"
+    return f"{day} - {layout.number('window: days', length.days - 1)}"

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from loyalty import load
+from loyalty import load, loads
 from loyalty.batch import EventTable, Response, in_turn, run
+from loyalty.batch.compiling import kernels_of
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.results import Batch
 from loyalty.batch.tables import REDEEM, kinds_of, missing_of
@@ -134,3 +135,27 @@ def test_compiled_moves_what_the_core_moves(name: str) -> None:
     assert silent > HISTORIES // 4
     assert cut > HISTORIES // 3
     assert len(kinds_of(programme)) > 3
+
+
+def test_numbers_alone_make_no_new_kernel() -> None:
+    """Rates, caps, thresholds, windows, durations and expiry change, and the generated module is the same."""
+    text = (Path(__file__).parents[2] / "benchmarks" / "programmes" / "hard.yaml").read_text(encoding="utf-8")
+    other = text
+    for before, after in {
+        "1 per 100 EUR": "2 per 90 EUR",
+        "30 days": "20 days",
+        "1000 EUR": "1500 EUR",
+        "year_status >= 300": "year_status >= 350",
+        "60 days": "50 days",
+        "after: 12 months": "after: 18 months",
+        "points: 5000": "points: 4000",
+        "trailing: 12 months": "trailing: 6 months",
+        "7 days": "9 days",
+        "multiplier: 1.25": "multiplier: 1.3",
+    }.items():
+        assert before in other
+        other = other.replace(before, after)
+    for ours, others in zip(*(kernels_of(loads(each), list(Layer)).values() for each in (text, other)), strict=True):
+        assert ours.source == others.source
+        assert ours.module is others.module
+        assert ours.layout.parameters != others.layout.parameters

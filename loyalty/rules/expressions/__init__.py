@@ -125,7 +125,13 @@ def compile_expression(
     return Expression(source, place, tree.type, interval, names, tree)
 
 
-def emit(expression: Expression, intern: Callable[[str, str], int], *, rename: Mapping[str, str] | None = None) -> str:
+def emit(
+    expression: Expression,
+    intern: Callable[[str, str], int],
+    *,
+    rename: Mapping[str, str] | None = None,
+    number: Callable[[int], str] | None = None,
+) -> str:
     """
     Give the Python source of an expression; it runs unchanged as plain Python and under numba.
 
@@ -135,8 +141,9 @@ def emit(expression: Expression, intern: Callable[[str, str], int], *, rename: M
         expression: A checked expression.
         intern: Gives the code of a text, for the dotted name that it is compared with.
         rename: Python source for names that are read elsewhere than their symbol says.
+        number: Gives the source of a number that stands in the expression; by default it is written out.
     """
-    return emit_node(expression.tree, intern, rename or {})
+    return emit_node(expression.tree, intern, rename or {}, number)
 
 
 def evaluate(expression: Expression, values: Mapping[str, Value]) -> int | str | bool:

@@ -32,7 +32,12 @@ from loyalty.rules.expressions.types import INT64_MIN, TypeKind
 _CHOICE, _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _MINUS, _ATOM = range(9)
 
 
-def emit_node(tree: Node, intern: Callable[[str, str], int], rename: Mapping[str, str]) -> str:
+def emit_node(
+    tree: Node,
+    intern: Callable[[str, str], int],
+    rename: Mapping[str, str],
+    number: Callable[[int], str] | None = None,
+) -> str:
     """
     Give the Python source of a tree.
 
@@ -40,15 +45,18 @@ def emit_node(tree: Node, intern: Callable[[str, str], int], rename: Mapping[str
         tree: What the checker gave.
         intern: Gives the code of a text, for the dotted name that it is compared with.
         rename: Python source for names that are read elsewhere than their symbol says.
+        number: Gives the source of a number that stands in the expression, as an index or a name.
     """
-    return _Emitter(intern, rename).at(tree, _CHOICE, "")
+    return _Emitter(intern, rename, number).at(tree, _CHOICE, "")
 
 
 class _Emitter:
     """One walk; *anchor* is the name whose codes the strings of a part take."""
 
-    def __init__(self, intern: Callable[[str, str], int], rename: Mapping[str, str]) -> None:
-        self.intern, self.rename = intern, rename
+    def __init__(
+        self, intern: Callable[[str, str], int], rename: Mapping[str, str], apart: Callable[[int], str] | None
+    ) -> None:
+        self.intern, self.rename, self.apart = intern, rename, apart
         self.unnamed: dict[str, int] = {}
 
     def at(self, node: Node, place: int, anchor: str = "") -> str:
@@ -101,7 +109,7 @@ class _Emitter:
             return self.number(code)
         if isinstance(node.value, bool):
             return str(node.value), _ATOM
-        return self.number(node.value)
+        return self.number(node.value) if self.apart is None else (self.apart(node.value), _ATOM)
 
     def number(self, value: int) -> tuple[str, int]:
         if value == INT64_MIN:
