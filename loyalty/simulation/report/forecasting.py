@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from loyalty.explaining.said import Value
+from loyalty.programme.revisions import currencies_of
 from loyalty.simulation.flows import MOVED, worth_of
 from loyalty.simulation.report import parts
 from loyalty.simulation.report.comparing import interval_told
@@ -72,7 +73,9 @@ def _sentences(forecast: Forecast, texts: Texts) -> Iterator[str]:
         months=texts.count("month", len(forecast.months)), futures=texts.count("future", len(forecast.seeds)),
     )  # fmt: skip
     for total in forecast.totals:
-        if total.mean or total.today:
+        # The others stand in the table: a page of sentences is not read.
+        is_told = total.name.partition(".")[0] in MAIN or total.name == "tiers.above_base"
+        if is_told and (total.mean or total.today):
             between = bounds(total.interval, total.unit, texts)
             values = {"name": figure_name(total.name, texts), "value": quantity(total.mean, total.unit, texts),
                       "between": f" ({between})" if between else "", "day": texts.day(forecast.until_day)}  # fmt: skip
@@ -84,7 +87,8 @@ def _sentences(forecast: Forecast, texts: Texts) -> Iterator[str]:
 
 def forecast_charts(forecast: Forecast, texts: Texts) -> tuple[Chart, ...] | None:
     """Draw a fan for each figure, and what expires of today's balances; None where matplotlib is not installed."""
-    units = dict.fromkeys(unit for unit, _ in map(worth_of, forecast.programme.currencies.values()) if unit is not None)
+    worths = map(worth_of, currencies_of(forecast.programme).values())
+    units = dict.fromkeys(unit for unit, _ in worths if unit is not None)
     return draw_all(
         lambda: [
             *(_fan(forecast, each, texts) for each in _shown(forecast)),
@@ -94,8 +98,12 @@ def forecast_charts(forecast: Forecast, texts: Texts) -> tuple[Chart, ...] | Non
 
 
 def _shown(forecast: Forecast) -> list[Series]:
-    """The series in which anything happens."""
-    return [each for each in forecast.series if any(each.mean) or any(one.high for one in each.intervals)]
+    """The series in which anything happens: those of what has worth before the others, what nobody spends left out."""
+    currencies = currencies_of(forecast.programme)
+    shown = [each for each in forecast.series if any(each.mean) or any(one.high for one in each.intervals)]
+    of = {each.name: currencies.get(each.name.rpartition(".")[0]) for each in shown}
+    shown = [each for each in shown if (currency := of[each.name]) is None or currency.spendable]
+    return sorted(shown, key=lambda each: (currency := of[each.name]) is not None and worth_of(currency)[0] is None)
 
 
 def _fan(forecast: Forecast, series: Series, texts: Texts) -> Chart:
@@ -138,7 +146,7 @@ def _expiring(forecast: Forecast, unit: str, texts: Texts) -> Chart | None:
     """Bars for the worth of what is there today by the month in which it expires, if nobody uses it."""
     series, total = [], Fraction(0)
     for colour, (name, amounts) in zip(COLOURS, forecast.expiring.items(), strict=False):
-        currency = forecast.programme.currencies.get(name)
+        currency = currencies_of(forecast.programme).get(name)
         of, worth = worth_of(currency) if currency is not None else (None, Fraction(0))
         if currency is not None and of == unit and worth and any(amounts):
             values = [amount * worth * 10**currency.scale for amount in amounts]
