@@ -79,9 +79,9 @@ def test_a_sweep_of_two_numbers_has_a_table_of_both_and_says_what_is_refused(pro
 
 
 def test_a_flat_response_is_said(programme: Programme) -> None:
-    """Where events do not respond, cost alone decides, and the reader is told."""
+    """Where nothing responds, cost alone decides, and the reader is told."""
     words = _words(render_sweep(_sweep(programme, revenue=0), title="Turned"))
-    assert "Revenue is the same everywhere" in words
+    assert "Revenue: the same at every point" in words
 
 
 def test_one_number_is_drawn_against_its_figures(programme: Programme) -> None:

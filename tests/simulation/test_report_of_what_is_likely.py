@@ -25,7 +25,8 @@ def test_a_forecast_says_where_each_figure_leads(programme: Programme) -> None:
     words = _words(render_forecast(forecast(programme), title="Ahead"))
     for told in ("60 partners go on from 2026-12-31 for 12 months, in 3 futures; newcomers: 12 partners.",
                  "Liability: 50,000 EUR now, 60,800 EUR (from 57,760 EUR to 66,880 EUR) on 2027-12-31.",
-                 "Cost: 12,000 EUR (from 11,400 EUR to 13,200 EUR) until 2027-12-31.", "Partners in gold 10 22 from 20.9 to 24.2",
+                 "Cost: 12,000 EUR (from 11,400 EUR to 13,200 EUR) until 2027-12-31.",
+                 "Partners in gold 10 22 from 20.9 to 24.2",
                  "2027-01 50,900 EUR (from 48,355 EUR to 55,990 EUR)", "90 %; the middle of the replicates",
                  "In all 36.00 EUR.", "Partners go on as they did.", "The core ran it."):  # fmt: skip
         assert told in words, told

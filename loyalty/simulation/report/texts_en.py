@@ -268,8 +268,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "sweep.points": "{points} were run on identical events. On the front, where nothing costs less and brings as "
     "much: {best}.",
     "sweep.best": "{values}: {cost_name} {cost} ({cost_change}), {response_name} {response} ({response_change}).",
-    "sweep.flat": "{response} is the same everywhere, since the events do not respond to the values: cost alone "
-    "decides.",
+    "sweep.flat": "{response}: the same at every point, so that cost alone decides.",
     "sweep.refused": "The language refuses {points}: {why}.",
     "sweep.table": "Every point",
     "sweep.matrix": "{figure} by both values",

@@ -268,7 +268,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "sweep.points": "На одних и тех же событиях просчитано: {points}. На границе, где ничто не дешевле при той же "
     "отдаче: {best}.",
     "sweep.best": "{values}: {cost_name} {cost} ({cost_change}), {response_name} {response} ({response_change}).",
-    "sweep.flat": "{response}: везде одинаково, события не откликаются на значения, решает одна стоимость.",
+    "sweep.flat": "{response}: во всех точках одинаково, решает одна стоимость.",
     "sweep.refused": "Язык программ не допускает: {points}; {why}.",
     "sweep.table": "Все точки",
     "sweep.matrix": "{figure} по обоим значениям",
