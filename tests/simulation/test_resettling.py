@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from loyalty import Engine, MemoryStore, Programme, load, loads, settle
 from loyalty.core.calendar import parse_day
@@ -20,6 +22,7 @@ from loyalty.ledger.store import Store
 from loyalty.programme.changing import changed, numbers_of
 from loyalty.simulation.resettling import Differing, Resettled, resettle
 from tests.engine.scenes import ACME, BIRCH, PROGRAMME, deal, happened, instant, refund, void
+from tests.laws.worlds import World, worlds
 from tests.settlement.lived_histories import Life, live
 
 PROGRAMMES = Path(__file__).parents[1] / "settlement" / "programmes"
@@ -201,3 +204,20 @@ def test_a_void_and_the_clock_are_settled_as_in_the_book() -> None:
     assert [(one.posted, one.settled, one.cause) for one in expired] == [(300 + 7, 900 + 7, None)]
     assert expired[0].effective_at == PROGRAMME.calendar.day_start_us(parse_day("2026-07-11"))
     assert {str(one.holder) for one in found} == {"partner:acme"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds())
+def test_no_posting_differs_under_its_own_programme_whatever_that_is(world: World) -> None:
+    """Programmes and histories that nobody wrote, recorded in a book as an engine records them."""
+    store = MemoryStore()
+    engine = Engine(world.programme, store)
+    for event in sorted(world.events, key=lambda event: event.occurred_at):
+        with suppress(LoyaltyError):
+            engine.submit(event)
+    engine.advance(world.until_day)
+    came_to, found = listed(world.programme, store)
+    assert (came_to.differing, found, came_to.left_out) == (0, [], {})
+    with store.transaction() as book:
+        stands = {key for holder in book.holders() for key in book.balances(holder)}
+    assert {(account, asset) for (_, asset, account), (here, _) in came_to.balances.items() if here} <= stands
