@@ -15,8 +15,8 @@ from loyalty.cli.groups import LazyGroup
 
 #: The subcommands, in the order of the help; each is ``command`` of the module of its name.
 COMMANDS: Final = (
-    "check", "diff", "backtest", "settle", "simulate", "compare", "sweep", "tune", "forecast", "explain", "advise",
-    "preview", "ledger", "schema", "init",
+    "check", "diff", "backtest", "settle", "simulate", "fit", "compare", "sweep", "tune", "forecast", "explain",
+    "advise", "preview", "ledger", "schema", "init",
 )  # fmt: skip
 
 

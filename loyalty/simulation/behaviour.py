@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Final
 
 from attrs import field, frozen
 
@@ -20,6 +21,9 @@ from loyalty.simulation.distributions import Choice, Distribution, Uniform
 
 #: The factor of each calendar month where no season is declared.
 EVEN_SEASON: tuple[Fraction, ...] = (Fraction(1),) * 12
+
+#: Minor units; a sum of many wishes still fits.
+MOST_WISHED: Final = 10**15
 
 _FEW = Uniform(1, 3)
 

@@ -34,6 +34,7 @@ SEGMENTS = (
 _ASSUMPTIONS = (
     "No scenario was given: 70 % of the partners are small, 25 % medium and 5 % large (median sizes 0.5, 2 and 6).",
     "Amounts are lognormal around the geometric middle of their declared range (sigma 1); choices are even.",
+    "Yes or no is otherwise than its default in one of four events.",
     "Each person is certified about once in ten months; every second certificate ends after 24 months.",
     "3 % of what can be refunded is refunded, a third of it in part.",
 )
@@ -54,6 +55,12 @@ def default_draws(kind: EventKind, named: Mapping[str, Distribution]) -> dict[st
     }
 
 
+def default_per(kind: EventKind, programme: Programme) -> Layer:
+    """Tell whose rate that of a kind is: the person's where people are counted by it, or hold what it gives."""
+    ended = any(other.role is Role.ENDS and other.origin_kind == kind.name for other in programme.events.values())
+    return Layer.PERSON if ended or _counts_people(kind, programme) else Layer.PARTNER
+
+
 def default_draw(spec: FieldSpec) -> Distribution:
     """Give a draw that yields only values that the field may hold."""
     if spec.type is FieldType.BOOL:
@@ -72,16 +79,20 @@ def default_draw(spec: FieldSpec) -> Distribution:
 
 
 def _activity(kind: EventKind, programme: Programme) -> Activity:
-    ended = any(other.role is Role.ENDS and other.origin_kind == kind.name for other in programme.events.values())
     money = any(spec.type is FieldType.MONEY for spec in kind.fields.values())
     then = tuple(
         _consequence(other, programme)
         for other in programme.events.values()
         if other.role is not Role.NONE and other.origin_kind == kind.name
     )
-    if ended or _counts_people(kind, programme):
-        return Activity(kind=kind.name, rate=Fraction(1, 10), per=Layer.PERSON, then=then)
-    return Activity(kind=kind.name, rate=Fraction(1) if money else Fraction(1, 4), then=then)
+    flags = {
+        name: Choice((not spec.default, bool(spec.default)), (1, 3))
+        for name, spec in kind.fields.items()
+        if spec.type is FieldType.BOOL and spec.default is not None
+    }
+    if default_per(kind, programme) is Layer.PERSON:
+        return Activity(kind=kind.name, rate=Fraction(1, 10), per=Layer.PERSON, fields=flags, then=then)
+    return Activity(kind=kind.name, rate=Fraction(1) if money else Fraction(1, 4), fields=flags, then=then)
 
 
 def _counts_people(kind: EventKind, programme: Programme) -> bool:

@@ -7,17 +7,18 @@ from importlib.util import find_spec
 from loyalty.errors import UsageError
 
 
-def require_arrays(what: str) -> None:
+def require_arrays(what: str, *others: str) -> None:
     """
     Stop here where numpy or pyarrow is not installed.
 
     Args:
         what: What is wanted, for the error.
+        others: More packages that it needs.
 
     Raises:
         UsageError: one of them is missing; it says how both are installed.
     """
-    missing = [name for name in ("numpy", "pyarrow") if find_spec(name) is None]
+    missing = [name for name in ("numpy", "pyarrow", *others) if find_spec(name) is None]
     if missing:
         raise UsageError(
             f"{what} works on arrays, and {' and '.join(missing)} is not installed; "

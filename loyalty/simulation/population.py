@@ -12,11 +12,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
+
+from loyalty.batch.response import WHOLE
 from loyalty.batch.tables import AMOUNT, CURRENCY, SHARE, EventTable
-from loyalty.programme.model import Programme
-from loyalty.simulation.behaviour import Scenario
+from loyalty.programme.model import FieldType, Programme
+from loyalty.programme.revisions import currencies_of
+from loyalty.simulation.behaviour import MOST_WISHED, Scenario
 from loyalty.simulation.happenings import draw_activity
 from loyalty.simulation.partners import draw_partners, partner_names, presence
 from loyalty.simulation.plans import Codes, plans_of
@@ -110,9 +114,15 @@ class _Drawing:
         codes = Codes()
         self.plans = plans_of(programme, scenario, codes)
         self.texts = codes.texts
-        fields = [name for plan in self.plans for name in plan.field_names()]
-        own = (CURRENCY, AMOUNT, SHARE) if scenario.wishes else ()
-        self.fields = tuple(dict.fromkeys((*fields, *own)))
+        fields = {name for plan in self.plans for name in plan.field_names()}
+        if scenario.wishes:
+            fields |= {CURRENCY}
+        if any(wish.amount is not None for wish in scenario.wishes):
+            fields |= {AMOUNT}
+        if any(wish.share is not None for wish in scenario.wishes):
+            fields |= {SHARE}
+        #: The type of each field's column: as narrow as what the field may hold.
+        self.fields = {name: _type_of(name, programme, codes) for name in sorted(fields)}
         #: The names of rows by the place of their part in a block.
         self.names = [
             *(name for plan in self.plans for name in plan.names()),
@@ -137,3 +147,13 @@ class _Drawing:
     def table(self, blocks: list[Block]) -> EventTable:
         """Put drawn blocks together."""
         return join(self.programme, blocks, self.fields, self.texts, self.names if self.ids else None)
+
+
+def _type_of(field: str, programme: Programme, codes: Codes) -> np.dtype[Any]:
+    """Give the narrowest type of whole numbers that holds a field of every kind, and the mark of what is not given."""
+    most = {CURRENCY: len(currencies_of(programme)), AMOUNT: MOST_WISHED, SHARE: WHOLE}.get(field, 1)
+    for kind in programme.events.values():
+        spec = kind.fields.get(field)
+        if spec is not None and spec.type in (FieldType.MONEY, FieldType.INT):
+            most = max(most, -spec.lowest, spec.highest)
+    return np.min_scalar_type(-max(most, len(codes.texts.get(field, ()))) - 1)

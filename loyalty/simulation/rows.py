@@ -81,13 +81,13 @@ class Block:
         return len(self.columns["at"])
 
 
-def assemble(partners: Partners, parts: Sequence[Rows], fields: Iterable[str], *, ids: bool) -> Block:
+def assemble(partners: Partners, parts: Sequence[Rows], fields: Mapping[str, np.dtype[Any]], *, ids: bool) -> Block:
     """
     Put rows of several kinds in order, each partner's by their instants.
 
     Args:
         parts: Events of one instant keep the order of their names, which is that of their identities.
-        fields: The fields of all kinds.
+        fields: The types of the columns of all kinds' fields.
         ids: Whether identities are wanted.
     """
     sizes = [len(part) for part in parts]
@@ -120,14 +120,16 @@ def assemble(partners: Partners, parts: Sequence[Rows], fields: Iterable[str], *
         "partner": partner[order].astype(np.int32),
         "person": np.where(person >= 0, person + owner[partner], -1)[order].astype(np.int32),
         "at": at[order],
-        "of": of[order],
+        "of": of[order].astype(np.int32),
         "chance": chance[order],
     }
-    for name in fields:
-        values = np.full(total, MISSING, dtype=np.int64)
+    for name, type in fields.items():
+        absent = np.iinfo(type).min
+        values = np.full(total, absent, dtype=type)
         for part in parts:
             if name in part.values:
-                values[first[id(part)] : first[id(part)] + len(part)] = part.values[name]
+                given = part.values[name]
+                values[first[id(part)] : first[id(part)] + len(part)] = np.where(given == MISSING, absent, given)
         columns[f"field {name}"] = values[order]
     if ids:
         columns |= {"month": month[order], "number": number[order], "rank": rank[order]}

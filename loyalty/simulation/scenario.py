@@ -26,6 +26,7 @@ from loyalty.programme.shapes import Section
 from loyalty.programme.yaml_reading import read_yaml
 from loyalty.simulation.behaviour import (
     EVEN_SEASON,
+    MOST_WISHED,
     Activity,
     Arrival,
     Churn,
@@ -43,9 +44,6 @@ from loyalty.simulation.field_draws import read_draw
 from loyalty.simulation.scenario_language import SCENARIO
 
 __all__ = ["Scenario", "default_scenario", "load_scenario", "read_scenario"]
-
-#: Minor units; a sum of many still fits.
-_MOST_WISHED: Final = 10**15
 
 _ALL_AT_ONCE: Final = Arrival()
 _NOBODY_LEAVES: Final = Churn()
@@ -272,12 +270,12 @@ class _Reader:
         if section.get("amount") is None:
             return None
         if currency.unit is not None:
-            unit, most = currency.unit, _MOST_WISHED
+            unit, most = currency.unit, MOST_WISHED
             spec = FieldSpec(name=currency.name, type=FieldType.MONEY, unit=unit, lowest=1, highest=most)
             return read_draw(section.get("amount"), spec, self.notes)
         # Points are written in whole ones, whatever their scale.
         step = 10**currency.scale
-        spec = FieldSpec(name=currency.name, type=FieldType.INT, lowest=1, highest=_MOST_WISHED // step)
+        spec = FieldSpec(name=currency.name, type=FieldType.INT, lowest=1, highest=MOST_WISHED // step)
         return _times(read_draw(section.get("amount"), spec, self.notes), step)
 
     def response(self, read: list[tuple[Scalar, Section | None]]) -> dict[str, Incentive]:

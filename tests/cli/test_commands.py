@@ -134,6 +134,27 @@ def test_simulate_without_a_scenario_and_in_json(call: Call, tmp_path: Path) -> 
     assert (beyond.exit_code, "take fewer" in beyond.stderr) == (2, True)
 
 
+def test_fit_writes_a_scenario_that_simulate_takes(call: Call, tmp_path: Path) -> None:
+    """The demo's history is fitted, with a report; the scenario is simulated; segments may be given."""
+    history = ACME / "history.jsonl"
+    result = call("fit", history, "--programme", ACME / "programme.yaml", "--out", tmp_path / "fit")
+    assert result.exit_code == 0
+    assert result.stdout.rstrip().endswith(f"Report: {tmp_path / 'fit' / 'fit.html'}")
+    again = call("simulate", ACME / "programme.yaml", "--scenario", tmp_path / "fit" / "scenario.yaml", "--partners", 5,
+                 "--months", 3, "--out", tmp_path / "simulated")  # fmt: skip
+    assert again.exit_code == 0
+    partners = sorted({json.loads(line)["partner"] for line in history.read_text().splitlines() if "partner" in line})
+    (tmp_path / "segments.csv").write_text("partner,segment\n" + "".join(f"{name},one\n" for name in partners))
+    given = call("fit", history, "--programme", ACME / "programme.yaml", "--segments", tmp_path / "segments.csv",
+                 "--json", "--lang", "ru", "--out", tmp_path / "given")  # fmt: skip
+    assert json.loads(given.stdout)["quantities"]
+    assert "segment: one" in (tmp_path / "given" / "scenario.yaml").read_text()
+    assert 'lang="ru"' in (tmp_path / "given" / "fit.html").read_text()
+    for wrong in ("none.csv", "0", history):
+        refused = call("fit", history, "--programme", ACME / "programme.yaml", "--segments", wrong, "--out", tmp_path)
+        assert refused.exit_code == 2
+
+
 def test_progress_is_shown_late_and_on_terminals_only(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing within the patience, nothing without a terminal."""
     for is_terminal, patience_seconds, shows in ((True, 0.0, True), (True, 60.0, False), (False, 0.0, False)):

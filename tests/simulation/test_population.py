@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loyalty.batch.tables import AMOUNT, CURRENCY, MISSING, REDEEM, SHARE, EventTable, kinds_of
+from loyalty.batch.tables import AMOUNT, CURRENCY, REDEEM, SHARE, EventTable, kinds_of, missing_of
 from loyalty.core.calendar import Period, parse_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Layer
@@ -103,13 +103,14 @@ def _rows(table: EventTable) -> list[tuple[object, ...]]:
     ids = table.ids.to_pylist()
     partners, persons = table.partners.to_pylist(), table.persons.to_pylist()
     values = {name: column.tolist() for name, column in sorted(table.values.items())}
+    missing = {name: missing_of(column) for name, column in table.values.items()}
     assert table.of is not None
     rows = []
     for row in range(len(table)):
         held = tuple(
             (name, texts[name][column[row]] if name in texts else column[row])
             for name, column in values.items()
-            if column[row] != MISSING
+            if column[row] != missing[name]
         )
         of, person = int(table.of[row]), int(table.person[row])
         chance = -1 if table.chance is None else int(table.chance[row])
@@ -264,7 +265,7 @@ def test_wishes_are_rows_that_ask_for_a_share_or_an_amount(programme: Programme,
     claims = wishes & (table.values[CURRENCY] == names.index("mdf"))
     assert points.sum() + claims.sum() == wishes.sum()
     assert set(table.values[SHARE][points].tolist()) == {200_000}
-    assert set(table.values[AMOUNT][points].tolist()) == {MISSING}
+    assert set(table.values[AMOUNT][points].tolist()) == {missing_of(table.values[AMOUNT])}
     assert (table.person[points] == -1).all()
     local = [programme.calendar.local(int(at)) for at in table.at[points]]
     assert {(at.hour, at.day) for at in local} == {(12, 31), (12, 30), (12, 28)}

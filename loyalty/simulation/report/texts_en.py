@@ -317,6 +317,17 @@ TEXTS: Final[Mapping[str, str]] = {
     "forecast.table": "Month by month: the mean, and the bounds in brackets",
     "chart.fan": "{figure}{unit}",
     "chart.fan.desc": "{value} in {month}; {between}.",
+    "title.fit": "{programme}: a scenario fitted to a history",
+    "fit.active": "partners that do something, by month",
+    "fit.months": "{kind}, by month",
+    "fit.per_partner": "{kind}, by partner",
+    "fit.delay": "{kind}: days until it follows",
+    "fit.means": "mean {observed}, drawn {drawn}",
+    "fit.rule": "A quantity fits where the greatest difference of two shares is at most 0.05, or where chance alone "
+    "makes one as large in more than one of a hundred draws; a figure by month fits where at most a tenth lies in "
+    "other months.",
+    "fit.no_response": "What the next tier moves partners to do cannot be seen in a history; none of it is assumed.",
+    "test.share_apart": "share that lies elsewhere",
     "fit.table": "What was estimated",
     "fit.charts": "Observed beside drawn",
     "fit.scenario": "The scenario",
