@@ -107,5 +107,5 @@ class History:
 
 
 def is_of_columns(path: str) -> bool:
-    """Tell whether a file is Parquet in the columns of runs, and not in those that the command line reads row by row."""
+    """Tell whether a file is Parquet in the columns of runs, and not in those that are read row by row."""
     return path.endswith(".parquet") and "occurred_at" in pyarrow.parquet.read_schema(path).names
