@@ -74,7 +74,13 @@ def _kernel(setting: Setting) -> Figure:
 
 
 def _sweep(setting: Setting) -> Figure:
+    from loyalty.batch.once import found_once
+
     variants = [setting.variant(number) for number in range(VARIANTS)]
+
+    def together() -> Any:
+        with found_once(setting.table):
+            return [setting.settle(programme) for programme in variants]
 
     def each_alone() -> Any:
         return [setting.settle_alone(programme) for programme in variants]
@@ -82,7 +88,7 @@ def _sweep(setting: Setting) -> Figure:
     return compare(
         "sweep",
         VARIANTS * len(setting.table),
-        lambda: lambda: [setting.settle(programme) for programme in variants],
+        lambda: together,
         lambda: each_alone,
         rounds=1,
         clock=time.perf_counter,

@@ -15,6 +15,7 @@ from loyalty.cli.options import DAY
 from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
+from loyalty.cli.replicates import table_of
 from loyalty.cli.running import (
     FILE,
     Command,
@@ -34,7 +35,6 @@ from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.months import month_of, month_text
 from loyalty.simulation.report.texts import texts
 from loyalty.simulation.scenario import load_scenario
-from loyalty.sources import load_mapping, read_events
 
 if TYPE_CHECKING:
     from loyalty.simulation.book_history import Past
@@ -141,14 +141,12 @@ def _of_book(programme: Programme, db: str, book: str, prefix: str, schema: str 
 
 
 def _of_file(programme: Programme, path: str, mapping_path: str | None, meter: Meter) -> Past:
-    from loyalty.batch.tables import EventTable
     from loyalty.simulation.book_history import Past
 
-    mapping = load_mapping(mapping_path, programme) if mapping_path else None
-    events = read_events(path, programme, mapping, progress=meter.stage("reading")).events
-    if not events:
+    table = table_of(programme, path, mapping_path, meter)
+    if not len(table):
         raise WrongUseError(f"{path} has no events; there is no past to go on from")
-    return Past(events=EventTable.from_events(programme, events))
+    return Past(events=table)
 
 
 def _today(programme: Programme, past: Past, given: int | None) -> int:

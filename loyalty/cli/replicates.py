@@ -20,6 +20,7 @@ from loyalty.simulation.months import month_of, month_starts
 from loyalty.sources import load_mapping, read_events
 
 if TYPE_CHECKING:
+    from loyalty.batch.tables import EventTable
     from loyalty.simulation.replicates import Replicate
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -141,24 +142,34 @@ def _drawn(programme: Programme, given: dict[str, Any], replicates: int) -> Grou
 
 
 def _recorded(programme: Programme, given: dict[str, Any], meter: Meter) -> Ground:
-    from loyalty.batch.tables import EventTable
     from loyalty.simulation.replicates import Replicate
 
-    mapping = load_mapping(given["mapping_path"], programme) if given["mapping_path"] else None
-    events = read_events(given["events_path"], programme, mapping, progress=meter.stage("reading")).events
-    if not events:
-        raise WrongUseError(f"{given['events_path']} has no events; there is nothing to compare on")
-    last_day = max(programme.calendar.day_of(event.occurred_at) for event in events)
+    table = table_of(programme, given["events_path"], given["mapping_path"], meter)
+    if not len(table):
+        raise WrongUseError(f"{given['events_path']} has no events; there is nothing to run on")
+    last_day = programme.calendar.day_of(int(table.at.max()))
     until_day = end_of_month(last_day) if given["until_day"] is None else given["until_day"]
-    table = EventTable.from_events(programme, events)
     return Ground(
         until_day=until_day,
         replicates=1,
         assumptions=(),
         parameters={"events": Path(given["events_path"]).name, "through": Day(until_day)},
-        words=f"{len(events):,} events of {given['events_path']}, through {format_day(until_day)}",
+        words=f"{len(table):,} events of {given['events_path']}, through {format_day(until_day)}",
         responds=False,
         draw=lambda: iter([Replicate(events=table)]),
+    )
+
+
+def table_of(programme: Programme, path: str, mapping_path: str | None, meter: Meter) -> EventTable:
+    """Read a file of events: Parquet of their own columns as columns, and any other file row by row."""
+    from loyalty.batch.tables import EventTable
+    from loyalty.simulation.replicates import has_event_columns
+
+    if mapping_path is None and has_event_columns(path):
+        return EventTable.from_arrow(programme, path)
+    mapping = load_mapping(mapping_path, programme) if mapping_path else None
+    return EventTable.from_events(
+        programme, read_events(path, programme, mapping, progress=meter.stage("reading")).events
     )
 
 

@@ -6,8 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from loyalty import load
+from loyalty.batch.tables import EventTable
+from loyalty.simulation.replicates import has_event_columns
+from loyalty.sources import read_events
 from tests.cli.conftest import ACME, Call
 
 SMALL = ("--partners", 30, "--months", 6, "--replicates", 2)
@@ -62,6 +67,25 @@ def test_the_document_has_every_table_and_recorded_events_have_one_replicate(cal
     assert float(figures["cost"]["low"]) < float(figures["cost"]["difference"]) < float(figures["cost"]["high"])
     assert figures["revenue"]["difference"] == "0"
     assert document["shifts"]["generous"]["losers"] == 0
+
+
+def test_a_parquet_file_of_columns_gives_what_the_same_events_give_row_by_row(
+    call: Call, generous: Path, tmp_path: Path
+) -> None:
+    """The file is read as columns; every table is the same, and a file that is no Parquet is told."""
+    programme = load(ACME / "programme.yaml")
+    events = read_events(ACME / "history.jsonl", programme).events
+    path = tmp_path / "events.parquet"
+    pq.write_table(EventTable.from_events(programme, events).to_arrow(), path)
+    assert has_event_columns(str(path))
+    arguments = ("compare", ACME / "programme.yaml", generous, "--json", "--events")
+    by_columns = json.loads(call(*arguments, path).stdout)
+    by_rows = json.loads(call(*arguments, ACME / "history.jsonl").stdout)
+    assert by_columns["tables"] == by_rows["tables"]
+    (tmp_path / "broken.parquet").write_bytes(b"no such thing")
+    said = call("compare", ACME / "programme.yaml", generous, "--events", tmp_path / "broken.parquet")
+    assert said.exit_code == 1
+    assert "broken.parquet" in said.stderr
 
 
 @pytest.mark.parametrize(
