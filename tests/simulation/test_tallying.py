@@ -16,6 +16,7 @@ import numpy as np
 from loyalty import load
 from loyalty.batch import EventTable, run
 from loyalty.batch.results import Batch
+from loyalty.core.calendar import parse_day
 from loyalty.core.events import Event
 from loyalty.core.holders import Layer
 from loyalty.ledger.store import Grant
@@ -153,3 +154,18 @@ def _enlarged(batch: Batch, sizes: dict[Layer, int]) -> Batch:
         }
         layers[layer] = evolve(totals, holders=pa.array([f"H-{n:07}" for n in range(size)]), **columns)
     return evolve(batch, layers=layers)
+
+
+def test_a_run_that_goes_on_from_states_has_the_balances_of_the_whole(acme: Programme) -> None:
+    """Flows are those of its own months; balances begin where the earlier run ended."""
+    events = read_events(str(ACME / "history.jsonl"), acme).events
+    table, middle, end = EventTable.from_events(acme, events), parse_day("2025-09-30"), parse_day("2026-06-30")
+    whole = tally(run(acme, table, until_day=end))
+    earlier = run(acme, table, until_day=middle, keep_states=True)
+    later = tally(run(acme, table, until_day=end, from_state=earlier.states))
+    for month in later.months:
+        if month > 2025 * 12 + 8:
+            for name in later.currencies:
+                assert later.flows[month, name] == whole.flows[month, name]
+            assert later.tiers[month] == whole.tiers[month]
+    assert later.expiring == whole.expiring
