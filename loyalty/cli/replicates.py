@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from attrs import frozen
 
+from loyalty.cli.ledger.database import names_options, open_store, require_entries, shown_database
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import end_of_month
 from loyalty.cli.progress import Meter
@@ -63,6 +64,9 @@ def ground_options(function: _Function) -> _Function:
                      help="A file of what happened, in place of a drawn population."),
         click.option("--map", "mapping_path", metavar="MAPPING", type=FILE,
                      help="How the rows of a raw export become events."),
+        click.option("--db", metavar="URL",
+                     help="What a book recorded, in place of both: an SQLAlchemy URL, or the path of an SQLite file."),
+        click.option("--book", default="main", show_default=True, metavar="NAME", help="With --db: which book in it."),
         click.option("--until", "until_day", metavar="DATE", type=DAY,
                      help="With --events: the last day; the end of the last event's month if left out."),
         click.option("--scenario", "scenario_path", metavar="FILE", type=FILE,
@@ -79,7 +83,7 @@ def ground_options(function: _Function) -> _Function:
     )  # fmt: skip
     for option in reversed(options):
         function = option(function)
-    return function
+    return names_options(function)
 
 
 def ground(
@@ -101,11 +105,16 @@ def ground(
     """
     given = ctx.params
     drawn = ("scenario_path", "partners", "months", "seed", "replicates", "start_day")
-    recorded = ("mapping_path", "until_day")
+    of_the_past = ("mapping_path", "until_day")
+    if given["db"] is not None:
+        _refuse(
+            given, (*drawn, "events_path", "mapping_path"), "does not go with --db, which gives what a book recorded"
+        )
+        return _of_book(programme, given)
     if given["events_path"] is not None:
         _refuse(given, drawn, "says how a population is drawn, and --events gives what happened; leave one of them out")
         return _recorded(programme, given, meter)
-    _refuse(given, recorded, "belongs to a file of events; name it with --events")
+    _refuse(given, of_the_past, "belongs to a file of events; name it with --events")
     return _drawn(programme, given, given["replicates"] or replicates)
 
 
@@ -157,6 +166,29 @@ def _recorded(programme: Programme, given: dict[str, Any], meter: Meter) -> Grou
         words=f"{len(table):,} events of {given['events_path']}, through {format_day(until_day)}",
         responds=False,
         draw=lambda: iter([Replicate(events=table)]),
+    )
+
+
+def _of_book(programme: Programme, given: dict[str, Any]) -> Ground:
+    from loyalty.simulation.book_history import recorded
+    from loyalty.simulation.replicates import Replicate
+
+    db, book = given["db"], given["book"]
+    store = open_store(db, book=book, prefix=given["prefix"], schema=given["schema"])
+    with store.transaction(read_only=True) as transaction:
+        require_entries(transaction, programme, db=db, book=book, any_revision=False)
+    past = recorded(programme, store)
+    last_day = programme.calendar.day_of(int(past.events.at.max())) if past.clock_day is None else past.clock_day
+    until_day = last_day if given["until_day"] is None else given["until_day"]
+    events, decisions = f"{len(past.events):,} events", f"{len(past.grants):,} decisions"
+    return Ground(
+        until_day=until_day,
+        replicates=1,
+        assumptions=(),
+        parameters={"events": f"{shown_database(db)} ({book})", "through": Day(until_day)},
+        words=f"{events} and {decisions} of book {book} in {shown_database(db)}, through {format_day(until_day)}",
+        responds=False,
+        draw=lambda: iter([Replicate(events=past.events, grants=past.grants)]),
     )
 
 

@@ -88,6 +88,20 @@ def test_a_parquet_file_of_columns_gives_what_the_same_events_give_row_by_row(
     assert "broken.parquet" in said.stderr
 
 
+def test_a_book_gives_what_its_file_gives_with_its_decisions(call: Call, generous: Path, tmp_path: Path) -> None:
+    """The demo's book has no decisions, so that it is compared as its file; a population does not go with it."""
+    database = ("--db", tmp_path / "book.db")
+    programme, history = ACME / "programme.yaml", ACME / "history.jsonl"
+    assert call("ledger", "init", *database).exit_code == 0
+    assert call("backtest", programme, history, "--out", tmp_path / "first", *database).exit_code == 0
+    of_book = json.loads(call("compare", programme, generous, *database, "--json").stdout)
+    of_file = json.loads(call("compare", programme, generous, "--events", history, "--json").stdout)
+    assert of_book["tables"] == of_file["tables"]
+    assert "0 decisions of book main" in of_book["on"]
+    refused = call("compare", programme, generous, *database, "--partners", 3)
+    assert (refused.exit_code, "--partners does not go with --db" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
