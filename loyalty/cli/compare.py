@@ -50,9 +50,9 @@ def command(
     """Run BASE and each VARIANT on identical events, and say what differs.
 
     The events are a drawn population (--scenario, --partners, --months, --seed), once for each replicate, a file of
-    what happened (--events), or what a book recorded (--db). Cost is the worth of what is given and neither taken back nor expired. Each interval is
-    that of the difference with 95 % confidence, by paired differences over the replicates. Decisions of a population
-    (what it redeems) are taken anew under each programme.
+    what happened (--events), or what a book recorded (--db). Cost is the worth of what is given and neither taken back
+    nor expired. Each interval is that of the difference with 95 % confidence, by paired differences over the
+    replicates. Decisions of a population (what it redeems) are taken anew under each programme.
 
     \b
     Example:
