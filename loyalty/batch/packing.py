@@ -60,8 +60,12 @@ def order_of(work: Work, layer: Layer, parts: Ints) -> tuple[Ints, Ints]:
     placing, table = work.placing, work.table
     rows = work.rows
     column = placing.partner if layer is Layer.PARTNER else placing.person
+    # A wish that names a person is of the person's wallet alone; an event reaches both.
+    wishes = (table.kind[rows] == REDEEM) & (placing.person[rows] >= 0)
     if layer is Layer.PERSON:
-        rows = rows[(column[rows] >= 0) & (table.kind[rows] >= 0)]
+        rows = rows[(column[rows] >= 0) & ((table.kind[rows] >= 0) | wishes)]
+    elif wishes.any():
+        rows = rows[~wishes]
     codes = column[rows]
     if not len(parts):
         return rows, codes

@@ -194,10 +194,12 @@ class _PlainRun:
         work, placing = self.work, self.work.placing
         column = placing.partner if layer is Layer.PARTNER else placing.person
         items: dict[int, list[tuple[tuple[int, ...], int | Grant]]] = defaultdict(list)
-        kinds, instants, codes = work.table.kind, placing.instant, column
+        kinds, instants, codes, persons = work.table.kind, placing.instant, column, placing.person
         for rank, row in enumerate(work.rows.tolist()):
             kind = kinds[row]
-            if codes[row] >= 0 and (layer is Layer.PARTNER or kind >= 0):
+            # A wish that names a person is of the person's wallet alone; an event reaches both.
+            own = layer if kind != REDEEM else Layer.PERSON if persons[row] >= 0 else Layer.PARTNER
+            if codes[row] >= 0 and own is layer and (layer is Layer.PARTNER or kind >= 0 or kind == REDEEM):
                 items[int(codes[row])].append(((int(instants[row]), 2 * int(kind == REDEEM), rank), row))
         for number, (grant, place) in enumerate(zip(work.grants, work.grant_holders.tolist(), strict=True)):
             if grant.holder.layer is layer:

@@ -60,7 +60,7 @@ class EventTable:
     Attributes:
         kind: The number of the kind among :func:`kinds_of`, or ``OVERRIDE``, ``VOID``, ``REDEEM``.
         partner: The place in *partners*; -1 for what speaks of another event and leaves its partner to that.
-        person: The place in *persons*, -1 for none.
+        person: The place in *persons*, -1 for none; a wish to redeem that names one is of the person's wallet.
         at: UTC microseconds.
         of: The row of the event that it speaks of, -1 for none or for one that is not here; None where no row does.
         order: The rank by (source, id) among events of one instant; None where that is the order of rows.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +15,16 @@ import pytest
 from attrs import evolve
 
 from loyalty.core.holders import Layer
+from loyalty.engine import settle
 from loyalty.errors import UsageError
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.simulation import extras
-from loyalty.simulation.behaviour import Incentive, Scenario
+from loyalty.simulation.behaviour import Incentive, Scenario, Wish
+from loyalty.simulation.months import month_starts
 from loyalty.simulation.movements import MOVEMENT_COLUMNS, MovementsFile
+from loyalty.simulation.population import population
+from loyalty.simulation.redemptions import redemptions
 from loyalty.simulation.scenario import load_scenario
 from loyalty.simulation.simulating import simulate
 from loyalty.simulation.tallying import tally
@@ -45,6 +50,25 @@ def test_the_number_taken_at_a_time_changes_nothing(acme: Programme, scenario: S
     """Partners settled in parts, with their response to incentives, have the digest of all together."""
     drawn = (acme, scenario, PARTNERS, MONTHS, 7, acme.first_day)
     assert simulate(*drawn, size=size, kernel=False).digest() == simulate(*drawn, kernel=False).digest()
+
+
+def test_people_spend_from_their_own_wallets(acme: Programme, scenario: Scenario) -> None:
+    """A wish that names a person takes from the person's points alone, compiled as on the core, and as settled."""
+    wish = Wish(currency="points", share=Fraction(1, 3), per=Layer.PERSON, chance=Fraction(1, 2))
+    own = evolve(scenario, wishes=(wish,), response={})
+    batch = simulate(acme, own, PARTNERS, MONTHS, 7, acme.first_day, kernel=False)
+    partners, people = (int(batch.layers[layer].cells[:, :, 3].sum()) for layer in (Layer.PARTNER, Layer.PERSON))
+    assert partners == 0 < people
+    until_day = month_starts(acme.first_day, MONTHS)[-1] - 1
+    table = population(acme, own, PARTNERS, MONTHS, 7, acme.first_day, ids=True)
+    grants = redemptions(table, until_day)
+    assert {grant.holder.layer for grant in grants} == {Layer.PERSON}
+    settled = settle(acme, table.to_events(), grants, until_day=until_day)
+    redeemed = sum(p.amount for e in settled.entries for p in e.postings if p.account.path == "programme/redeemed")
+    assert redeemed == people
+    if find_spec("numba") is not None:
+        compiled = simulate(acme, own, PARTNERS, MONTHS, 7, acme.first_day, kernel=True)
+        assert compiled.digest() == batch.digest()
 
 
 def test_incentives_make_more_happen_and_only_where_a_tier_is_near(acme: Programme, scenario: Scenario) -> None:
