@@ -53,4 +53,7 @@ class Holder:
         return cls.partner(id) if layer == "partner" else cls.person(id)
 
     def __str__(self) -> str:
-        return f"{self.layer.name.lower()}:{self.id}"
+        return f"{_NAMES[self.layer]}:{self.id}"
+
+
+_NAMES = {layer: layer.name.lower() for layer in Layer}

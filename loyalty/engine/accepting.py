@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from attrs import evolve
-
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.corrections import replay
@@ -18,7 +16,7 @@ from loyalty.engine.received import delivered_at, moved_instants, origins_of
 from loyalty.errors import EventRejected
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
-from loyalty.settlement.history import Placed, place_events, waits_for_origin
+from loyalty.settlement.history import Placed, place_alone, place_events, waits_for_origin
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.settle import Item, Outcome, apply_item, entries_of, require_room
 
@@ -51,7 +49,10 @@ def accept(
     refuse_too_early(programme, event, recorded_at)
     about = [recorded.event for recorded in tx.events_about(event.identity)]
     placed = None
-    if event.of is not None and (event.kind == VOID or waits_for_origin(histories.programme, event)):
+    if event.of is None:
+        placed = place_alone(event)
+        holders = placed.holders
+    elif event.kind == VOID or waits_for_origin(histories.programme, event):
         holders = tuple(tx.recipients(event.origin or ""))
         if event.kind != VOID and not about:
             placed = _place(histories, tx, event, holders)
@@ -100,8 +101,8 @@ def _waiting(tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
 
 def _is_next(histories: Histories, placed: Placed, runs: Sequence[HolderRun]) -> bool:
     """Tell whether an event comes after everything settled for its holders."""
-    day = histories.programme.calendar.day_of(placed.instant)
-    return all(placed.key > run.last_key and day >= run.through_day for run in runs)
+    day, key = histories.programme.calendar.day_of(placed.instant), placed.key
+    return all(key > run.last_key and day >= run.through_day for run in runs)
 
 
 def _judge(
@@ -156,4 +157,4 @@ def _place(histories: Histories, tx: Transaction, event: Event, holders: Sequenc
     placed = next((place for place in places if place.event is event), None)
     if placed is None or placed.waited:
         return None
-    return evolve(placed, holders=tuple(holders))
+    return placed._replace(holders=tuple(holders))

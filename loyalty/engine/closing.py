@@ -45,7 +45,10 @@ def move_on(histories: Histories, tx: Transaction, identity: str, recorded_at: i
         identity: The event.
         recorded_at: When the book came to know it, UTC microseconds.
     """
-    for holder in histories.take_closed():
+    closed = histories.take_closed()
+    if not closed:
+        return
+    for holder in closed:
         run = histories.run(tx, holder)
         histories.keep(tx, run)
         if run.closed_by is None or not (any(run.memory.arrears) or run.has_available()):

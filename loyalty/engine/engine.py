@@ -36,7 +36,6 @@ from loyalty.engine.standing import Standings
 from loyalty.engine.statements import Statements
 from loyalty.errors import EventRejected, UsageError
 from loyalty.explaining.entries import explain_entry
-from loyalty.explaining.reading import finding
 from loyalty.explaining.steps import Explanation
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Transaction
@@ -265,12 +264,16 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
     def _receipt(self, tx: Transaction, event: Event, counts_from: int | None) -> Receipt:
         entries = tuple(tx.entries(cause=event.identity))
         waiting = event.of is not None and not tx.recipients(event.identity)
-        own = next((entry for entry in entries if entry.key == f"event:{event.identity}" and entry.explanation), None)
+        own, key = None, f"event:{event.identity}"
+        for entry in entries:
+            if entry.key == key and entry.explanation:
+                own = entry
+                break
         programme = self._declarations.at_hand(own.revision) if own is not None else None
         if own is None or programme is None:
             return Receipt(event.identity, entries, waiting, lambda: self.why(event.identity), counts_from=counts_from)
         # The receipt answers by what its entry recorded, long after the host's session is closed.
-        find = finding(self.programme)
+        find = self._find
         return Receipt(
             event.identity,
             entries,

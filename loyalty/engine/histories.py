@@ -167,12 +167,13 @@ class Histories:
 
     def keep(self, tx: Transaction, run: HolderRun) -> None:
         """Keep a state in memory under the version that the store has of its holder."""
-        run.version = tx.holder_version(run.holder)
-        self._put(run, (run.version, tx.clock_day(run.holder)))
-        tx.keep_due(run.holder, run.scalars.next_due, self._chain)
-        self._moved[run.holder] = run
+        holder = run.holder
+        run.version = tx.holder_version(holder)
+        self._put(run, (run.version, tx.clock_day(holder)))
+        tx.keep_due(holder, run.scalars.next_due, self._chain)
+        self._moved[holder] = run
         if run.closed_by is not None:
-            self._closed.add(run.holder)
+            self._closed.add(holder)
 
     def put_back(self, tx: Transaction, runs: Iterable[HolderRun]) -> None:
         """Keep states in memory that were looked at and did not move."""
@@ -190,6 +191,8 @@ class Histories:
 
     def take_closed(self) -> list[Holder]:
         """Give the closed holders whose states moved since this was asked last."""
+        if not self._closed:
+            return []
         closed = sorted(self._closed)
         self._closed.clear()
         return closed

@@ -133,7 +133,7 @@ def _with_tiers(histories: Histories, facts: Facts, items: Sequence[Item], at: i
             if isinstance(item.what, Placed):
                 tiers[item.what.event.identity] = tier
     return [
-        evolve(item, tier=tiers[item.what.event.identity]) if isinstance(item.what, Placed) else item for item in items
+        item._replace(tier=tiers[item.what.event.identity]) if isinstance(item.what, Placed) else item for item in items
     ]
 
 

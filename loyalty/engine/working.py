@@ -22,6 +22,7 @@ from loyalty.engine.messages import Messages
 from loyalty.engine.telling import Telling
 from loyalty.engine.undo import Undo
 from loyalty.errors import RetryableConflict
+from loyalty.explaining.reading import finding
 from loyalty.ledger.store import Store, Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import steps_of
@@ -54,6 +55,8 @@ class Working:
         self._histories = Histories(self._steps, Telling(programme, Messages.of(messages)))
         self._declarations = Declarations(programme)
         self._answers = Answers(self._declarations, self._histories)
+        #: Finds the declarations at hand, for receipts that are explained long after.
+        self._find = finding(programme)
         self._any_revision = any_revision
 
     def _change(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b, sha256
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -23,8 +23,7 @@ from loyalty.ledger.outbox import Message
 READ_ONLY: Final = "this transaction only reads; write in one that was opened without read_only, and not inside this"
 
 
-@frozen
-class RecordedEvent:
+class RecordedEvent(NamedTuple):
     """
     An accepted event.
 
@@ -121,8 +120,7 @@ class Lot:
     remaining: int
 
 
-@frozen
-class HolderClock:
+class HolderClock(NamedTuple):
     """
     How far a holder's own clock has run, and when something falls due to it next.
 

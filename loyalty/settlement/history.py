@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
-
-from attrs import frozen
+from typing import Any, Final, NamedTuple
 
 from loyalty.core.events import TIER_OVERRIDE, VOID, Event
 from loyalty.core.holders import Holder
@@ -25,8 +23,7 @@ _OWN_INSTANTS: Final[Mapping[str, int]] = MappingProxyType({})
 OrderKey = tuple[Any, ...]
 
 
-@frozen
-class Placed:
+class Placed(NamedTuple):
     """
     An event at its place: the key that sorts it, the instant it counts from, and whom it reaches.
 
@@ -90,6 +87,14 @@ def place_events(
     return sorted((item for item in placed.values() if item is not None), key=lambda item: item.key)
 
 
+def place_alone(event: Event) -> Placed:
+    """Put an event that speaks of no other at its own instant."""
+    at, partner = event.occurred_at, Holder.partner(event.partner)
+    person = None if event.kind == TIER_OVERRIDE else event.person
+    holders = (partner,) if person is None else (partner, Holder.person(person))
+    return Placed(event, (at, 0, event.source, event.id), at, holders, at)
+
+
 def command_key(at: int, number: int) -> OrderKey:
     """Give the place of a holder's command *number*: after the events of its instant, in the order of recording."""
     return (at, 1, number)
@@ -127,9 +132,8 @@ def _place(
             before.first_instant,
         )
     else:
-        holders = [Holder.partner(event.partner)]
-        if event.person is not None and event.kind != TIER_OVERRIDE:
-            holders.append(Holder.person(event.person))
-        item = Placed(event, key, at, tuple(holders), at)
+        item = place_alone(event)
+        if at != event.occurred_at:
+            item = item._replace(key=key, instant=at, first_instant=at)
     placed[event.identity] = item
     return item

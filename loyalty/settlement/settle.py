@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from loyalty.core.calendar import format_day
 from loyalty.core.events import Event
@@ -31,8 +32,7 @@ from loyalty.settlement.trace import Why, stored
 Progress = Callable[[int], None]
 
 
-@frozen
-class Item:
+class Item(NamedTuple):
     """One item of a holder's history, and the partner's tier that it brings to the person's layer."""
 
     key: OrderKey
@@ -45,8 +45,7 @@ class Item:
         return cls(command_key(grant.at, number), grant)
 
 
-@frozen
-class Outcome:
+class Outcome(NamedTuple):
     """
     What one cause moved for one holder: the makings of an entry, or of a part of one.
 
@@ -266,7 +265,7 @@ def entries_of(steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int | 
         first = parts[0]
         postings: list[Posting] = []
         for part in parts:
-            postings.extend(postings_of(steps.names, part.holder, part.movements, part.cause))
+            postings += postings_of(steps.names, part.holder, part.movements, part.cause)
         if not postings:
             continue
         entries.append(

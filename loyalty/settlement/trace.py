@@ -178,7 +178,9 @@ def names_of(
 
 def _plain(programme: Programme, record: Record) -> list[Any]:
     plain = list(record)
-    for place, what in enumerate(NAMED.get(record[0], ()), start=1):
+    if record[0] not in NAMED:
+        return plain
+    for place, what in enumerate(NAMED[record[0]], start=1):
         # What several revisions number together stands with its name already.
         if what and not isinstance(record[place], str):
             plain[place] = _named(programme, what)[record[place]].name

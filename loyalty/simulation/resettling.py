@@ -28,7 +28,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Holder, Layer
@@ -240,7 +240,7 @@ class _Run:
     def _told(self, item: Item) -> Item:
         """Give an item of a person with the tier that its partner has under the other programme."""
         what = item.what
-        return evolve(item, tier=self._tiers.get(what.event.identity, 0)) if isinstance(what, Placed) else item
+        return item._replace(tier=self._tiers.get(what.event.identity, 0)) if isinstance(what, Placed) else item
 
     def _takes(self, item: Received) -> bool:
         """Tell whether the programme can take an event; one that it cannot is counted once, with the reason."""

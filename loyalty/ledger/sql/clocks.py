@@ -57,7 +57,7 @@ class Clocks:
     def keep_due(self, holder: Holder, day: int, revision: str) -> None:
         """Note when something falls due next; a change of the holder's history forgets it."""
         clock = self._clock_of(holder)
-        if (clock.due_day, clock.revision) != (day, revision) and holder in self.names.holders:
+        if (clock.due_day != day or clock.revision != revision) and holder in self.names.holders:
             self._set_clock(holder, HolderClock(clock.reached_day, day, revision))
 
     def holders_due(self, day: int, revision: str, limit: int) -> Sequence[Holder]:
@@ -67,9 +67,11 @@ class Clocks:
         return tuple(Holder(Layer(layer), ref) for layer, ref in self.runner.rows(ask.holders_due, **asked))
 
     def _clock_of(self, holder: Holder) -> HolderClock:
-        if holder not in self.waiting.clocks:
+        clock = self.waiting.clocks.get(holder)
+        if clock is None:
             self.holder_version(holder)
-        return self.waiting.clocks[holder]
+            clock = self.waiting.clocks[holder]
+        return clock
 
     def _set_clock(self, holder: Holder, clock: HolderClock) -> None:
         self.runner.require_writable()

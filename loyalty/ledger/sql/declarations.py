@@ -23,7 +23,10 @@ class Declarations:
     def declare(self, declarations: Sequence[Declaration], *, recorded_at: int) -> None:
         """Keep the declarations that the book does not have yet; of those that it has nothing changes."""
         declared = self.names.declared
-        if all(declaration.digest in declared for declaration in declarations):
+        for declaration in declarations:
+            if declaration.digest not in declared:
+                break
+        else:
             return
         self.runner.require_writable()
         declared |= {row.digest for row in self.runner.rows(_digests, book=self.names.book_id)}

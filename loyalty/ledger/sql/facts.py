@@ -121,10 +121,11 @@ class Facts:
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
         known = self.waiting.events
-        if identity not in known:
+        found = known.get(identity)
+        if found is None and identity not in known:
             row = self.runner.first(ask.find_event, book=self.names.book_id, identity=identity)
-            known[identity] = to_recorded(row) if row is not None else None
-        return known[identity]
+            found = known[identity] = to_recorded(row) if row is not None else None
+        return found
 
     def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
         """
@@ -171,17 +172,20 @@ class Facts:
         if found is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
         brought = _json_of_inputs(inputs)
-        self.names.add_holders(self.runner, [holder])
-        key = (self.names.holders[holder], found.sequence)
+        holder_id = self.names.holders.get(holder)
+        if holder_id is None:
+            self.names.add_holders(self.runner, [holder])
+            holder_id = self.names.holders[holder]
+        key = (holder_id, found.sequence)
         instant = found.event.occurred_at if at is None else at
         reached = self.waiting.reached.get(identity)
         if reached is not None:
             # An event that this transaction recorded has reached nobody but whom this transaction told.
-            if reached.get(holder) == brought:
-                return
             before = reached.get(holder)
+            if before == brought:
+                return
             reached[holder] = brought
-            if key in self.waiting.delivery_rows:
+            if before is not None and key in self.waiting.delivery_rows:
                 instant = self.waiting.delivery_rows[key][0]
             self.waiting.delivery_rows[key] = (instant, brought)
         else:
@@ -229,14 +233,14 @@ class Facts:
 
     def holder_version(self, holder: Holder) -> int:
         """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
-        versions = self.waiting.versions
-        if holder not in versions:
+        version = self.waiting.versions.get(holder)
+        if version is None:
             id = self.names.find_holder(self.runner, holder)
             row = None if id is None else self.runner.first(ask.holder_version, holder=id)
-            versions[holder] = 0 if row is None else row.version
+            version = self.waiting.versions[holder] = 0 if row is None else row.version
             clock = HolderClock() if row is None else HolderClock(row.clock_day, row.due_day, row.due_under)
             self.waiting.clocks[holder] = clock
-        return versions[holder]
+        return version
 
     def add_grant(self, grant: Grant) -> None:
         """
@@ -390,9 +394,11 @@ class Facts:
         self.names.add_holders(self.runner, holders)
         ids = self.names.holders
         by_id = {ids[holder]: holder for holder in holders}
-        for id, version, *clock in self.runner.rows(ask.lock_holders, holders=self._listed(by_id)):
-            self.waiting.versions[by_id[id]] = version
-            self.waiting.clocks[by_id[id]] = HolderClock(*clock)
+        versions, clocks = self.waiting.versions, self.waiting.clocks
+        for id, version, *clock in self.runner.plain(ask.lock_holders, holders=self._listed(by_id)):
+            holder = by_id[id]
+            versions[holder] = version
+            clocks[holder] = HolderClock(*clock)
 
     def _write_checkpoints(self, kept: Mapping[Holder, tuple[str, Checkpoint]]) -> None:
         rows = [
@@ -413,10 +419,13 @@ class Facts:
             self.write()
 
     def _changed(self, holder: Holder, step: int) -> None:
-        self.waiting.versions[holder] = self.holder_version(holder) + step
-        # When something falls due next is to be said anew.
-        self.waiting.clocks[holder] = HolderClock(self.waiting.clocks[holder].reached_day)
-        self.waiting.changed.add(holder)
+        waiting = self.waiting
+        waiting.versions[holder] = self.holder_version(holder) + step
+        clock = waiting.clocks[holder]
+        if clock.revision is not None:
+            # When something falls due next is to be said anew.
+            waiting.clocks[holder] = HolderClock(clock.reached_day)
+        waiting.changed.add(holder)
 
 
 _NO_INPUTS = "{}"
