@@ -7,7 +7,7 @@ statements see them together, and many by COPY, where the driver can.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -140,4 +140,24 @@ def _given(types: Sequence[str], rows: Rows) -> tuple[str, list[Any]]:
         row = "(" + ", ".join(f"%s::{name}" for name in types) + ")"
         return "VALUES " + ", ".join([row] * len(rows)), [value for row in rows for value in row]
     arrays = ", ".join(f"%s::{name}[]" for name in types)
-    return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*rows, strict=True)]
+    return f"SELECT * FROM unnest({arrays})", [array_text(column) for column in zip(*rows, strict=True)]
+
+
+def array_text(values: Iterable[Any]) -> str:
+    r"""
+    Write values as PostgreSQL reads an array, since the driver's own way is several times as slow.
+
+    >>> print(array_text([1, None, 'a "b"', b"\x00\xff"]))
+    {1,NULL,"a \"b\"","\\x00ff"}
+    """
+    return "{" + ",".join([str(value) if type(value) is int else _element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)

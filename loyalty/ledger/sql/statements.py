@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Dialect
 
 from loyalty.errors import StoreError
-from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater, takes_rows_at_once
+from loyalty.ledger.sql.bulk import COPY_FROM_ROWS, Inserter, Updater, array_text, takes_rows_at_once
 from loyalty.ledger.sql.faults import to_store_error
 from loyalty.ledger.sql.schema import Schema
 from loyalty.ledger.store import READ_ONLY
@@ -120,7 +120,7 @@ class Compiler:
         """Give many values as one parameter."""
         given = list(values)
         if not self.on_sqlite:
-            return given
+            return array_text(given) if takes_rows_at_once(self.dialect) else given
         try:
             return orjson.dumps(given).decode()
         except TypeError:
