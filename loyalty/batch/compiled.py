@@ -292,7 +292,6 @@ class _CompiledRun:
             returns=with_header(memory.returns),
             month_of=np.array(memory.month_of, np.int64),
             month_first=with_header(memory.month_first),
-            starts=np.array(work.programme.calendar.starts_us, np.int64),
             roles=roles,
             elasticity=elasticity,
             chance=np.zeros(0, np.int32) if chance is None else np.asarray(chance, np.int32),

@@ -73,14 +73,14 @@ from loyalty.batch.pointers import entry, flat, headed, inline, inner, keys, roo
 _ENTRIES: Final = ("settle", "places")
 
 _DRIVEN: Final = (
-    "find", "insert_at", "remove_at", "sum", "put", "note", "day_of", "settle", "too_small", "settle_holder",
+    "find", "insert_at", "remove_at", "sum", "put", "note", "settle", "too_small", "settle_holder",
     "prepare_event", "finish_event", "earlier_row", "prepare_decision", "finish_decision", "forget", "keep", "keep_all",
     "save", "load_all", "load", "known_again", "places",
 )  # fmt: skip
 #: What is put in line wherever it is called.
 _IN_LINE: Final = frozenset(
     {
-        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "balance", "day_of", "settle_holder",
+        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "balance", "step", "settle_holder",
         "prepare_event", "finish_event", "intern", "fill", "lot_day",
     }
 )  # fmt: skip

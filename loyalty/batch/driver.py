@@ -7,7 +7,7 @@ step and the runtime that it calls, where the names that are not defined here ar
 """
 
 # The names that the generated module has, and comparisons that numba folds.
-# ruff: noqa: F821, PLR1714, PLR1730
+# ruff: noqa: F821, PLR1714
 # mypy: disable-error-code="name-defined, no-any-return"
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 #: What is given: the layer's items, holder after holder, numbers of the declaration, the calendar, codes of texts.
 Given = namedtuple(
     "Given",
-    "packed offsets codes code_starts p expiry returns month_of month_first starts roles elasticity chance silent "
+    "packed offsets codes code_starts p expiry returns month_of month_first roles elasticity chance silent "
     "decisions state_starts state_words first_scalars",
 )
 
@@ -39,7 +39,7 @@ Found = namedtuple(
 #: What of these is read and written an item at a time, as pointers, and how long some are.
 Ground = namedtuple(
     "Ground",
-    "packed offsets starts roles elasticity chance silent decisions state_starts state_words first_scalars events sums "
+    "packed offsets roles elasticity chance silent decisions state_starts state_words first_scalars events sums "
     "first_months before posted taken paid_from next_starts next_words draws silents befores posts",
 )
 
@@ -145,18 +145,6 @@ def note(o: Any, label: int, asset: int, source: int, target: int, amount: int, 
     o.journal[place + 10] = lot
 
 
-def day_of(starts: Any, at: int) -> int:
-    """Give the local day that an instant lies in; the guess is off by a day at most."""
-    place = at // 86_400_000_000 - FIRST_DAY
-    if place < 0:
-        place = 0
-    while starts[place] > at:
-        place -= 1
-    while starts[place + 1] <= at:
-        place += 1
-    return place + FIRST_DAY
-
-
 def settle(given: Any, space: Any, found: Any, first: int, last: int) -> int:
     """Settle the holders from *first* to before *last*; give 0, or 1 where a table was too small."""
     flag = flat(space.flag)
@@ -204,7 +192,6 @@ def settle(given: Any, space: Any, found: Any, first: int, last: int) -> int:
     g = Ground(
         rows(given.packed, 0, flag),
         flat(given.offsets),
-        flat(given.starts),
         flat(given.roles),
         flat(given.elasticity),
         flat(given.chance),
@@ -273,7 +260,7 @@ def settle_holder(g: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int) -
     for place in range(start, end):
         x = g.packed[place]
         at = x.at
-        day = day_of(g.starts, at)
+        day = x.day
         month = m.month_of[day - FIRST_DAY]
         now.month = month - now.first_month
         now.item = x.row

@@ -60,6 +60,8 @@ class _Filler:
         self.keyed = [key for key in layout.keys if key.parts]
         self.parts = max((len(key.parts) for key in self.keyed), default=1)
         named = {part for key in self.keyed for part in key.parts if isinstance(part, str)}
+        #: Of which fields the step asks whether they are given.
+        self.marks = set(re.findall(r"\.p_(\w+)", step))
         self.used = set(re.findall(r"\.[fp]_(\w+)", step)) | named
         self.reads_person = bool(re.search(r"\.(has_)?person\b", step)) or any(
             part is Subject.PERSON for key in self.keyed for part in key.parts
@@ -86,7 +88,7 @@ class _Filler:
         self._write_pack(w)
         fields: list[tuple[str, int]] = [("at", 8)]
         fields += [(f"v{place}", width) for place, width in enumerate(self.widths)]
-        fields += [("row", 4), ("of", 4), ("kind", 2)]
+        fields += [("day", 4), ("row", 4), ("of", 4), ("kind", 2)]
         fields += [("other", 4)] if self.reads_person or self.reads_partner else []
         fields += [("first", 4)] if self.layout.reads_origin else []
         fields.sort(key=lambda field: -field[1])
@@ -164,10 +166,11 @@ class _Filler:
                 if spec.type not in (FieldType.TEXT, FieldType.ONE_OF):
                     with w.block(f"if {missing}"):
                         w.line(f"value = {raw}")
-            w.line(f"e.p_{name} = 0 if {missing} else 1")
+            if name in self.marks:
+                w.line(f"e.p_{name} = 0 if {missing} else 1")
             if spec.type in (FieldType.TEXT, FieldType.ONE_OF):
                 other = self._stand_in(spec, stand_ins[name]) if name in stand_ins else "-1"
-                if name in stand_ins:
+                if name in stand_ins and name in self.marks:
                     w.line(f"e.p_{name} = 1")
                 if spec.type is FieldType.ONE_OF or self.texts.codes(kind.name, f"event.{name}"):
                     translated = self._translated(kind.name, f"event.{name}", "value")
@@ -222,21 +225,25 @@ class _Filler:
         """Write ``pack``, which copies what is read of a part of the rows to the places of their items."""
         arguments = (
             "columns, missing, packed, places, order, kinds, step_codes, instants, others, of, by_row, codes, offsets, "
-            "first_days, decisions, first, last"
+            "first_days, starts, decisions, first, last"
         )
         with w.block(f"def pack({arguments})"), w.block("for rank in range(first, last)"):
+            with w.block("if rank == first"):
+                w.line("day = 0")
             w.line("row = order[rank]")
             w.line("x = packed[places[rank]]")
             with w.block("if row < 0"):
                 w.line("part = -2 - row")
                 w.line("x.kind = decisions[part, 8]")
-                w.line("x.at = decisions[part, 9]")
+                w.line("at = decisions[part, 9]")
+                self._write_day(w)
                 w.line("x.row = -2 - decisions[part, 10]")
                 w.line("x.of = part")
                 w.line("continue")
             w.line("kind = step_codes[kinds[row]]")
             w.line("x.kind = kind")
-            w.line("x.at = instants[row]")
+            w.line("at = instants[row]")
+            self._write_day(w)
             w.line("x.row = row")
             w.line("x.of = -1")
             if self.reads_person or self.reads_partner:
@@ -259,6 +266,15 @@ class _Filler:
             w.line(f"x.v0 = columns[{len(self.columns)}][row]")
             w.line(f"x.v1 = columns[{len(self.columns) + 1}][row]")
         w.line("")
+
+    def _write_day(self, w: Writer) -> None:
+        """Write the instant and its local day; rows come by time, so that the day is mostly that of the row before."""
+        w.line("x.at = at")
+        with w.block("while starts[day + 1] <= at"):
+            w.line("day += 1")
+        with w.block("while starts[day] > at"):
+            w.line("day -= 1")
+        w.line(f"x.day = day + {FIRST_DAY}")
 
 
 def _width(spec: FieldSpec) -> int:

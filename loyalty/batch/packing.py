@@ -123,7 +123,8 @@ def _pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread
     others = placing.person if layer is Layer.PARTNER else placing.partner
     shared = (
         (*columns, *_pairs(table)), missing, items, places, order, table.kind, _step_codes(kinds), placing.instant,
-        others, of, by_row, codes, offsets, _first_days(work, kernel), parts,
+        others, of, by_row, codes, offsets, _first_days(work, kernel),
+        np.array(work.programme.calendar.starts_us, np.int64), parts,
     )  # fmt: skip
     spread(kernel.module.pack, [(*shared, first, last) for first, last in ranges])
     return Packed(items, offsets)
