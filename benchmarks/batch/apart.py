@@ -49,7 +49,7 @@ def whole(file: Path) -> Any:
     from loyalty.batch.tables import EventTable
 
     own = programme(_name(file))
-    return run(own, EventTable.from_arrow(own, file), until_day=UNTIL_DAY, kernel=True)
+    return run(own, EventTable.from_arrow(own, file), until_day=UNTIL_DAY)
 
 
 def _name(file: Path) -> str:

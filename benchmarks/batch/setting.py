@@ -57,11 +57,11 @@ class Setting:
 
     def settle(self, own: Programme | None = None) -> Batch:
         """Settle by the library; what was packed for the table before is used again."""
-        return run(own or self.programme, self.table, until_day=UNTIL_DAY, threads=self.threads, kernel=True)
+        return run(own or self.programme, self.table, until_day=UNTIL_DAY, threads=self.threads)
 
     def settle_alone(self, own: Programme) -> Batch:
         """Settle by the library a table that nothing was packed for."""
-        return run(own, _again(self.table), until_day=UNTIL_DAY, threads=self.threads, kernel=True)
+        return run(own, _again(self.table), until_day=UNTIL_DAY, threads=self.threads)
 
     def settle_by_hand(self) -> tuple[Totals, ...]:
         """Settle by the twin."""
