@@ -95,7 +95,8 @@ def command(
       loyalty forecast programme.yaml --db portal.db --scenario scenario.yaml --months 12 --out out/forecast
     """
     require_arrays("loyalty forecast")
-    from loyalty.simulation.forecasting import forecast, forecast_tables
+    from loyalty.simulation.forecast_tables import forecast_tables
+    from loyalty.simulation.forecasting import forecast
     from loyalty.simulation.tables import write_each
 
     if (db is None) == (events_path is None):
@@ -201,7 +202,7 @@ def _row(one: Total) -> tuple[str, ...]:
 
 
 def _document(found: Forecast, written: Sequence[Path]) -> dict[str, Any]:
-    from loyalty.simulation.forecasting import forecast_tables
+    from loyalty.simulation.forecast_tables import forecast_tables
 
     return {
         "ok": True,

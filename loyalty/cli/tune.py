@@ -70,7 +70,8 @@ def command(
     """
     require_arrays("loyalty tune")
     from loyalty.simulation.levers import LeverError, read_lever
-    from loyalty.simulation.tuning import TargetError, read_target, tune
+    from loyalty.simulation.targets import TargetError, read_target
+    from loyalty.simulation.tuning import tune
 
     programme = load(programme_path)
     try:

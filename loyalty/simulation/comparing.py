@@ -36,8 +36,9 @@ from loyalty.simulation.comparison import (
     Shifts,
     Variant,
 )
+from loyalty.simulation.evenness import gini, reversals
 from loyalty.simulation.intervals import OVER_PARTNERS, OVER_REPLICATES, mean_interval, sum_interval
-from loyalty.simulation.measuring import Measures, gini, reversals
+from loyalty.simulation.measuring import Measures
 from loyalty.simulation.months import first_day_of, month_of
 from loyalty.simulation.replicates import Replicate, Runner
 

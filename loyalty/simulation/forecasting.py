@@ -9,7 +9,6 @@ forecast is the share, by worth, of what leaves the wallets by use or by expiry 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -28,14 +27,11 @@ from loyalty.programme.revisions import currencies_of, tiers_of
 from loyalty.simulation.behaviour import Scenario
 from loyalty.simulation.book_history import Past
 from loyalty.simulation.comparison import Figure, Interval
-from loyalty.simulation.comparison_tables import decimal
-from loyalty.simulation.decimals import share
 from loyalty.simulation.intervals import QUANTILES, middle
 from loyalty.simulation.measuring import CELLS, Measures
-from loyalty.simulation.months import month_of, month_starts, month_text
+from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.population import population
 from loyalty.simulation.successors import successors
-from loyalty.simulation.tables import Column, Kind, Table
 
 if TYPE_CHECKING:
     from loyalty.batch.results import Batch
@@ -307,41 +303,3 @@ def _expiring(settled: Batch, span: Sequence[int]) -> dict[str, tuple[Fraction, 
         for place, name in enumerate(names)
         if settled.outstanding[place].any()
     }
-
-
-def forecast_tables(found: Forecast) -> tuple[Table, ...]:
-    """Give a forecast as tables: by month, of the whole span, and what expires of what is there."""
-    ends = (Column("low", Kind.AMOUNT), Column("high", Kind.AMOUNT))
-    return (
-        Table(
-            "forecast",
-            (Column("month"), Column("figure"), Column("unit"), Column("mean", Kind.AMOUNT), *ends),
-            tuple(
-                (month_text(month), one.name, one.unit, decimal(mean), *_ends(interval))
-                for one in found.series
-                for month, mean, interval in zip(found.months, one.mean, one.intervals, strict=True)
-            ),
-        ),
-        Table(
-            "totals",
-            (Column("figure"), Column("unit"), Column("today", Kind.AMOUNT), Column("mean", Kind.AMOUNT), *ends),
-            tuple(
-                (one.name, one.unit, None if one.today is None else decimal(one.today), decimal(one.mean),
-                 *_ends(one.interval))
-                for one in found.totals
-            ),
-        ),
-        Table(
-            "expiring",
-            (Column("month"), Column("currency"), Column("amount", Kind.AMOUNT)),
-            tuple(
-                (month_text(month), name, decimal(amount))
-                for name, amounts in found.expiring.items()
-                for month, amount in zip(found.months, amounts, strict=True)
-            ),
-        ),
-    )  # fmt: skip
-
-
-def _ends(interval: Interval) -> tuple[Decimal, Decimal]:
-    return share(Fraction(interval.low)), share(Fraction(interval.high))

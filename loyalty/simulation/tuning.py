@@ -5,15 +5,10 @@ The values of the range are tried at five places first. Where the figure crosses
 bisection closes in on it, step by step of the range; where it does not, golden section looks for the nearest that there
 is between the neighbours of the best (J. Kiefer, "Sequential minimax search for a maximum", 1953). A figure need not
 rise or fall throughout: what was seen of that is said.
-
->>> target = read_target("cost <= 2 % of revenue")
->>> target.figure, target.sign, target.amount, target.share_of
-('cost', '<=', Fraction(1, 50), 'revenue')
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
@@ -24,7 +19,6 @@ from typing import Final
 from attrs import frozen
 
 from loyalty.batch.once import found_once
-from loyalty.core.amounts import parse_decimal
 from loyalty.errors import LoyaltyError
 from loyalty.programme.model import Programme
 from loyalty.simulation.comparison import Figure, Interval
@@ -32,39 +26,10 @@ from loyalty.simulation.intervals import mean_interval
 from loyalty.simulation.levers import Lever, Steps
 from loyalty.simulation.replicates import Replicate, Runner
 from loyalty.simulation.sweeping import Trial, require_figure
-
-_TARGET: Final = re.compile(
-    r"(?P<figure>[\w.-]+)\s*(?P<sign><=|>=|=)\s*(?P<number>-?[\d_.]+)\s*(?P<percent>%)?\s*(?P<unit>[A-Za-z][\w-]*)?"
-    r"(?:\s+of\s+(?P<whole>[\w.-]+))?"
-)
+from loyalty.simulation.targets import Target, TargetError
 
 #: At so many places, ends included, a range is tried first.
 _PLACES: Final = 5
-
-
-class TargetError(LoyaltyError):
-    """A target that cannot be read, or of a figure that there is none of."""
-
-    code = "target"
-
-
-@frozen
-class Target:
-    """
-    What is wanted of a figure.
-
-    Args:
-        sign: ``=`` for the nearest, ``<=`` for the nearest that is not above, ``>=`` for the nearest that is not below.
-        amount: In the figure's unit; a share where *share_of* names another figure.
-        unit: What was written behind the number, or "".
-    """
-
-    text: str
-    figure: str
-    sign: str
-    amount: Fraction
-    share_of: str | None = None
-    unit: str = ""
 
 
 @frozen(kw_only=True)
@@ -111,33 +76,6 @@ class Tuning:
     is_met: bool
     seeds: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def read_target(text: str) -> Target:
-    """
-    Read ``cost = 2 % of revenue``, ``points.issued <= 1000000``, ``tiers.gold >= 20``, ``breakage = 15 %``.
-
-    Raises:
-        TargetError: not of that form.
-    """
-    match = _TARGET.fullmatch(text.strip())
-    try:
-        if match is None:
-            raise ValueError
-        amount = parse_decimal(match["number"].replace("_", ""))
-    except ValueError:
-        raise TargetError(
-            f"got {text!r}; write a figure, =, <= or >=, and what is wanted: cost = 2 % of revenue, "
-            "points.issued <= 1000000, tiers.gold >= 20"
-        ) from None
-    whole, unit = match["whole"], match["unit"] or ""
-    if unit == "of":
-        raise TargetError(f"got {text!r}; after `of` stands the name of a figure, such as revenue")
-    if whole is not None and not match["percent"] and unit:
-        raise TargetError(f"got {text!r}; a share of {whole} has no unit: write 2 % of {whole}")
-    return Target(
-        text.strip(), match["figure"], match["sign"], amount / 100 if match["percent"] else amount, whole, unit
-    )
 
 
 def tune(

@@ -23,8 +23,9 @@ from loyalty.simulation.comparing import compare
 from loyalty.simulation.comparison import Comparison, Interval, Scheme
 from loyalty.simulation.comparison_tables import comparison_tables, write_partners
 from loyalty.simulation.concentration import Concentration
+from loyalty.simulation.evenness import gini, reversals
 from loyalty.simulation.intervals import OVER_PARTNERS, OVER_REPLICATES, mean_interval, sum_interval
-from loyalty.simulation.measuring import Measures, gini, reversals
+from loyalty.simulation.measuring import Measures
 from loyalty.simulation.replicates import Replicate, Runner
 from loyalty.sources import read_events
 from tests.simulation.portal import PORTAL, PROGRAMME, UNTIL, happened, quarter

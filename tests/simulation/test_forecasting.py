@@ -16,7 +16,8 @@ from loyalty.core.calendar import parse_day
 from loyalty.errors import UsageError
 from loyalty.simulation.behaviour import Scenario
 from loyalty.simulation.book_history import Past, recorded
-from loyalty.simulation.forecasting import Forecast, forecast, forecast_tables
+from loyalty.simulation.forecast_tables import forecast_tables
+from loyalty.simulation.forecasting import Forecast, forecast
 from loyalty.simulation.measuring import Measures
 from loyalty.simulation.partners import draw_partners
 from loyalty.simulation.scenario import load_scenario, read_scenario

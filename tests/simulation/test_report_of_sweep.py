@@ -17,7 +17,8 @@ from loyalty.simulation.levers import Lever
 from loyalty.simulation.report import render_sweep, render_tuning
 from loyalty.simulation.report.texts import ENGLISH, RUSSIAN
 from loyalty.simulation.sweeping import Point, Sweep
-from loyalty.simulation.tuning import Tried, Tuning, read_target
+from loyalty.simulation.targets import read_target
+from loyalty.simulation.tuning import Tried, Tuning
 
 PATH, OTHER = "tiers.ladder.gold.multiplier", "currencies.points.worth"
 VALUES = tuple(Decimal(text) for text in ("1.1", "1.2", "1.3"))

@@ -15,7 +15,8 @@ from loyalty.simulation.levers import LeverError, grid, read_lever
 from loyalty.simulation.measuring import Measures
 from loyalty.simulation.replicates import Runner
 from loyalty.simulation.sweeping import Sweep, sweep, sweep_table
-from loyalty.simulation.tuning import TargetError, Tuning, read_target, tune
+from loyalty.simulation.targets import TargetError, read_target
+from loyalty.simulation.tuning import Tuning, tune
 from tests.simulation.portal import PORTAL, PROGRAMME, UNTIL, quarter
 
 
