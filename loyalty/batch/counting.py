@@ -154,11 +154,15 @@ def stock_held(s: Any, m: Any, o: Any, c: int) -> int:
 
 
 def expect(m: Any, o: Any, c: int, lot: int, amount: int) -> None:
-    """Note that *amount* of currency *c* expires on a day; the last column is for what never does."""
+    """
+    Note that *amount* of currency *c* expires on a day; the last column is for what never does.
+
+    What is held does not expire: where its day has come, it goes with the last month that the run has seen.
+    """
     width = o.now.widest
     column = width - 1
     if lot < LAST_DAY:
-        column = max(m.month_of[lot - FIRST_DAY] - o.now.first_month, 0)
+        column = m.month_of[max(lot, o.now.until_day) - FIRST_DAY] - o.now.first_month
     o.outstanding[c * width + column] += amount
 
 

@@ -69,6 +69,7 @@ class _Counters:
         self.currencies = currencies
         self.now: Any = record("Now", NOW)()
         self.now.first_month, self.now.widest = work.first_month, work.widest
+        self.now.until_day = work.until_day
         self.month_of = month_tables()[0]
         self.flows = [0] * (work.months * currencies * FIGURES)
         self.rules = [0] * (len(names.labels) * 2 * currencies * 3)

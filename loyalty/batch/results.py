@@ -68,7 +68,7 @@ class Batch:
         funds: By month, currency and tier (persons last): issued, and reversed, by the partner's tier then.
         rules: By label of ``names``, layer and currency: awards, issued, reversed.
         outstanding: By currency and month of expiry from ``first_month`` on, what is available, pending or held; the
-            last column never expires.
+            last column never expires. What is held beyond its day stands in the month of ``until_day``.
         entries: How many entries a ledger would have.
         postings: How many postings.
         journal: Every movement, if asked for; see :mod:`loyalty.batch.journal`.
