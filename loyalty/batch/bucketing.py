@@ -31,6 +31,9 @@ from loyalty.programme.revisions import chain_of
 #: Called with how many rows are done and how many there are; a row counts when it is read and when it is written.
 Progress = Callable[[int, int | None], None]
 
+#: Rows that are read and written at a time: few, since each column is held several times on the way.
+_BATCH_ROWS: Final = 1 << 18
+
 #: A column whose dictionary is longer than this is written as plain text, of which the writer makes one of its own.
 _LONG_DICTIONARY: Final = 1000
 
@@ -66,7 +69,7 @@ def write_buckets(
     folder = Path(folder)
     if Buckets.at(folder) is not None:
         raise UsageError(f"{folder} has buckets already; settle them, or take another folder")
-    stream = open_stream(data)
+    stream = open_stream(data, _BATCH_ROWS)
     findings = Findings(stream.name)
     encoder = Encoder(programme, findings, ignore)
     columns = encoder.wanted(stream.schema)
@@ -82,7 +85,9 @@ def write_buckets(
     places.join()
     if readings == 3:
         wanted = [name for name in columns if name in ("partner", "source", "id", "of")]
-        for batch in count.over(open_stream(data).batches(wanted, [name for name in as_codes if name in wanted])):
+        for batch in count.over(
+            open_stream(data, _BATCH_ROWS).batches(wanted, [name for name in as_codes if name in wanted])
+        ):
             places.learn_origins(batch)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -97,7 +102,7 @@ def write_buckets(
     first_row, last_at = 0, made.last_at
     with ExitStack() as stack:
         writers: dict[int, pq.ParquetWriter] = {}
-        for batch in count.over(open_stream(data).batches(columns, as_codes)):
+        for batch in count.over(open_stream(data, _BATCH_ROWS).batches(columns, as_codes)):
             parts = encoder.encode(batch, first_row)
             encoder.forget()
             last_at = max([last_at, *(int(part.at.max()) for part in parts if len(part.at))])

@@ -18,8 +18,8 @@ from attrs import frozen
 
 from loyalty.errors import Finding, Place, SourceError, UsageError
 
-#: Rows that are decoded at a time.
-BATCH_ROWS: Final = 1 << 20
+#: Rows that are decoded at a time, where the caller does not say how many.
+_BATCH_ROWS: Final = 1 << 20
 
 
 @frozen(eq=False)
@@ -39,16 +39,20 @@ class Stream:
     batches: Callable[[Sequence[str], Sequence[str]], Iterator[pa.RecordBatch]]
 
 
-def open_stream(data: Any) -> Stream:
+def open_stream(data: Any, batch_rows: int = _BATCH_ROWS) -> Stream:
     """
     Open whatever holds Arrow.
+
+    Args:
+        data: See :func:`loyalty.batch.tables.EventTable.from_arrow`.
+        batch_rows: So many rows of a Parquet file are decoded at a time.
 
     Raises:
         SourceError: a path with nothing at it, or with something that is no Parquet.
         UsageError: *data* is nothing of the kind.
     """
     if isinstance(data, str | Path):
-        return open_parquet(parquet_files(Path(data)), str(data))
+        return open_parquet(parquet_files(Path(data)), str(data), batch_rows)
     if isinstance(data, ds.Dataset):
         return Stream(
             "<dataset>", data.schema, None, lambda columns, _: iter(data.scanner(columns=list(columns)).to_reader())
@@ -79,7 +83,7 @@ def parquet_files(path: Path) -> list[Path]:
     return files
 
 
-def open_parquet(files: Sequence[Path], name: str) -> Stream:
+def open_parquet(files: Sequence[Path], name: str, batch_rows: int = _BATCH_ROWS) -> Stream:
     """
     Open Parquet files of one schema as one stream.
 
@@ -102,15 +106,17 @@ def open_parquet(files: Sequence[Path], name: str) -> Stream:
             raise SourceError([Finding("parquet", Place(str(file)), "other columns", why, "give each file the same")])
 
     def batches(columns: Sequence[str], coded: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        return _ahead(_decoded(files, columns, coded))
+        return _ahead(_decoded(files, columns, coded, batch_rows))
 
     return Stream(name, schemas[0], rows, batches)
 
 
-def _decoded(files: Sequence[Path], columns: Sequence[str], coded: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _decoded(
+    files: Sequence[Path], columns: Sequence[str], coded: Sequence[str], batch_rows: int
+) -> Iterator[pa.RecordBatch]:
     for file in files:
-        with pq.ParquetFile(file, read_dictionary=list(coded), memory_map=True) as opened:
-            for batch in opened.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
+        with pq.ParquetFile(file, read_dictionary=list(coded)) as opened:
+            for batch in opened.iter_batches(batch_size=batch_rows, columns=list(columns)):
                 yield batch.select(list(columns))
 
 
