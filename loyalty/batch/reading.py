@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import pyarrow as pa
+
 from loyalty.batch.encoding import Chunk, Encoder
 from loyalty.batch.findings import Findings
 from loyalty.batch.joining import joined
@@ -41,4 +43,7 @@ def read_table(
         row += len(batch)
         if progress is not None:
             progress(row)
-    return joined(programme, encoder, chunks, findings)
+    table = joined(programme, encoder, chunks, findings)
+    # Arrow keeps what batches were decoded into for the next ones; now a run wants the memory.
+    pa.default_memory_pool().release_unused()
+    return table
