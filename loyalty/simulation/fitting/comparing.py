@@ -1,5 +1,5 @@
 """
-How well a fitted scenario fits: as many partners are drawn from it, and compared with the history part by part.
+How well a fitted scenario fits: partners are drawn from it, and compared with the history part by part.
 
 Numbers are compared by the test of Kolmogorov and Smirnov, words by chi squared; months by the share of events that
 lie in other months, since their noise is no chance of single events. A large history tells the smallest difference
@@ -33,21 +33,23 @@ _CHANCE: Final = 0.01
 #: Months fit where so much of all events, at most, lies in others: a year's noise of single months is as large.
 _CLOSE_MONTHS: Final = 0.1
 
+#: Of fewer partners the draw itself would differ by chance as much as the history does.
+_FEWEST: Final = 2000
+
 _BINS: Final = 20
 _MOST_WORDS: Final = 8
 
 
 def goodness_of(fit: Fit, seed: int = 1) -> Goodness:
     """
-    Draw as many partners as the history has for as long, and compare.
+    Draw as many partners as the history has, and two thousand at least, for as long, and compare.
 
     Args:
         seed: Of the draw.
     """
     history = fit.history
-    table = population(
-        history.programme, fit.scenario, len(history.names), history.months, seed, history.first_day
-    )  # fmt: skip
+    partners = max(len(history.names), _FEWEST)
+    table = population(history.programme, fit.scenario, partners, history.months, seed, history.first_day)
     drawn = History(table, history.first_day, history.last_day) if len(table) else history
     return Goodness(
         programme=history.programme,
@@ -56,7 +58,7 @@ def goodness_of(fit: Fit, seed: int = 1) -> Goodness:
         events=len(history.rows),
         first_day=history.first_day,
         last_day=history.last_day,
-        quantities=tuple(_quantities(fit, drawn)),
+        quantities=tuple(_quantities(fit, drawn, partners)),
         text=scenario_text(fit),
         seeds=(seed,),
         assumptions=(said("fit.no_response"),),
@@ -64,15 +66,18 @@ def goodness_of(fit: Fit, seed: int = 1) -> Goodness:
     )
 
 
-def _quantities(fit: Fit, drawn: History) -> Iterator[Quantity]:
+def _quantities(fit: Fit, drawn: History, partners: int) -> Iterator[Quantity]:
     history = fit.history
-    yield _months(said("fit.active"), history, _active(history), _active(drawn), len(history.names))
+    part = len(history.names) / partners
+    yield _months(said("fit.active"), history, _active(history), _active(drawn) * part, len(history.names))
     for kind in fit.kinds:
         name = kind.kind.name
         observed, other = history.counts(name), drawn.counts(name)
-        yield _months(said("fit.months", kind=name), history, observed.sum(axis=0), other.sum(axis=0), kind.count)
+        yield _months(
+            said("fit.months", kind=name), history, observed.sum(axis=0), other.sum(axis=0) * part, kind.count
+        )
         # Who did nothing in the draw is none of its partners, and did nothing all the same.
-        idle = np.zeros(max(len(history.names) - len(other), 0))
+        idle = np.zeros(partners - len(other))
         yield _numbers(said("fit.per_partner", kind=name), "", observed.sum(axis=1),
                        np.concatenate([other.sum(axis=1), idle]))  # fmt: skip
         for field, fitted in kind.fields.items():
