@@ -82,6 +82,7 @@ class Compiler:
         self._statements: dict[Writer, Statement] = {}
         self._inserters: dict[Table, Inserter] = {}
         self._updaters: dict[tuple[Table, tuple[str, ...]], Updater] = {}
+        self._last_ids: dict[Table, Statement] = {}
 
     def statement(self, writer: Writer) -> Statement:
         """Give the text of what *writer* writes."""
@@ -93,6 +94,14 @@ class Compiler:
             positional = bool(compiled.positional)
             names = [str(name) for name in (compiled.positiontup if positional else compiled.params) or ()]
             found = self._statements[writer] = Statement(str(compiled), tuple(names), fixed, positional)
+        return found
+
+    def last_id(self, table: Table) -> Statement:
+        """Give the text that asks for the largest id of a table."""
+        found = self._last_ids.get(table)
+        if found is None:
+            place = self.dialect.identifier_preparer.format_table(table)
+            found = self._last_ids[table] = Statement(f"SELECT max(id) FROM {place}", (), {}, True)
         return found
 
     def inserter(self, table: Table) -> Inserter:
@@ -255,8 +264,7 @@ class Runner:
 
     def last_id(self, table: Table) -> int:
         """Give the largest id of a table, 0 where it is empty."""
-        place = self.compiler.dialect.identifier_preparer.format_table(table)
-        cursor = self._run(Statement(f"SELECT max(id) FROM {place}", (), {}, True), {})
+        cursor = self._run(self.compiler.last_id(table), {})
         return cursor.fetchone()[0] or 0
 
     def write(self, writer: Writer, changes: Iterable[Mapping[str, Any]]) -> None:
