@@ -29,7 +29,7 @@ from .test_compiled_run import assert_equal, responding, with_wishes
 
 pytest.importorskip("numba", reason="needs the [sim] extra: pip install 'loyalty-engine[sim]'")
 
-SHAPES, HISTORIES = {"quick": (2, 60), "laws": (200, 500)}[os.environ.get("LOYALTY_HYPOTHESIS_PROFILE", "quick")]
+SHAPES, HISTORIES = {"quick": (1, 60), "laws": (200, 500)}[os.environ.get("LOYALTY_HYPOTHESIS_PROFILE", "quick")]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,6 +21,16 @@ from loyalty.batch.tables import REDEEM, kinds_of, missing_of
 from loyalty.core.holders import Layer
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
+from loyalty.settlement.runtime import (
+    ARREARS,
+    AVAILABLE,
+    EXPIRED,
+    HELD,
+    ISSUED,
+    PENDING,
+    REDEEMED,
+    TRANSFERRED,
+)
 from tests.settlement.histories import history
 
 pytest.importorskip("numba", reason="needs the [sim] extra: pip install 'loyalty-engine[sim]'")
@@ -110,12 +120,16 @@ def test_compiled_moves_what_the_core_moves(name: str) -> None:
     """With commands of every kind, wishes, draws that respond, cut in time or not, in one thread or three."""
     programme = load(PROGRAMMES / f"{name}.yaml")
     moved, wished, silent, cut = 0, 0, 0, 0
+    ways: set[tuple[int, int]] = set()
     for seed in range(HISTORIES):
         rng = Random(f"{name}/{seed}")
         drawn = history(programme, rng, size=40)
         table = EventTable.from_events(programme, drawn.events)
         compiled, _ = both(table, drawn.grants, drawn.until_day)
         moved += compiled.postings
+        assert compiled.journal is not None
+        columns = compiled.journal.select(["source", "target"]).to_pydict()
+        ways |= set(zip(columns["source"], columns["target"], strict=True))
         threaded = run(
             programme, table, grants=drawn.grants, until_day=drawn.until_day, kernel=True, threads=3, journal=True
         )
@@ -131,6 +145,10 @@ def test_compiled_moves_what_the_core_moves(name: str) -> None:
         assert in_turn(first, second).digest() == some.digest()
         cut += first.postings > 0 and second.postings > 0
     assert moved > 1000
+    assert name != "matrix" or ways >= {
+        (HELD, REDEEMED), (HELD, AVAILABLE), (REDEEMED, AVAILABLE), (PENDING, AVAILABLE), (AVAILABLE, EXPIRED),
+        (EXPIRED, AVAILABLE), (ARREARS, ISSUED), (AVAILABLE, ARREARS), (ARREARS, REDEEMED), (AVAILABLE, TRANSFERRED),
+    }  # fmt: skip
     assert wished > 100
     assert silent > HISTORIES // 4
     assert cut > HISTORIES // 3
