@@ -2,8 +2,9 @@
 A whole history from a file to results, against what only reads it, and against the same by hand in data frames.
 
 ``backtest_vs_scan`` takes the ten easy rules from Parquet to the table of results; Polars scans the same file and sums
-by partner meanwhile. ``vs_polars`` and ``vs_duckdb`` are what a user would write otherwise, for the parts that windows
-can express (:mod:`benchmarks.batch.frames` says which). Peak memory is that of a process of its own.
+by partner meanwhile. ``bucketed`` settles 64 buckets of partners one by one, against all at once. ``vs_polars`` and
+``vs_duckdb`` are what a user would write otherwise, for the parts that windows can express
+(:mod:`benchmarks.batch.frames` says which). Peak memory is that of a process of its own.
 
 All sides run in threads, so that time here is that of the wall.
 """
@@ -20,9 +21,9 @@ from attrs import evolve
 from benchmarks.batch.setting import file_of, missing
 from benchmarks.harness import Figure, UnknownFigureError, compare, skipped
 
-FIGURES = ("backtest_vs_scan", "vs_polars", "vs_duckdb")
-#: MiB that a run may hold at most.
-MOST_MIB = 1.2 * 1024
+FIGURES = ("backtest_vs_scan", "bucketed", "vs_polars", "vs_duckdb")
+#: MiB that a run may hold at most, in memory and by buckets.
+MOST_MIB, MOST_MIB_BY_BUCKETS = 1.2 * 1024, 400.0
 ROUNDS = 3
 _NAMES = {"vs_polars": "Polars", "vs_duckdb": "DuckDB"}
 
@@ -72,6 +73,26 @@ def _vs_scan(file: Path) -> Figure:
     return evolve(figure, peak_mib=take_apart("whole", file).peak_mib)
 
 
+def _bucketed(file: Path) -> Figure:
+    from benchmarks.batch.apart import bucketed, buckets_of, take_apart, whole
+
+    buckets_of(file)
+    if bucketed(file).digest() != whole(file).digest():
+        raise AssertionError("buckets must give the digest of all at once")
+    figure = compare(
+        "bucketed",
+        _rows(file),
+        lambda: lambda: bucketed(file),
+        lambda: lambda: whole(file),
+        rounds=1,
+        clock=time.perf_counter,
+        of="the same by 64 buckets that were written before, one after the other",
+        against="all events in memory at once",
+        most_mib=MOST_MIB_BY_BUCKETS,
+    )
+    return evolve(figure, peak_mib=take_apart("bucketed", file).peak_mib)
+
+
 def _vs_frames(name: str, file: Path) -> Figure:
     from benchmarks.batch import frames
     from benchmarks.batch.apart import whole
@@ -98,6 +119,7 @@ def _rows(file: Path) -> int:
 
 _TAKERS = {
     "backtest_vs_scan": _vs_scan,
+    "bucketed": _bucketed,
     "vs_polars": partial(_vs_frames, "vs_polars"),
     "vs_duckdb": partial(_vs_frames, "vs_duckdb"),
 }

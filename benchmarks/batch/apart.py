@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from attrs import frozen
@@ -52,11 +53,33 @@ def whole(file: Path) -> Any:
     return run(own, EventTable.from_arrow(own, file), until_day=UNTIL_DAY)
 
 
+def buckets_of(file: Path, count: int = 64) -> Path:
+    """Give the folder of the file's events in buckets of partners, written at the first time."""
+    from loyalty.batch.bucketing import write_buckets
+    from loyalty.batch.buckets import Buckets
+
+    folder = file.with_suffix(".buckets")
+    if Buckets.at(folder) is None:
+        write_buckets(programme(_name(file)), file, folder, buckets=count)
+    return folder
+
+
+def bucketed(file: Path) -> Any:
+    """Settle the file's buckets one after the other, in the memory of one, to the same results."""
+    from loyalty.batch.bucketed import settle_buckets
+    from loyalty.batch.buckets import Buckets
+
+    buckets = Buckets.of(buckets_of(file))
+    with TemporaryDirectory() as folder:
+        own = programme(_name(file))
+        return settle_buckets(own, buckets, until_day=UNTIL_DAY, out=Path(folder, "out"), kernel=True)
+
+
 def _name(file: Path) -> str:
     return file.name.partition("-")[0]
 
 
-WAYS: Mapping[str, Callable[[Path], Any]] = {"whole": whole}
+WAYS: Mapping[str, Callable[[Path], Any]] = {"whole": whole, "bucketed": bucketed}
 
 
 def main() -> None:
