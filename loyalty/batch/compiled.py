@@ -8,6 +8,7 @@ and the layer is settled again; the first guess is generous, and memory that is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, frozen
 
-from loyalty.batch.compiling import Kernel, kernels_of
+from loyalty.batch.compiling import Kernel, cache_folder, is_compiled, kernels_of
 from loyalty.batch.counting import FIGURES, NOW
 from loyalty.batch.driver import Found, Given, Space
 from loyalty.batch.journal import COLUMNS, journal_table
@@ -39,6 +40,8 @@ from loyalty.settlement.commands import command_of
 from loyalty.settlement.layout import Names
 from loyalty.settlement.settle import Progress
 from loyalty.settlement.state import CELL, COMMAND, LEG, SCALARS, Memory, item_fields, row_fields
+
+_log = logging.getLogger(__name__)
 
 #: Into how many parts a thread's holders are cut, so that progress can be told and a run can be stopped.
 _PARTS: Final = 16
@@ -123,6 +126,13 @@ class _CompiledRun:
         self.names = Names.of(work.programme)
         self.kinds = kinds_for(work.programme)
         self.kernels = kernels_of(work.programme, work.layers)
+        if not is_compiled(self.kernels.values()):
+            _log.info(
+                "%s is compiled, which takes some ten seconds or more; it is kept in %s and not compiled again for other "
+                "numbers",
+                work.programme.id,
+                cache_folder(),
+            )
         earlier = states.grants if states is not None else ()
         self.grants = (*earlier, *work.grants)
         self.first_grant = len(earlier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
@@ -23,10 +24,13 @@ from loyalty.cli.printing import stderr
 
 _PATIENCE_SECONDS = 1.0
 
+#: Where a run says that its kernel is compiled first.
+_BATCH_LOG = logging.getLogger("loyalty.batch")
+
 
 class Meter:
     """
-    Shows how far several stages are, one after the other.
+    Shows how far several stages are, one after the other, and says what the library tells of them.
 
     Args:
         console: Where to; standard error by default.
@@ -38,13 +42,17 @@ class Meter:
         self._shows_from = monotonic() + patience_seconds
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._told = _Told(self._console)
 
     def __enter__(self) -> Meter:
+        _BATCH_LOG.setLevel(logging.INFO)
+        _BATCH_LOG.addHandler(self._told)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _BATCH_LOG.removeHandler(self._told)
         if self._progress is not None:
             self._progress.stop()
 
@@ -66,6 +74,17 @@ class Meter:
             self._progress.update(self._task, completed=done)
 
         return report
+
+
+class _Told(logging.Handler):
+    """Prints what is told while a meter is shown."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(record.getMessage(), style="dim", markup=False, highlight=False)
 
 
 class _Rate(ProgressColumn):

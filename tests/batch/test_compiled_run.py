@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from attrs import evolve
+from rich.console import Console
 
 from loyalty import load, loads
 from loyalty.batch import EventTable, Response, in_turn, run
@@ -18,6 +20,8 @@ from loyalty.batch.compiling import kernels_of
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.results import Batch
 from loyalty.batch.tables import REDEEM, kinds_of, missing_of
+from loyalty.cli.progress import Meter
+from loyalty.core.events import Event
 from loyalty.core.holders import Layer
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
@@ -31,6 +35,7 @@ from loyalty.settlement.runtime import (
     REDEEMED,
     TRANSFERRED,
 )
+from loyalty.settlement.settle import EXAMPLE
 from tests.settlement.histories import history
 
 pytest.importorskip("numba", reason="needs the [sim] extra: pip install 'loyalty-engine[sim]'")
@@ -153,6 +158,23 @@ def test_compiled_moves_what_the_core_moves(name: str) -> None:
     assert silent > HISTORIES // 4
     assert cut > HISTORIES // 3
     assert len(kinds_of(programme)) > 3
+
+
+def test_compiling_is_told_on_the_screen_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the first compilation reads why, and where it is kept; the second run says nothing."""
+    monkeypatch.setenv("LOYALTY_CACHE", str(tmp_path))
+    programme = loads(EXAMPLE.replace("id: example", "id: told"))
+    deal = Event(id="D", kind="deal.won", partner="acme", occurred_at=1_770_000_000_000_000, fields={"amount": 25_000})
+    table = EventTable.from_events(programme, [deal])
+    said = []
+    for _ in range(2):
+        screen = Console(file=StringIO(), width=400)
+        with Meter(screen):
+            run(programme, table, until_day=20_600, kernel=True)
+        said.append(screen.file.getvalue())
+    assert said[0].startswith("told is compiled")
+    assert str(tmp_path) in said[0]
+    assert said[1] == ""
 
 
 def test_numbers_alone_make_no_new_kernel() -> None:
