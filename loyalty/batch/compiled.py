@@ -128,8 +128,7 @@ class _CompiledRun:
         self.kernels = kernels_of(work.programme, work.layers)
         if not is_compiled(self.kernels.values()):
             _log.info(
-                "%s is compiled, which takes some ten seconds or more; it is kept in %s and not compiled again for other "
-                "numbers",
+                "%s is compiled, which takes some ten seconds or more; it is kept in %s, for other numbers too",
                 work.programme.id,
                 cache_folder(),
             )
