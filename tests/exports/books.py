@@ -28,7 +28,7 @@ def acme() -> Programme:
 
 
 @cache
-def simulated(partners: int = 12, months: int = 30) -> tuple[Entry, ...]:
+def simulated(partners: int = 20, months: int = 30) -> tuple[Entry, ...]:
     """The demo's scenario, with redemptions, settled in order: lots are earned, used, clawed back and expire."""
     programme = acme()
     scenario = load_scenario(ACME / "scenario.yaml", programme)

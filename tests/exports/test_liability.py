@@ -64,7 +64,7 @@ def test_sums_are_those_of_the_accounts(book: object, until: str) -> None:
         assert (total.used, total.expired, owed) == (
             sums[name, "redeemed"], sums[name, "expired"], -sums[name, "arrears"],
         )  # fmt: skip
-        assert total.granted - total.clawed_back - total.repaid == -sums[name, "issued"] - owed
+        assert total.granted - total.clawed_back - total.repaid == -sums[name, "issued"] + owed
 
 
 def test_what_is_open_is_what_the_lots_of_each_month_have_left() -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, text
 
 from loyalty import Engine, StoreError
-from loyalty.engine import engine as engine_module
+from loyalty.engine import working
 from loyalty.errors import RetryableConflict
 from loyalty.ledger.sql import SqlStore, connections, create_tables, sqlite_engine
 from loyalty.ledger.verify import verify
@@ -154,7 +154,7 @@ def test_a_file_that_someone_else_has_locked(
 ) -> None:
     """A lock that is not given up is told after some attempts, or after the first one that took too long."""
     monkeypatch.setattr(connections, "BUSY_TIMEOUT_MS", 20)
-    monkeypatch.setattr(engine_module, "_PATIENCE_S", patience_s)
+    monkeypatch.setattr(working, "_PATIENCE_S", patience_s)
     database = sqlite_engine(tmp_path / "book.db")
     create_tables(database)
     engine = Engine(PROGRAMME, SqlStore(database))

@@ -46,7 +46,8 @@ def test_every_key_and_word_is_on_the_page(key: str) -> None:
 def test_every_finding_is_on_the_page() -> None:
     """Each code that reading a programme can give is in the table."""
     sources = [*ROOT.glob("loyalty/programme/*.py"), *ROOT.glob("loyalty/programme/building/*.py")]
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    # Changing a number of a file is no reading of it, and refuses a call by a code of its own.
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.name != "changing.py")
     codes = set(re.findall(r'"([a-z]+(?:-[a-z0-9]+)+)"', text)) - {"utf-8-sig"}
     assert sorted(code for code in codes if f"`{code}`" not in PAGE) == []
 
