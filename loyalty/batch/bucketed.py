@@ -20,9 +20,10 @@ from loyalty.batch.packets import batch_of, packet_of
 from loyalty.batch.response import Response
 from loyalty.batch.results import Batch, together
 from loyalty.batch.running import run
+from loyalty.batch.streams import UNREADABLE
 from loyalty.batch.tables import EventTable
 from loyalty.core.calendar import format_day
-from loyalty.errors import UsageError
+from loyalty.errors import SourceError, UsageError
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import chain_of
 
@@ -90,7 +91,7 @@ def settle_buckets(
         progress: Called with how many rows are settled and how many there are.
 
     Raises:
-        UsageError: the folder has results of another run; the message says what differs.
+        UsageError: the folder has results of another run (the message says what differs), or a bucket is damaged.
     """
     results = Results(Path(out), programme, buckets, until_day, response)
     results.open()
@@ -99,9 +100,10 @@ def settle_buckets(
         if rows and not results.has(number):
             results.keep(
                 number,
-                settle_bucket(
+                settle_file(
                     programme,
-                    buckets.file(number),
+                    buckets,
+                    number,
                     until_day=until_day,
                     response=response,
                     kernel=kernel,
@@ -112,6 +114,25 @@ def settle_buckets(
         if progress is not None:
             progress(done, sum(buckets.rows))
     return merged(programme, results.packets())
+
+
+def settle_file(programme: Programme, buckets: Buckets, number: int, **options: Any) -> pa.Table:
+    """
+    Settle one bucket from its file, as :func:`settle_bucket` does.
+
+    Raises:
+        SourceError: with everything that is wrong with the events.
+        UsageError: the file is damaged or gone, which is not to be mended in the events.
+    """
+    try:
+        return settle_bucket(programme, buckets.file(number), **options)
+    except SourceError as error:
+        if {finding.code for finding in error.findings} <= {UNREADABLE, "no-file"}:
+            raise UsageError(
+                f"the bucket {buckets.file(number)} cannot be read: {error.findings[0].why}; remove the folder "
+                f"{buckets.folder} and write the buckets again; results that are kept stay as they are"
+            ) from error
+        raise
 
 
 class Results:
@@ -160,8 +181,12 @@ class Results:
         write_manifest(path, self._run)
 
     def has(self, number: int) -> bool:
-        """Whether a bucket is settled."""
-        return self._file(number).is_file()
+        """Whether a bucket is settled; a result that cannot be read whole is none."""
+        try:
+            pq.read_table(self._file(number))
+        except (pa.ArrowInvalid, OSError):
+            return False
+        return True
 
     def keep(self, number: int, packet: pa.Table) -> None:
         """Keep the result of a bucket, whole or not at all."""

@@ -95,11 +95,14 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     Read a manifest, or give None where there is none.
 
     Raises:
-        UsageError: it is of a form that this version does not know.
+        UsageError: it is of a form that this version does not know, or damaged.
     """
     if not path.is_file():
         return None
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged; remove the folder {path.parent}, which is then written again") from error
     if kept.get("form") != FORM:
         raise UsageError(f"{path} is of form {kept.get('form')!r} and this version knows {FORM}; use another folder")
     return kept

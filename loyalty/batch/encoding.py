@@ -86,8 +86,8 @@ class Encoder:
             if name not in known and name not in _OTHER_NAMES:
                 hint = did_you_mean(name, known, "columns")
                 self.findings.add_column(
-                    name, f"no kind of event has such a field; {hint} A column that is none of the events' is "
-                    f"left out by ignore=[{name!r}]"
+                    name, f"no kind of event has such a field; {hint} Leave a column that is none of the "
+                    f"events' out of the file, or in Python name it in ignore=[{name!r}]"
                 )  # fmt: skip
             elif name not in known and _OTHER_NAMES[name] in names:
                 self.findings.add_column(name, f"`{_OTHER_NAMES[name]}` is there as well; leave one of them out")

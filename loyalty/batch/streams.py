@@ -18,6 +18,12 @@ from attrs import frozen
 
 from loyalty.errors import Finding, Place, SourceError, UsageError
 
+#: The code of a finding about a file that cannot be read.
+UNREADABLE: Final = "parquet"
+
+#: What such a finding got that never was Parquet.
+NO_PARQUET: Final = "a file that is no Parquet"
+
 #: Rows that are decoded at a time, where the caller does not say how many.
 _BATCH_ROWS: Final = 1 << 20
 
@@ -97,9 +103,7 @@ def open_parquet(files: Sequence[Path], name: str, batch_rows: int = _BATCH_ROWS
                 schemas.append(opened.schema_arrow)
                 rows += opened.metadata.num_rows
         except (pa.ArrowInvalid, OSError) as error:
-            raise SourceError(
-                [Finding("parquet", Place(str(file)), "a file that is no Parquet", str(error), "write it again")]
-            ) from error
+            raise _unreadable(file, NO_PARQUET, error) from error
         if set(schemas[-1].names) != set(schemas[0].names):
             other = ", ".join(sorted(set(schemas[-1].names) ^ set(schemas[0].names)))
             why = f"{files[0].name} and this file differ in the columns {other}"
@@ -115,9 +119,16 @@ def _decoded(
     files: Sequence[Path], columns: Sequence[str], coded: Sequence[str], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
     for file in files:
-        with pq.ParquetFile(file, read_dictionary=list(coded)) as opened:
-            for batch in opened.iter_batches(batch_size=batch_rows, columns=list(columns)):
-                yield batch.select(list(columns))
+        try:
+            with pq.ParquetFile(file, read_dictionary=list(coded)) as opened:
+                for batch in opened.iter_batches(batch_size=batch_rows, columns=list(columns)):
+                    yield batch.select(list(columns))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _unreadable(file, "a Parquet file that is damaged", error) from error
+
+
+def _unreadable(file: Path, got: str, error: Exception) -> SourceError:
+    return SourceError([Finding(UNREADABLE, Place(str(file)), got, str(error), "write it again")])
 
 
 def _selected(reader: pa.RecordBatchReader, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

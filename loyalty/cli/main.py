@@ -1,7 +1,8 @@
 """
 The command ``loyalty`` and its subcommands, each loaded when it is called.
 
-Exit codes: 0 fine, 1 findings, 2 wrong use. ``--json`` prints one document on standard output and nothing else.
+Exit codes: 0 fine, 1 findings, 2 wrong use, 130 stopped by Ctrl-C. ``--json`` prints one document on
+standard output and nothing else.
 """
 
 from __future__ import annotations
@@ -28,6 +29,6 @@ def main() -> None:
     """Partner programmes as pure functions of history: check, backtest, simulate and explain them.
 
     \b
-    Exit codes: 0 fine, 1 findings, 2 wrong use.
+    Exit codes: 0 fine, 1 findings, 2 wrong use, 130 stopped by Ctrl-C.
     Start with `loyalty init my-programme`.
     """

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
@@ -19,6 +20,8 @@ from loyalty.explaining.languages import LANGUAGES
 
 FINDINGS: Final = 1
 WRONG_USE: Final = 2
+#: What a shell gives for a command that was stopped by Ctrl-C.
+STOPPED: Final = 130
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -51,6 +54,9 @@ class Command(click.Command):
         except (ProgrammeError, SourceError) as error:
             is_wrong_use = {finding.code for finding in error.findings} <= _NO_FILE
             fail(ctx, error.findings, exit_code=WRONG_USE if is_wrong_use else FINDINGS)
+        except KeyboardInterrupt as error:
+            print_line(stderr(), " ".join(["Stopped.", *map(str, error.args)]))
+            ctx.exit(STOPPED)
         except LoyaltyError as error:
             _fail_with(ctx, error.code, str(error), WRONG_USE if isinstance(error, _WRONG_USES) else FINDINGS)
         except OSError as error:
@@ -93,6 +99,15 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "why": finding.why,
         "fix": finding.fix,
     }
+
+
+@contextmanager
+def when_stopped(words: Callable[[], str]) -> Iterator[None]:
+    """Say what became of what was done so far, where Ctrl-C stops a part of a command."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(words()) from error
 
 
 def json_option(function: _Function) -> _Function:

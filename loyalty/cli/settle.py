@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+from attrs import evolve
 
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import Run, end_of_month, write_results
-from loyalty.cli.printing import count_words, print_line, stderr
+from loyalty.cli.printing import count_words
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import (
     Command,
@@ -20,9 +22,11 @@ from loyalty.cli.running import (
     lang_option,
     out_option,
     programme_argument,
+    when_stopped,
 )
 from loyalty.core.calendar import format_day
 from loyalty.core.holders import Layer
+from loyalty.errors import SourceError
 from loyalty.explaining.said import Day, said
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
@@ -32,9 +36,6 @@ from loyalty.simulation.report.texts import counted
 if TYPE_CHECKING:
     from loyalty.batch.buckets import Buckets
     from loyalty.batch.results import Batch
-
-#: What a shell gives for a command that was stopped by Ctrl-C.
-_STOPPED = 130
 
 
 @click.command("settle", cls=Command, short_help="Settle a large Parquet file of events; stops and goes on.")
@@ -49,9 +50,7 @@ _STOPPED = 130
 @format_option
 @lang_option
 @json_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     programme_path: str,
     events_path: str,
     until_day: int | None,
@@ -79,19 +78,24 @@ def command(
         raise WrongUseError("--dask settles buckets; say with --buckets how many, some for each worker")
     programme = load(programme_path)
     folder = Path(out_dir)
+
+    def kept() -> str:
+        finished = len(list((folder / "results").glob("*.parquet")))
+        return (
+            f"{count_words(finished, 'bucket')} of {buckets} are settled and kept in {folder / 'results'}. The same "
+            "command goes on with the next."
+        )
+
     with Meter() as meter:
         if buckets is None:
-            rows, batch = _at_once(programme, Path(events_path), until_day, meter)
+            with when_stopped(lambda: _ANEW), _of_parquet():
+                rows, batch = _at_once(programme, Path(events_path), until_day, meter)
         else:
-            made = _buckets(programme, Path(events_path), folder / "buckets", buckets, meter)
+            with when_stopped(lambda: _UNWRITTEN), _of_parquet():
+                made = _buckets(programme, Path(events_path), folder / "buckets", buckets, meter)
             rows, last_day = sum(made.rows), _last_day(programme, made.last_at, until_day)
-            try:
+            with when_stopped(kept):
                 batch = _by_bucket(programme, made, folder / "results", last_day, dask, meter)
-            except KeyboardInterrupt:
-                finished = len(list((folder / "results").glob("*.parquet")))
-                print_line(stderr(), f"Stopped; {count_words(finished, 'bucket')} of {buckets} are settled and kept in "
-                           f"{folder / 'results'}. The same command goes on with the next.")  # fmt: skip
-                ctx.exit(_STOPPED)
     partners = batch.layers[Layer.PARTNER]
     events = int(partners.events.sum())
     run = Run(
@@ -107,6 +111,26 @@ def command(
     )
     outcome = write_results(tally(batch), programme, run, out_dir, table_format, batch.until_day, journal=None)
     outcome.show(as_json=as_json)
+
+
+_ANEW: Final = "Nothing is kept; the same command begins anew, and with --buckets a command can be gone on with."
+_UNWRITTEN: Final = (
+    "The buckets were not yet written whole; the same command writes them from the beginning, and goes on from there."
+)
+
+
+@contextmanager
+def _of_parquet() -> Iterator[None]:
+    """Say which command reads what is no Parquet."""
+    try:
+        yield
+    except SourceError as error:
+        from loyalty.batch.streams import NO_PARQUET
+
+        fix = "give a Parquet file; `loyalty backtest` reads CSV, JSON Lines and workbooks"
+        raise SourceError(
+            [evolve(each, fix=fix) if each.got == NO_PARQUET else each for each in error.findings]
+        ) from error
 
 
 def _at_once(programme: Programme, path: Path, until_day: int | None, meter: Meter) -> tuple[int, Batch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -19,6 +20,7 @@ from loyalty.cli.running import (
     lang_option,
     out_option,
     programme_argument,
+    when_stopped,
 )  # fmt: skip
 from loyalty.core.calendar import LAST_YEAR, format_day
 from loyalty.core.holders import Layer
@@ -28,6 +30,8 @@ from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.report.texts import counted
 from loyalty.simulation.scenario import default_scenario, load_scenario
+
+_ANEW: Final = "No table and no report was written; the same command begins anew, and draws the same."
 
 
 @click.command("simulate", cls=Command, short_help="Settle a drawn population and report what would be paid.")
@@ -77,7 +81,7 @@ def command(
         raise WrongUseError(f"{months} months from {format_day(start_day)} end after {LAST_YEAR - 1}; take fewer")
     until_day = month_starts(start_day, months)[-1] - 1
     folder = Path(out_dir)
-    with Meter() as meter, ExitStack() as stack:
+    with Meter() as meter, when_stopped(lambda: _ANEW), ExitStack() as stack:
         take = None
         if with_journal:
             journal = stack.enter_context(MovementsFile(folder / f"journal.{table_format}", programme))

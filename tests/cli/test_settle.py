@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from loyalty.batch import bucketed
+from loyalty.batch import bucketed, bucketing, running
 from loyalty.cli.main import main
 from loyalty.core.events import Event
+from loyalty.errors import UsageError
+from loyalty.simulation import simulating
 from tests.batch.columns import arrow_of
 
 PROGRAMME = Path(__file__).parents[2] / "benchmarks" / "programmes" / "ten_rules.yaml"
@@ -72,7 +77,7 @@ def test_after_ctrl_c_the_same_command_goes_on(file: Path, tmp_path: Path, monke
         patch.setattr(bucketed, "settle_bucket", stopped)
         result = settle(file, tmp_path / "out", "--buckets", "6")
     assert result.exit_code == 130
-    assert "Stopped; 2 buckets of 6 are settled" in " ".join(result.stderr.split())
+    assert "Stopped. 2 buckets of 6 are settled" in " ".join(result.stderr.split())
     result = settle(file, tmp_path / "out", "--buckets", "6")
     assert result.exit_code == 0, result.output
     refused = settle(file, tmp_path / "out", "--buckets", "7")
@@ -91,3 +96,100 @@ def test_what_is_wrong_is_said_with_its_rows(file: Path, tmp_path: Path) -> None
     findings = json.loads(result.output)["findings"]
     assert [finding["got"].split(" and ")[0] for finding in findings] == ["kind in row 0", "product in row 1"]
     assert "did you mean `deal.won`?" in findings[0]["fix"]
+
+
+def test_a_damaged_result_is_settled_again(file: Path, tmp_path: Path) -> None:
+    """A result that cannot be read whole is none; the others are kept."""
+    first = settle(file, tmp_path / "out", "--buckets", "6")
+    kept = sorted((tmp_path / "out" / "results").glob("*.parquet"))
+    kept[0].write_bytes(kept[0].read_bytes()[:100])
+    other = kept[1].stat().st_mtime_ns
+    again = settle(file, tmp_path / "out", "--buckets", "6")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.output) == json.loads(first.output)
+    assert kept[1].stat().st_mtime_ns == other
+
+
+def test_a_damaged_bucket_is_not_blamed_on_the_events(file: Path, tmp_path: Path) -> None:
+    """It says which of our own folders to remove, after which the same command writes it again."""
+    out = tmp_path / "out"
+    first = settle(file, out, "--buckets", "6")
+    for result in (out / "results").glob("*.parquet"):
+        result.unlink()
+    bucket = min((out / "buckets").glob("*.parquet"))
+    bucket.write_bytes(bucket.read_bytes()[:100])
+    refused = settle(file, out, "--buckets", "6")
+    assert refused.exit_code == 2
+    assert f"remove the folder {out / 'buckets'}" in json.loads(refused.output)["error"]["message"]
+    shutil.rmtree(out / "buckets")
+    assert json.loads(settle(file, out, "--buckets", "6").output) == json.loads(first.output)
+
+
+@pytest.mark.parametrize("options", [(), ("--buckets", "6")])
+def test_ctrl_c_before_anything_is_kept_is_told(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """While buckets are written, and while all is settled at once; both begin anew."""
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucketing, "write_buckets", stopped)
+        patch.setattr(running, "run", stopped)
+        result = settle(file, tmp_path / "out", *options)
+    assert result.exit_code == 130
+    told = "writes them from the beginning" if options else "the same command begins anew"
+    assert told in " ".join(result.stderr.split())
+    assert settle(file, tmp_path / "out", *options).exit_code == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--buckets", "6")])
+def test_other_formats_are_for_another_command(tmp_path: Path, options: tuple[str, ...]) -> None:
+    lines = tmp_path / "events.jsonl"
+    lines.write_text("{}\n" * 20, encoding="utf-8")
+    result = settle(lines, tmp_path / "out", *options)
+    assert result.exit_code == 1
+    [finding] = json.loads(result.output)["findings"]
+    assert finding["got"] == "a file that is no Parquet"
+    assert "`loyalty backtest` reads CSV, JSON Lines" in finding["fix"]
+
+
+def test_a_dask_scheduler_that_is_not_there_is_told_soon() -> None:
+    """Nothing listens on the port."""
+    on_dask = pytest.importorskip("loyalty.simulation.distributed.on_dask")
+    pytest.importorskip("distributed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    began = time.monotonic()
+    with pytest.raises(UsageError, match="no Dask scheduler answers at"):
+        on_dask.connected(address)
+    assert time.monotonic() - began < 15
+    with pytest.raises(UsageError, match="no Dask scheduler answers at"):
+        on_dask.connected("nonsense://nowhere")
+
+
+def test_fit_reads_what_is_no_parquet_with_the_words_of_the_others(tmp_path: Path) -> None:
+    """Random bytes under the name of a Parquet file."""
+    path = tmp_path / "random.parquet"
+    path.write_bytes(bytes(range(1, 200)))
+    told = [
+        CliRunner().invoke(main, [*command, "--out", str(tmp_path / "out"), "--json"])
+        for command in (
+            ["fit", str(path), "--programme", str(PROGRAMME)],
+            ["backtest", str(PROGRAMME), str(path)],
+        )
+    ]
+    assert [each.exit_code for each in told] == [1, 1]
+    assert json.loads(told[0].output) == json.loads(told[1].output)
+
+
+def test_ctrl_c_in_a_simulation_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulating, "simulate", stopped)
+    result = CliRunner().invoke(main, ["simulate", str(PROGRAMME), "--out", str(tmp_path)])
+    assert result.exit_code == 130
+    assert "Stopped. No table and no report was written" in " ".join(result.stderr.split())

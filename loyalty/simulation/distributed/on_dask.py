@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from loyalty.batch.bucketed import Results, merged, settle_bucket
+from loyalty.batch.bucketed import Results, merged, settle_file
 from loyalty.batch.buckets import Buckets
 from loyalty.batch.response import Response
 from loyalty.batch.results import Batch
@@ -20,6 +20,9 @@ from loyalty.programme.model import Programme
 
 if TYPE_CHECKING:
     from distributed import Client
+
+#: So long a scheduler is waited for.
+_PATIENCE_SECONDS: Final = 5
 
 
 def settle_on_dask(
@@ -82,9 +85,15 @@ def connected(address: str) -> Client:
     Give a client of the cluster whose scheduler is at an address.
 
     Raises:
-        UsageError: dask is not installed.
+        UsageError: dask is not installed, or no scheduler answers there.
     """
-    client: Client = _distributed().Client(address)
+    try:
+        client: Client = _distributed().Client(address, timeout=_PATIENCE_SECONDS)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address!r} within {_PATIENCE_SECONDS} seconds; check the address, such as "
+            "tcp://host:8786, and that `dask scheduler` runs there"
+        ) from error
     return client
 
 
@@ -106,6 +115,6 @@ class _Task:
 def _settle(task: _Task, number: int) -> int:
     """Settle one bucket on a worker: on one thread, since a worker has a task for each."""
     if not task.results.has(number):
-        packet = settle_bucket(task.programme, task.buckets.file(number), threads=1, **task.options)
+        packet = settle_file(task.programme, task.buckets, number, threads=1, **task.options)
         task.results.keep(number, packet)
     return number

@@ -7,7 +7,8 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from loyalty.batch.tables import EventTable, kinds_of, missing_of
@@ -107,5 +108,14 @@ class History:
 
 
 def is_of_columns(path: str) -> bool:
-    """Tell whether a file is Parquet in the columns of runs, and not in those that are read row by row."""
-    return path.endswith(".parquet") and "occurred_at" in pyarrow.parquet.read_schema(path).names
+    """
+    Tell whether a file is Parquet in the columns of runs, and not in those that are read row by row.
+
+    A file that is no Parquet is not, and whoever reads it row by row says so.
+    """
+    if not path.endswith(".parquet"):
+        return False
+    try:
+        return "occurred_at" in pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError):
+        return False
