@@ -99,9 +99,10 @@ def command(
     partners = batch.layers[Layer.PARTNER]
     events = int(partners.events.sum())
     run = Run(
-        title=said("title.backtest", programme=programme.title or programme.id),
+        title=said("title.settled", programme=programme.title or programme.id),
         notes=[
             said("run.rows", rows=counted("row", rows), events=counted("event", events)),
+            *([said("run.uncounted", rows=counted("row", rows - events))] if rows > events else []),
             said("run.until", day=Day(batch.until_day)),
             *([batch.note] if batch.note else []),
         ],

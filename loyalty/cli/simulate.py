@@ -26,6 +26,7 @@ from loyalty.core.calendar import LAST_YEAR, format_day
 from loyalty.core.holders import Layer
 from loyalty.explaining.said import Day, said
 from loyalty.programme.loading import load
+from loyalty.programme.revisions import revisions_of
 from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.report.texts import counted
@@ -80,6 +81,12 @@ def command(
     if month_of(start_day) + months >= LAST_YEAR * 12:
         raise WrongUseError(f"{months} months from {format_day(start_day)} end after {LAST_YEAR - 1}; take fewer")
     until_day = month_starts(start_day, months)[-1] - 1
+    first_day = min(one.first_day for one in revisions_of(programme))
+    if until_day < first_day:
+        raise WrongUseError(
+            f"{format_day(start_day)} through {format_day(until_day)} lies before the programme's first day, "
+            f"{format_day(first_day)}, and nothing would count; take a later --start, or leave it out"
+        )
     folder = Path(out_dir)
     with Meter() as meter, when_stopped(lambda: _ANEW), ExitStack() as stack:
         take = None
@@ -94,7 +101,9 @@ def command(
     run = Run(
         title=said("title.simulation", programme=programme.title or programme.id),
         notes=[said("run.drawn", partners=counted("partner", partners), events=events, first=Day(start_day),
-                    last=Day(until_day)), *([batch.note] if batch.note else [])],
+                    last=Day(until_day)),
+               *([said("run.before", first=Day(first_day))] if start_day < first_day else []),
+               *([batch.note] if batch.note else [])],
         parameters={
             "scenario": scenario.name,
             "partners": partners,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from loyalty.core.holders import Layer
 from loyalty.simulation.decimals import exact_decimal
-from loyalty.simulation.flows import FIGURES
+from loyalty.simulation.flows import FIGURES, STANDING, worth_of
 from loyalty.simulation.holders import Holders
 
 #: Rows that are joined to lines at a time, so that a large table needs no second copy of itself.
@@ -46,10 +46,10 @@ def write_holders_csv(holders: Holders, path: Path) -> None:
     columns = [
         *(_quoted(column) for column in rows.heads()),
         *(rows.join([_text(amounts, scale) for amounts, scale in parts]) for parts in rows.amounts()),
-        *rows.spread([_short(*rows.worth(unit)) for unit in holders.units]),
+        *(rows.join([_short(*part) for part in rows.costs(unit)]) for unit in holders.units),
     ]
     with path.open("wb") as file:
-        names = [*_HEADS, *_AMOUNTS, *(f"worth_{unit}" for unit in holders.units)]
+        names = [*_HEADS, *_AMOUNTS, *(f"cost_{unit}" for unit in holders.units)]
         file.write((",".join(names) + "\n").encode())
         for start in range(0, rows.count, _AT_ONCE):
             parts = [column.slice(start, _AT_ONCE) for column in columns]
@@ -68,8 +68,10 @@ def write_holders_parquet(holders: Holders, path: Path) -> None:
     columns = dict(zip(_HEADS, (column.dictionary_encode() for column in rows.heads()), strict=True))
     for name, parts in zip(_AMOUNTS, rows.amounts(), strict=True):
         columns[name] = rows.join([_decimals(amounts, scale).cast(pa.decimal128(38, most)) for amounts, scale in parts])
-    worth = [_decimals(*rows.worth(unit)) for unit in holders.units]
-    columns |= {f"worth_{unit}": column for unit, column in zip(holders.units, rows.spread(worth), strict=True)}
+    for unit in holders.units:
+        costs = list(rows.costs(unit))
+        finest = pa.decimal128(38, max(digits for _, digits in costs))
+        columns[f"cost_{unit}"] = rows.join([_decimals(*part).cast(finest) for part in costs])
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 
@@ -131,31 +133,26 @@ class _Rows:
 
     def amounts(self) -> Iterator[list[tuple[Any, int]]]:
         """Give each column of amounts in parts, one for each currency with its digits."""
-        import numpy as np
-
-        nothing = np.zeros(len(self._holders), np.int64)
         for figure in _AMOUNTS:
-            parts = []
-            for name, rows in self._of.items():
-                if figure == "outstanding":
-                    each = [np.asarray(self._holders.figures.get((name, part), nothing)) for part in FIGURES[-4:]]
-                    column = each[0] + each[1] + each[2] - each[3]
-                else:
-                    column = np.asarray(self._holders.figures.get((name, figure), nothing))
-                parts.append((column[rows], self._holders.currencies[name].scale))
-            yield parts
+            yield [(self._figure(name, figure), self._holders.currencies[name].scale) for name in self._of]
 
-    def worth(self, unit: str) -> tuple[Any, int]:
-        """Give each holder's worth as whole numbers and their digits; a sequence of Python's where 64 bits are few."""
+    def costs(self, unit: str) -> Iterator[tuple[Any, int]]:
+        """Give what was redeemed or is outstanding in its declared worth, as :meth:`amounts` gives a column."""
+        for name in self._of:
+            of, value = worth_of(self._holders.currencies[name])
+            held = self._figure(name, "outstanding") + self._figure(name, "redeemed")
+            yield _valued(held, value if of == unit else Fraction(0))
+
+    def _figure(self, currency: str, figure: str) -> Any:
+        """Give one figure of a currency in the rows that are of it."""
         import numpy as np
 
-        numerators, denominator = self._holders.worth(unit)
-        digits = next((digits for digits in range(19) if 10**digits % denominator == 0), None)
-        if digits is not None:
-            factor = 10**digits // denominator
-            if max(map(abs, numerators), default=0) * factor <= _MOST:
-                return np.array(numerators, np.int64) * factor, digits
-        return [exact_decimal(Fraction(numerator, denominator)) for numerator in numerators], digits or 18
+        if figure == "outstanding":
+            available, pending, held, arrears = (self._figure(currency, part) for part in STANDING)
+            return available + pending + held - arrears
+        column = self._holders.figures.get((currency, figure))
+        rows = self._of[currency]
+        return np.zeros(len(rows), np.int64) if column is None else np.asarray(column)[rows]
 
     def join(self, parts: Sequence[Any]) -> Any:
         """Put the parts of a column, one for each currency, in the order of rows."""
@@ -163,9 +160,15 @@ class _Rows:
 
         return pa.concat_arrays(parts).take(self._order) if parts else pa.array([], pa.string())
 
-    def spread(self, columns: Sequence[Any]) -> Iterator[Any]:
-        """Give columns of one cell a holder as columns of one cell a row."""
-        return (column.take(self._holder) for column in columns)
+
+def _valued(amounts: Any, value: Fraction) -> tuple[Any, int]:
+    """Give amounts at a value as whole numbers and their digits; decimals in a list where 64 bits are few."""
+    digits = next((digits for digits in range(19) if 10**digits % value.denominator == 0), None)
+    if digits is not None:
+        factor = value.numerator * (10**digits // value.denominator)
+        if max(abs(int(amounts.min(initial=0))), int(amounts.max(initial=0))) * factor <= _MOST:
+            return amounts * factor, digits
+    return [exact_decimal(value * int(amount)) for amount in amounts], digits or 18
 
 
 def _decimals(amounts: Any, scale: int) -> Any:

@@ -19,7 +19,7 @@ from attrs import frozen
 
 from loyalty.errors import LoyaltyError
 from loyalty.simulation.decimals import EXACT, exact_decimal, share
-from loyalty.simulation.flows import FIGURES, Flows
+from loyalty.simulation.flows import FIGURES, Flows, worth_of
 from loyalty.simulation.holders import HolderResult
 from loyalty.simulation.months import month_text
 from loyalty.simulation.results import Results
@@ -179,14 +179,14 @@ def concentration_table(results: Results) -> Table:
 
 
 def holder_table(results: Results) -> Table:
-    """Where each holder stood in the end, one row for each of its currencies."""
+    """Where each holder stood in the end, one row for each of its currencies; costs are the row's own and add up."""
     names = [*FIGURES, "outstanding"]
     units = results.holders.units
     return Table(
         "by_holder",
         (Column("holder"), Column("tier"), Column("badges"), Column("currency"),
          *(Column(name, Kind.AMOUNT) for name in names),
-         *(Column(f"worth_{unit}", Kind.AMOUNT) for unit in units)),
+         *(Column(f"cost_{unit}", Kind.AMOUNT) for unit in units)),
         tuple(row for holder in results.holders for row in _holder_rows(results, holder, names, units)),
     )  # fmt: skip
 
@@ -195,9 +195,12 @@ def _holder_rows(
     results: Results, holder: HolderResult, names: Sequence[str], units: Sequence[str]
 ) -> Iterator[tuple[Cell, ...]]:
     head = (str(holder.holder), holder.tier or "", " ".join(holder.badges))
-    worth = tuple(exact_decimal(holder.worth.get(unit, Fraction(0))) for unit in units)
     for name in holder.currencies or [next(iter(results.currencies))]:
-        yield (*head, name, *_amounts(results, name, holder.currencies.get(name, Flows()), names), *worth)
+        flows = holder.currencies.get(name, Flows())
+        of, value = worth_of(results.currencies[name])
+        cost = value * (flows.outstanding + flows.redeemed)
+        costs = (exact_decimal(cost if of == unit else Fraction(0)) for unit in units)
+        yield (*head, name, *_amounts(results, name, flows, names), *costs)
 
 
 def _amounts(results: Results, currency: str, flows: Flows, names: Iterable[str]) -> Iterator[Decimal]:

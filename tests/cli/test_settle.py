@@ -15,8 +15,10 @@ from click.testing import CliRunner, Result
 
 from loyalty.batch import bucketed, bucketing, running
 from loyalty.cli.main import main
+from loyalty.core.calendar import format_day
 from loyalty.core.events import Event
 from loyalty.errors import UsageError
+from loyalty.programme.loading import load
 from loyalty.simulation import simulating
 from tests.batch.columns import arrow_of
 
@@ -28,8 +30,6 @@ DAY = 86_400_000_000
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Deals of twenty partners over half a year."""
-    from loyalty import load
-
     events = [
         Event(
             id=f"D-{number}",
@@ -193,3 +193,36 @@ def test_ctrl_c_in_a_simulation_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     result = CliRunner().invoke(main, ["simulate", str(PROGRAMME), "--out", str(tmp_path)])
     assert result.exit_code == 130
     assert "Stopped. No table and no report was written" in " ".join(result.stderr.split())
+
+
+def test_rows_that_do_not_count_are_told(file: Path, tmp_path: Path) -> None:
+    """Each row that gave no event stands in a note, and the title is not that of a backtest."""
+    table = pq.read_table(file)
+    columns = {name: table[name].to_pylist() for name in table.schema.names}
+    first = next(row for row, at in enumerate(columns["occurred_at"]) if at == min(columns["occurred_at"]))
+    void = dict.fromkeys(table.schema.names) | {
+        "kind": "void", "id": "V-1", "of": columns["id"][first], "occurred_at": max(columns["occurred_at"]),
+    }  # fmt: skip
+    wider = table if "of" in table.schema.names else table.append_column("of", pa.nulls(300, pa.string()))
+    one = pa.Table.from_pylist([void], schema=wider.schema)
+    pq.write_table(pa.concat_tables([wider, one]), file)
+    notes = json.loads(settle(file, tmp_path / "out").output)["notes"]
+    assert notes[0] == "301 rows gave 299 events."
+    assert notes[1].startswith("2 rows are no events that count: ")
+    assert "settled history" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_simulation_before_the_programme_is_refused(tmp_path: Path) -> None:
+    """Where only a part lies before it, a note tells the programme's first day."""
+
+    def simulated(start: str) -> Result:
+        command = ["simulate", str(PROGRAMME), "--partners", "3", "--start", start, "--out", str(tmp_path), "--json"]
+        return CliRunner().invoke(main, [*command, "--months", "6"])
+
+    first = format_day(load(PROGRAMME).first_day)
+    year = int(first[:4])
+    refused = simulated(f"{year - 2}-01-01")
+    assert refused.exit_code == 2
+    assert f"before the programme's first day, {first}" in json.loads(refused.output)["error"]["message"]
+    told = json.loads(simulated(f"{year - 1}-10-01").output)["notes"]
+    assert any(note.endswith("nothing before that day counts.") for note in told)

@@ -16,6 +16,7 @@ from loyalty.errors import LoyaltyError
 from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
 from loyalty.simulation.collecting import collect
+from loyalty.simulation.flows import worth_of
 from loyalty.simulation.holder_files import write_holders_csv
 from loyalty.simulation.journal import write_journal
 from loyalty.simulation.tables import holder_table, tables, write_csv, write_tables
@@ -43,7 +44,14 @@ def test_csv_has_amounts_in_major_units_with_every_digit(programme: Programme, b
     assert all("." not in row["issued"] for row in months if row["currency"] == "points")
     holders = _rows(paths[-1])
     assert {row["holder"].partition(":")[0] for row in holders} == {"partner", "person"}
-    assert all(Decimal(row["worth_EUR"]) >= 0 for row in holders)
+    assert all(Decimal(row["cost_EUR"]) >= 0 for row in holders)
+    money = [name for name, currency in results.currencies.items() if worth_of(currency)[0] == "EUR"]
+    totals = {name: results.totals(name) for name in money}
+    cost = sum(
+        worth_of(results.currencies[name])[1] * (each.outstanding + each.redeemed) for name, each in totals.items()
+    )
+    assert sum(Fraction(row["cost_EUR"]) for row in holders) == cost > 0
+    assert len({row["currency"] for row in holders if Decimal(row["cost_EUR"])}) == 2
 
 
 def test_the_host_s_decimal_context_changes_nothing(programme: Programme, book: Book) -> None:

@@ -149,7 +149,7 @@ def _each_table(results: Results, texts: Texts) -> Iterator[str]:
 
 
 def _top_holders(results: Results, texts: Texts) -> Table:
-    """The partners with the highest worth, and what they have of each currency that can be spent."""
+    """The partners that cost most, and what they have of each currency that can be spent."""
     holders = results.holders
     units, names = holders.units, (*results.main_points, *results.money)
     partners = holders.layer(Layer.PARTNER)
@@ -157,7 +157,7 @@ def _top_holders(results: Results, texts: Texts) -> Table:
         holders.column(name, "outstanding", partners) for name in names
     ]
     ranked = nsmallest(_LISTED, range(holders.partners), key=lambda row: (*(-each[row] for each in measures), row))
-    columns = [Column("partner"), Column("tier"), *(Column(f"worth_{unit}", Kind.AMOUNT) for unit in units)]
+    columns = [Column("partner"), Column("tier"), *(Column(f"cost_{unit}", Kind.AMOUNT) for unit in units)]
     kinds = [texts.say(f"series.{kind}") for kind in ("earned", "available")]
     columns += [Column(f"{texts.named(name)} {kind}", Kind.AMOUNT) for name in names for kind in kinds]
     rows: list[tuple[Cell, ...]] = []

@@ -107,6 +107,7 @@ def _money(results: Results, name: str, texts: Texts) -> Card:
         number(total.issued),
         texts.say(
             "card.accrued.hint",
+            redeemed=number(total.redeemed),
             expired=number(total.expired),
             reversed=number(total.reversed),
             available=number(total.available),

@@ -68,8 +68,8 @@ class Texts:
         """Give the heading of a column: as it is where it is in words, else its own sentence, else its name."""
         if " " in column:
             return column
-        if column.startswith("worth_"):
-            return self.say("column.worth", unit=column.removeprefix("worth_"))
+        if column.startswith("cost_") and not self.has(f"column.{column}"):
+            return self.say("column.cost", unit=column.removeprefix("cost_"))
         key = f"column.{column}"
         return self.say(key) if self.has(key) else column.replace("_", " ").capitalize()
 
