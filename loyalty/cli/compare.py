@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from loyalty.core.calendar import format_day
 from loyalty.explaining.differences import LANGUAGES
 from loyalty.explaining.said import said
 from loyalty.programme.loading import load
-from loyalty.simulation.comparison import Comparison, Estimate, Interval, Migration, Scheme, Variant
+from loyalty.simulation.comparison import Comparison, Estimate, Migration, Scheme, Variant
 from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.report.texts import texts
 
@@ -139,8 +139,20 @@ def _print_variant(found: Comparison, variant: Variant) -> None:
     print_table(out, columns, ((one.name, *_cells(one)) for one in variant.estimates if _is_shown(one)))
     shifts = variant.shifts
     unit = f" {found.unit}" if found.unit else ""
-    print_line(out, f"{count_words(shifts.winners, 'partner')} gain {number(shifts.gained)}{unit}, {shifts.losers:,} "
-                    f"lose {number(shifts.lost)}{unit}, {shifts.unchanged:,} get the same.")  # fmt: skip
+    many = found.replicates > 1
+    winners = count_words(int(shifts.winners), "partner") if shifts.winners.denominator == 1 else (
+        f"{count(shifts.winners)} partners")  # fmt: skip
+    print_line(out, f"{winners} gain {number(shifts.gained)}{unit}, {count(shifts.losers)} "
+                    f"lose {number(shifts.lost)}{unit}, {count(shifts.unchanged)} get the same"
+                    f"{f' (means over {found.replicates} populations)' if many else ''}.")  # fmt: skip
+    before_persons, after_persons = variant.persons
+    if before_persons or after_persons:
+        change = after_persons - before_persons
+        print_line(out, f"persons: {number(before_persons)} → {number(after_persons)}{unit} "
+                        f"({'+' if change > 0 else ''}{number(change)}{unit}), in no group and among no winners: "
+                        "they are of no partner")  # fmt: skip
+    if many and (shifts.most or shifts.least):
+        print_line(out, f"  of the first of {found.replicates} populations:")
     for label, changes in (("gain most", shifts.most[:3]), ("lose most", shifts.least[:3])):
         if changes:
             told = (f"{one.partner} ({one.base_tier}) {number(one.base)} → {number(one.variant)}" for one in changes)
@@ -150,9 +162,9 @@ def _print_variant(found: Comparison, variant: Variant) -> None:
     print_table(out, (("", False), ("partners", True), ("revenue", True), (f"cost {found.base.name}", True),
                       (f"cost {name}", True), ("difference", True), ("gain", True), ("lose", True), ("rise", True),
                       ("fall", True)), (
-        (f"{group.grouping} {group.name}", f"{group.partners:,}", number(group.revenue), number(group.base_cost),
+        (f"{group.grouping} {group.name}", count(group.partners), number(group.revenue), number(group.base_cost),
          number(group.variant_cost), number(group.variant_cost - group.base_cost),
-         *(f"{count:,}" for count in (group.winners, group.losers, group.up, group.down)))
+         *map(count, (group.winners, group.losers, group.up, group.down)))
         for group in variant.groups if group.grouping != "tier"
     ))  # fmt: skip
     before, after = found.base_fairness, variant.fairness
@@ -170,11 +182,11 @@ def _print_tiers(migration: Migration, base: str, variant: str) -> None:
     print_line(out, f"Tiers in the end: {base} down, {variant} across", style="bold")
     columns = (("", False), *((tier, True) for tier in migration.variant_ladder), ("together", True))
     rows = [
-        (tier, *(f"{count:,}" if count else "·" for count in row), f"{sum(row):,}")
+        (tier, *(count(cell) if cell else "·" for cell in row), count(sum(row, Fraction(0))))
         for tier, row in zip(migration.base_ladder, migration.final, strict=True)
     ]
-    sums = [sum(column) for column in zip(*migration.final, strict=True)]
-    print_table(out, columns, [*rows, ("together", *(f"{count:,}" for count in sums), f"{sum(sums):,}")])
+    sums = [sum(column, Fraction(0)) for column in zip(*migration.final, strict=True)]
+    print_table(out, columns, [*rows, ("together", *map(count, sums), count(sum(sums, Fraction(0))))])
 
 
 def _is_shown(one: Estimate) -> bool:
@@ -182,18 +194,24 @@ def _is_shown(one: Estimate) -> bool:
 
 
 def _cells(one: Estimate) -> Iterator[str]:
-    write = percent if one.unit == "share" else number
+    write = writing(one.name, one.unit)
     yield write(one.base)
     yield write(one.variant)
     yield ("+" if one.difference > 0 else "") + write(one.difference)
-    yield _interval(one.interval, one.unit == "share") if one.difference else ""
+    interval = one.interval if one.difference else None
+    yield f"{write(Fraction(interval.low))} … {write(Fraction(interval.high))}" if interval else ""
 
 
-def _interval(interval: Interval | None, is_share: bool) -> str:
-    if interval is None:
-        return ""
-    write = percent if is_share else number
-    return f"{write(Fraction(interval.low))} … {write(Fraction(interval.high))}"
+def writing(name: str, unit: str) -> Callable[[Fraction], str]:
+    """Give how a figure is written: shares in percent, but a Gini coefficient as a number of two digits."""
+    if name.partition(".")[0] == "gini":
+        return lambda value: f"{float(value):.2f}"
+    return percent if unit == "share" else number
+
+
+def count(value: Fraction) -> str:
+    """Write how many there are: with one digit behind the point where a mean is not whole."""
+    return f"{int(value):,}" if value.denominator == 1 else f"{float(value):,.1f}"
 
 
 def number(value: Fraction) -> str:
@@ -218,6 +236,7 @@ def document(found: Comparison, on: Ground, written: Sequence[Path]) -> dict[str
         "partners": found.partners,
         "events": found.events,
         "seeds": list(found.seeds),
+        "replicates": found.replicates,
         "unit": found.unit,
         "confidence": str(found.confidence),
         "method": found.method,
@@ -225,15 +244,24 @@ def document(found: Comparison, on: Ground, written: Sequence[Path]) -> dict[str
         "notes": [texts("en").tell(one) for one in found.notes],
         "shifts": {
             variant.scheme.name: {
-                "winners": variant.shifts.winners, "losers": variant.shifts.losers,
-                "unchanged": variant.shifts.unchanged, "gained": str(variant.shifts.gained),
+                "winners": _mean(variant.shifts.winners), "losers": _mean(variant.shifts.losers),
+                "unchanged": _mean(variant.shifts.unchanged), "gained": str(variant.shifts.gained),
                 "lost": str(variant.shifts.lost),
             }
+            for variant in found.variants
+        },
+        "persons": {
+            variant.scheme.name: dict(zip(("base", "with_variant"), map(str, variant.persons), strict=True))
             for variant in found.variants
         },
         "tables": {table.name: table_rows(table) for table in comparison_tables(found)},
         "files": [str(path) for path in written],
     }  # fmt: skip
+
+
+def _mean(value: Fraction) -> int | str:
+    """Give a whole number as such, and another exactly, as a text."""
+    return int(value) if value.denominator == 1 else str(value)
 
 
 def table_rows(table: Any) -> list[dict[str, Any]]:

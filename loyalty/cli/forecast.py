@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from loyalty.cli.compare import number, percent, table_rows
+from loyalty.cli.compare import number, table_rows, writing
 from loyalty.cli.ledger.database import names_options, open_store, require_entries
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import write_page
@@ -192,8 +192,7 @@ def _print(found: Forecast, written: Sequence[Path]) -> None:
 
 
 def _row(one: Total) -> tuple[str, ...]:
-    def write(value: Fraction) -> str:
-        return percent(value) if one.unit == "share" else number(value)
+    write = writing(one.name, one.unit)
 
     unit = "" if one.unit in ("share", one.name.partition(".")[0]) else f" ({one.unit})"
     today = "" if one.today is None else write(one.today)

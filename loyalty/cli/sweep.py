@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from loyalty.cli.compare import number, percent, table_rows
+from loyalty.cli.compare import table_rows, writing
 from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
@@ -124,7 +124,7 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
         print_line(out, f"  {letter} = {lever.path}")
     columns = (("", False), *((letter, True) for letter in letters), *((_words(name), True) for name in names))
     now = tuple(f"{lever.now:f}" for lever in found.levers)
-    rows = [("now", *now, *(_written(found.base[name].value, found.base[name].unit) for name in names))]
+    rows = [("now", *now, *(writing(name, found.base[name].unit)(found.base[name].value) for name in names))]
     shown = found.points if len(found.points) <= _MOST_ROWS else found.front[:_MOST_ROWS]
     print_table(out, columns, [*rows, *(_row(point, names) for point in shown)])
     if len(shown) < len(found.points):
@@ -156,16 +156,12 @@ def _row(point: Point, names: Sequence[str]) -> tuple[str, ...]:
     values = (f"{value:f}" for value in point.values.values())
     if not point.estimates:
         return ("", *values, "refused", *("" for _ in names[1:]))
-    cells = (_written(point.estimates[name].variant, point.estimates[name].unit) for name in names)
+    cells = (writing(name, point.estimates[name].unit)(point.estimates[name].variant) for name in names)
     return ("*" if point.is_best else "", *values, *cells)
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _written(value: Any, unit: str) -> str:
-    return percent(value) if unit == "share" else number(value)
 
 
 def _document(found: Sweep, on: Ground, written: Sequence[Path]) -> dict[str, Any]:

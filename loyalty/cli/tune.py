@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loyalty.cli.compare import number, percent
+from loyalty.cli.compare import writing
 from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.progress import Meter
@@ -142,14 +142,14 @@ def _row(tried: Tried, found: Tuning) -> tuple[str, ...]:
     value = f"{tried.value:f}"
     if tried.refused:
         return "", value, "refused", "", "", ""
-    unit, ends = found.unit, tried.interval
-    interval = "" if ends is None else f"{_written(ends.low, unit)} … {_written(ends.high, unit)}"
-    gap = ("+" if tried.gap > 0 else "") + _written(tried.gap, unit)
+    ends = tried.interval
+    interval = "" if ends is None else f"{_written(ends.low, found)} … {_written(ends.high, found)}"
+    gap = ("+" if tried.gap > 0 else "") + _written(tried.gap, found)
     return (
         "*" if tried is found.best else "",
         value,
-        _written(tried.figure, unit),
-        _written(tried.wanted, unit),
+        _written(tried.figure, found),
+        _written(tried.wanted, found),
         gap,
         interval,
     )
@@ -158,16 +158,15 @@ def _row(tried: Tried, found: Tuning) -> tuple[str, ...]:
 def _off(tried: Tried, found: Tuning) -> str:
     """Say how far a value is from the target."""
     unit = "" if found.unit == "share" else f" {found.unit}"
-    figure = f"{found.target.figure} is {_written(tried.figure, found.unit)}{unit}"
+    figure = f"{found.target.figure} is {_written(tried.figure, found)}{unit}"
     if not tried.gap:
         return f"{figure}, as wanted"
     way = "above" if tried.gap > 0 else "below"
-    return f"{figure}, {_written(abs(tried.gap), found.unit)}{unit} {way} what is wanted"
+    return f"{figure}, {_written(abs(tried.gap), found)}{unit} {way} what is wanted"
 
 
-def _written(value: Fraction | float, unit: str) -> str:
-    exact = Fraction(value)
-    return percent(exact) if unit == "share" else number(exact)
+def _written(value: Fraction | float, found: Tuning) -> str:
+    return writing(found.target.figure, found.unit)(Fraction(value))
 
 
 def _document(found: Tuning, on: Ground, write_path: str | None) -> dict[str, Any]:

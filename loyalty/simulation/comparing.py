@@ -1,8 +1,8 @@
 """
 Comparing programmes on identical events: the same tables go through each, replicate by replicate.
 
-All replicates give figures, whose paired differences give intervals. The first one alone gives the tables of partners:
-who wins and who loses, where they stand, and what deciles and segments get.
+All numbers are means over the replicates, and the paired differences of figures give intervals. The first replicate
+alone gives the partners that are listed by name.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from loyalty.explaining.said import Value
 from loyalty.programme.differences import differences
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import add_tiers
+from loyalty.simulation.averaging import mean, mean_fairness, mean_groups, mean_migration, mean_shifts
 from loyalty.simulation.comparison import (
     Change,
     Comparison,
+    Counts,
     Estimate,
     Fairness,
     Figure,
@@ -52,6 +54,7 @@ _MOST_LISTED: Final = 20
 _MOST_BINS: Final = 24
 
 _Chosen = NDArray[np.bool_]
+_Bins = Sequence[tuple[Fraction, Fraction, Fraction]]
 
 
 def compare(
@@ -82,63 +85,95 @@ def compare(
     schemes = (base, *variants)
     runner = Runner(until_day=until_day)
     days = _quarter_ends(base.programme, until_day)
-    standings: list[dict[int, HolderTotals]] = []
     seeds: list[int] = []
     figures: list[list[dict[str, Figure]]] = [[] for _ in schemes]
     first: list[Measures] = []
-    labels: Mapping[str, Mapping[str, str]] = {}
+    fairness: list[list[Fairness]] = [[] for _ in schemes]
+    found: list[_Found] = [_Found() for _ in variants]
     done = events = 0
     for replicate in replicates:
         if replicate.seed is not None:
             seeds.append(replicate.seed)
         measured = []
+        standings: list[dict[int, HolderTotals]] = []
         with found_once(replicate.events):
             for place, scheme in enumerate(schemes):
-                if first:
-                    batch = runner.run(scheme, replicate)
-                else:
-                    batch, stood = runner.run_by_parts(scheme, replicate, days)
-                    standings.append(stood)
+                batch, stood = runner.run_by_parts(scheme, replicate, days)
+                standings.append(stood)
                 measures = Measures(batch)
                 figures[place].append(measures.figures())
                 measured.append(measures)
                 done += 1
                 if progress is not None:
                     progress(done)
+        names = sorted({name for measures in measured for name in measures.partners})
+        aligned = [measures.over(names) for measures in measured]
+        for side, measures in zip(fairness, aligned, strict=True):
+            side.append(_fairness(measures))
+        for place, one in enumerate(found, start=1):
+            one.add(aligned[0], aligned[place], replicate.labels, standings[0], standings[place])
         if not first:
-            first, labels, events = measured, replicate.labels, len(replicate.events)
+            first, events = aligned, len(replicate.events)
+            for place, scheme in enumerate(variants, start=1):
+                if each is not None:
+                    each(scheme, first[0], first[place])
     if not first:
         raise UsageError("there is nothing to compare on: give one replicate at least")
-    names = sorted({name for measures in first for name in measures.partners})
-    first = [measures.over(names) for measures in first]
-    for place, scheme in enumerate(variants, start=1):
-        if each is not None:
-            each(scheme, first[0], first[place])
-    many = len(figures[0]) > 1
+    count = len(figures[0])
+    partners = len(first[0].partners)
     return Comparison(
         base=base,
-        base_fairness=_fairness(first[0]),
+        base_fairness=mean_fairness(fairness[0]),
         variants=tuple(
             Variant(
                 scheme=scheme,
                 told=tell_differences(differences(base.programme, scheme.programme), base.programme, scheme.programme),
                 estimates=_estimates(figures[0], figures[place], first[0], first[place]),
-                groups=tuple(_groups(first[0], first[place], labels)),
-                shifts=_shifts(first[0], first[place], labels.get("segment", {})),
-                migration=_migration(first[0], first[place], standings[0], standings[place]),
-                fairness=_fairness(first[place]),
+                groups=mean_groups(one.groups),
+                shifts=mean_shifts(one.shifts),
+                migration=mean_migration(one.migrations),
+                fairness=mean_fairness(fairness[place]),
+                persons=(mean(one.base_persons, count), mean(one.variant_persons, count)),
             )
-            for place, scheme in enumerate(variants, start=1)
+            for place, (scheme, one) in enumerate(zip(variants, found, strict=True), start=1)
         ),
         unit=first[0].unit,
-        partners=len(names),
+        partners=partners,
         events=events,
         until_day=until_day,
         seeds=tuple(seeds),
-        method=OVER_REPLICATES if many else OVER_PARTNERS if len(names) > 1 else "",
+        method=OVER_REPLICATES if count > 1 else OVER_PARTNERS if partners > 1 else "",
         assumptions=tuple(assumptions),
         notes=(*notes, *runner.notes),
+        replicates=count,
     )
+
+
+class _Found:
+    """What the replicates say of one variant, one after the other."""
+
+    def __init__(self) -> None:
+        self.groups: list[tuple[Group, ...]] = []
+        self.shifts: list[Shifts] = []
+        self.migrations: list[Migration] = []
+        self.base_persons: list[Fraction] = []
+        self.variant_persons: list[Fraction] = []
+
+    def add(
+        self,
+        base: Measures,
+        variant: Measures,
+        labels: Mapping[str, Mapping[str, str]],
+        base_stood: Mapping[int, HolderTotals],
+        variant_stood: Mapping[int, HolderTotals],
+    ) -> None:
+        """Take what one replicate says; both measures are over the same partners."""
+        bins = next((each.bins for each in self.shifts if each.bins), ())
+        self.groups.append(tuple(_groups(base, variant, labels)))
+        self.shifts.append(_shifts(base, variant, labels.get("segment", {}), bins))
+        self.migrations.append(_migration(base, variant, base_stood, variant_stood))
+        self.base_persons.append(base.persons_cost)
+        self.variant_persons.append(variant.persons_cost)
 
 
 def _estimates(
@@ -151,7 +186,16 @@ def _estimates(
         paired = [float(after - before) for before, after in zip(*values, strict=True)]
         means = [sum(side, Fraction(0)) / len(side) for side in values]
         interval = mean_interval(paired) if len(paired) > 1 else _over_partners(name, one, other)
-        found.append(Estimate(name=name, unit=known.unit, base=means[0], variant=means[1], interval=interval))
+        found.append(
+            Estimate(
+                name=name,
+                unit=known.unit,
+                base=means[0],
+                variant=means[1],
+                interval=interval,
+                is_whole=known.is_whole,
+            )
+        )
     return tuple(found)
 
 
@@ -188,16 +232,16 @@ def _group(grouping: str, name: str, chosen: _Chosen, base: Measures, variant: M
     return Group(
         grouping=grouping,
         name=name,
-        partners=int(chosen.sum()),
+        partners=Fraction(int(chosen.sum())),
         revenue=Fraction(int(base.revenue[chosen].sum()), base.money_scale),
         base={name: base.flows(name, chosen) for name in base.currencies},
         variant={name: variant.flows(name, chosen) for name in variant.currencies},
         base_cost=Fraction(int(before[chosen].sum()), divisor),
         variant_cost=Fraction(int(after[chosen].sum()), divisor),
-        winners=int((change > 0).sum()),
-        losers=int((change < 0).sum()),
-        up=int((ranks[1][chosen] > ranks[0][chosen]).sum()),
-        down=int((ranks[1][chosen] < ranks[0][chosen]).sum()),
+        winners=Fraction(int((change > 0).sum())),
+        losers=Fraction(int((change < 0).sum())),
+        up=Fraction(int((ranks[1][chosen] > ranks[0][chosen]).sum())),
+        down=Fraction(int((ranks[1][chosen] < ranks[0][chosen]).sum())),
     )
 
 
@@ -216,7 +260,8 @@ def _common_places(ladder: Sequence[str], other: Sequence[str]) -> dict[str, int
     return {name: place for place, name in enumerate(order)}
 
 
-def _shifts(base: Measures, variant: Measures, segments: Mapping[str, str]) -> Shifts:
+def _shifts(base: Measures, variant: Measures, segments: Mapping[str, str], bins: _Bins) -> Shifts:
+    """Say who wins and who loses; differences are counted in these bins if there are any."""
     before, after, divisor = base.worth_with(variant)
     change = after - before
     order = np.argsort(change, kind="stable")
@@ -237,33 +282,36 @@ def _shifts(base: Measures, variant: Measures, segments: Mapping[str, str]) -> S
         )
 
     return Shifts(
-        winners=len(gaining),
-        losers=len(losing),
-        unchanged=len(change) - len(gaining) - len(losing),
+        winners=Fraction(len(gaining)),
+        losers=Fraction(len(losing)),
+        unchanged=Fraction(len(change) - len(gaining) - len(losing)),
         gained=Fraction(int(change[gaining].sum()), divisor),
         lost=Fraction(-int(change[losing].sum()), divisor),
         most=listed(gaining),
         least=listed(losing),
-        bins=tuple(_bins(change[change != 0], divisor)),
+        bins=tuple(_bins(change[change != 0], divisor, bins)),
     )
 
 
-def _bins(change: NDArray[np.int64], divisor: int) -> Iterable[tuple[Fraction, Fraction, int]]:
-    """Give round bins over the middle of the differences; the outer ones hold what lies beyond as well."""
-    if not len(change):
+def _bins(change: NDArray[np.int64], divisor: int, known: _Bins) -> Iterable[tuple[Fraction, Fraction, Fraction]]:
+    """Give round bins over the middle of the differences, or known ones; the outer ones hold what lies beyond too."""
+    if known:
+        first, count, width = int(known[0][0] // (known[0][1] - known[0][0])), len(known), known[0][1] - known[0][0]
+    elif not len(change):
         return
-    low, high = (float(each) / divisor for each in np.quantile(change, [0.02, 0.98]))
-    width = Fraction(1, divisor)
-    steps = (2, Fraction(5, 2), 2)
-    turn = 0
-    while high / float(width) - low / float(width) > _MOST_BINS - 2:
-        width *= steps[turn % 3]
-        turn += 1
-    first = int(low // float(width))
-    count = max(int(high // float(width)) - first + 1, 1)
+    else:
+        low, high = (float(each) / divisor for each in np.quantile(change, [0.02, 0.98]))
+        width = Fraction(1, divisor)
+        steps = (2, Fraction(5, 2), 2)
+        turn = 0
+        while high / float(width) - low / float(width) > _MOST_BINS - 2:
+            width *= steps[turn % 3]
+            turn += 1
+        first = int(low // float(width))
+        count = max(int(high // float(width)) - first + 1, 1)
     places = np.clip(np.floor(change / (float(width) * divisor)).astype(np.int64) - first, 0, count - 1)
     for place, number in enumerate(np.bincount(places, minlength=count)):
-        yield (first + place) * width, (first + place + 1) * width, int(number)
+        yield (first + place) * width, (first + place + 1) * width, Fraction(int(number))
 
 
 def _migration(
@@ -274,10 +322,10 @@ def _migration(
     for day, before in base_stood.items():
         matrix = np.zeros((len(base.ladder), len(variant.ladder)), np.int64)
         np.add.at(matrix, (_tiers_of(before, base.partners), _tiers_of(variant_stood[day], base.partners)), 1)
-        matrices[month_of(day)] = tuple(tuple(int(count) for count in row) for row in matrix)
+        matrices[month_of(day)] = _counts(matrix)
     # A table of months begins with the first in which anything happened, which both programmes share.
     months = tuple(range(base.batch.first_month, base.batch.first_month + base.batch.months))
-    counts = [tuple(tuple(int(count) for count in row) for row in run.tiers) for run in runs]
+    counts = [_counts(run.tiers) for run in runs]
     return Migration(
         base_ladder=base.ladder,
         variant_ladder=variant.ladder,
@@ -305,8 +353,12 @@ def _quarter_ends(programme: Programme, until_day: int) -> tuple[int, ...]:
     return tuple(day for day in ends if day < until_day)
 
 
-def _moves(run: Batch) -> tuple[tuple[int, int], ...]:
-    return tuple((int(np.triu(month, 1).sum()), int(np.tril(month, -1).sum())) for month in run.tier_moves)
+def _moves(run: Batch) -> tuple[Counts, ...]:
+    return _counts([(np.triu(month, 1).sum(), np.tril(month, -1).sum()) for month in run.tier_moves])
+
+
+def _counts(rows: Iterable[Iterable[Any]]) -> tuple[Counts, ...]:
+    return tuple(tuple(Fraction(int(count)) for count in row) for row in rows)
 
 
 def _fairness(measures: Measures) -> Fairness:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import TypeAlias
 
 from attrs import field, frozen
 
@@ -16,6 +17,9 @@ from loyalty.explaining.differences import Told
 from loyalty.explaining.said import Value
 from loyalty.programme.model import Programme
 from loyalty.simulation.flows import Flows
+
+#: How many partners there are of each, the mean over replicates.
+Counts: TypeAlias = tuple[Fraction, ...]
 
 
 @frozen(kw_only=True)
@@ -26,11 +30,13 @@ class Figure:
     Args:
         name: Such as ``cost`` or ``points.issued``.
         unit: What it is counted in: a unit of money, a currency, ``partners``, ``events``, or ``share`` (of 1).
+        is_whole: Whether there is no part of a unit, as of a currency of scale 0.
     """
 
     name: str
     value: Fraction
     unit: str
+    is_whole: bool = False
 
 
 @frozen(kw_only=True)
@@ -55,6 +61,7 @@ class Estimate:
     base: Fraction
     variant: Fraction
     interval: Interval | None = None
+    is_whole: bool = False
 
     @property
     def difference(self) -> Fraction:
@@ -65,29 +72,29 @@ class Estimate:
 @frozen(kw_only=True)
 class Group:
     """
-    Partners that belong together, under both programmes.
+    Partners that belong together, under both programmes: numbers are means over replicates.
 
     Args:
         grouping: ``decile`` (by revenue under the base, 10 has most), ``segment`` or another label of the scenario,
             or ``tier`` (at the base's end).
         revenue: Under the base, in the unit of the comparison.
-        base, variant: What moved and where it stands in the end, by currency, in minor units.
+        base, variant: What moved and where it stands in the end, by currency, in minor units: sums of all replicates.
         base_cost, variant_cost: The worth of what was given and neither taken back nor expired.
         up, down: Partners that end in a higher or a lower tier under the variant.
     """
 
     grouping: str
     name: str
-    partners: int
+    partners: Fraction
     revenue: Fraction
     base: Mapping[str, Flows] = field(hash=False)
     variant: Mapping[str, Flows] = field(hash=False)
     base_cost: Fraction
     variant_cost: Fraction
-    winners: int
-    losers: int
-    up: int
-    down: int
+    winners: Fraction
+    losers: Fraction
+    up: Fraction
+    down: Fraction
 
 
 @frozen(kw_only=True)
@@ -111,29 +118,29 @@ class Change:
 @frozen(kw_only=True)
 class Shifts:
     """
-    Who wins and who loses, by worth.
+    Who wins and who loses, by worth: means over replicates, but for those who are listed.
 
     Args:
         gained, lost: What all winners gain and all losers lose together, both >= 0.
-        most, least: The partners that gain and that lose most, the greatest change first.
+        most, least: The partners of the first replicate that gain and that lose most, the greatest change first.
         bins: For a chart: differences from ``low`` up to ``high``, with how many partners have one; the bins are of
             one width, and the first and the last also hold what lies beyond.
     """
 
-    winners: int
-    losers: int
-    unchanged: int
+    winners: Fraction
+    losers: Fraction
+    unchanged: Fraction
     gained: Fraction
     lost: Fraction
     most: tuple[Change, ...]
     least: tuple[Change, ...]
-    bins: tuple[tuple[Fraction, Fraction, int], ...] = ()
+    bins: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
 
 
 @frozen(kw_only=True)
 class Migration:
     """
-    Where partners stand: tier of the base against tier of the variant.
+    Where partners stand: tier of the base against tier of the variant, in means over replicates.
 
     Args:
         base_ladder, variant_ladder: The tiers from the base tier up.
@@ -145,15 +152,15 @@ class Migration:
 
     base_ladder: tuple[str, ...]
     variant_ladder: tuple[str, ...]
-    matrices: Mapping[int, tuple[tuple[int, ...], ...]] = field(hash=False)
+    matrices: Mapping[int, tuple[Counts, ...]] = field(hash=False)
     months: tuple[int, ...]
-    base: tuple[tuple[int, ...], ...]
-    variant: tuple[tuple[int, ...], ...]
-    base_moves: tuple[tuple[int, int], ...]
-    variant_moves: tuple[tuple[int, int], ...]
+    base: tuple[Counts, ...]
+    variant: tuple[Counts, ...]
+    base_moves: tuple[Counts, ...]
+    variant_moves: tuple[Counts, ...]
 
     @property
-    def final(self) -> tuple[tuple[int, ...], ...]:
+    def final(self) -> tuple[Counts, ...]:
         """The matrix of the end."""
         return self.matrices[max(self.matrices)]
 
@@ -168,8 +175,8 @@ class Cliff:
     """
 
     tier: str
-    partners_below: int
-    partners_above: int
+    partners_below: Fraction
+    partners_above: Fraction
     rate_below: Fraction
     rate_above: Fraction
 
@@ -211,6 +218,8 @@ class Variant:
     Args:
         told: What differs between the two declarations, to be told in a language.
         estimates: Of every figure, those that people ask for first at the beginning.
+        persons: What persons cost under the base and under the variant, a part of the figure ``cost``; persons are of
+            no partner, so that no group and no winner has it.
     """
 
     scheme: Scheme
@@ -220,6 +229,7 @@ class Variant:
     shifts: Shifts
     migration: Migration
     fairness: Fairness
+    persons: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
 
     def estimate(self, name: str) -> Estimate:
         """Give the estimate of a figure."""
@@ -233,8 +243,9 @@ class Comparison:
 
     Args:
         unit: The unit of money that worth, cost and revenue are in, or "" where no currency has a worth.
-        seeds: Of the replicates; none where the events are a recorded history. Tables of groups, partners and tiers
-            are of the first replicate.
+        partners, events: Of the first replicate, whose partners alone are listed; all else is a mean over replicates.
+        seeds: Of the replicates; none where the events are a recorded history.
+        replicates: How many there are.
         method: How intervals were made, in words, or "" where there are none.
         confidence: That an interval holds what it is of, such as 19/20.
         notes: What a reader must know.
@@ -252,3 +263,4 @@ class Comparison:
     confidence: Fraction = Fraction(19, 20)
     assumptions: tuple[Value, ...] = ()
     notes: tuple[Value, ...] = ()
+    replicates: int = 1

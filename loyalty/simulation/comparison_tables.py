@@ -1,7 +1,8 @@
 """
 A comparison as tables: figures with intervals, groups, winners and losers, tiers, evenness, and every partner.
 
-Means over replicates are rounded to six digits, half to even; what is of one replicate is exact.
+Numbers are means over replicates, rounded to six digits, half to even; those of one replicate are exact, and its
+counts whole. The partners listed are those of the first replicate.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _SIDES: Final = ("base", "variant")
 def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
     """Give every table of a comparison but that of all partners, in the order in which they are best read."""
     variant = Column("variant")
+    counts = _numbers if comparison.replicates > 1 else _counts
     group = (variant, Column("grouping"), Column("group"))
     tiers = (Column("base_tier"), Column("variant_tier"))
     return (
@@ -44,8 +46,8 @@ def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
         ),
         _table(
             "groups",
-            (*group, *_counts("partners"), *_numbers("revenue", "base_cost", "variant_cost"),
-             *_counts("winners", "losers", "up", "down")),
+            (*group, *counts("partners"), *_numbers("revenue", "base_cost", "variant_cost"),
+             *counts("winners", "losers", "up", "down")),
             _groups(comparison),
         ),
         _table(
@@ -59,9 +61,9 @@ def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
              *_numbers("revenue", "base", "with_variant", "difference")),
             _shifts(comparison),
         ),
-        _table("migration", (variant, Column("month"), *tiers, *_counts("partners")), _migration(comparison)),
+        _table("migration", (variant, Column("month"), *tiers, *counts("partners")), _migration(comparison)),
         _table(
-            "tiers", (Column("scheme"), Column("month"), Column("tier"), *_counts("partners")), _tiers(comparison)
+            "tiers", (Column("scheme"), Column("month"), Column("tier"), *counts("partners")), _tiers(comparison)
         ),
         _table("fairness", (Column("scheme"), Column("figure"), *_numbers("value")), _fairness(comparison)),
     )  # fmt: skip
@@ -128,8 +130,11 @@ def _groups(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for variant in comparison.variants:
         for group in variant.groups:
             amounts = (decimal(each) for each in (group.revenue, group.base_cost, group.variant_cost))
-            counts = (group.winners, group.losers, group.up, group.down)
-            yield variant.scheme.name, group.grouping, group.name, group.partners, *amounts, *counts
+            partners, *counts = (
+                _counted(each, comparison)
+                for each in (group.partners, group.winners, group.losers, group.up, group.down)
+            )
+            yield variant.scheme.name, group.grouping, group.name, partners, *amounts, *counts
 
 
 def _currencies(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
@@ -142,7 +147,8 @@ def _currencies(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
                     for programme, flows in zip(schemes, (group.base, group.variant), strict=True):
                         known = flows.get(name)
                         scale = 10 ** programme.currencies[name].scale if name in programme.currencies else 1
-                        cells.append(None if known is None else decimal(Fraction(getattr(known, part), scale)))
+                        divisor = scale * comparison.replicates
+                        cells.append(None if known is None else decimal(Fraction(getattr(known, part), divisor)))
                 yield variant.scheme.name, group.grouping, group.name, name, *cells
 
 
@@ -159,7 +165,7 @@ def _migration(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
         for month, matrix in migration.matrices.items():
             for tier, row in zip(migration.base_ladder, matrix, strict=True):
                 for other, partners in zip(migration.variant_ladder, row, strict=True):
-                    yield variant.scheme.name, month_text(month), tier, other, partners
+                    yield variant.scheme.name, month_text(month), tier, other, _counted(partners, comparison)
 
 
 def _tiers(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
@@ -171,7 +177,7 @@ def _tiers(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
         for name, ladder, counts in sides:
             for month, row in zip(found.months, counts, strict=True):
                 for tier, partners in zip(ladder, row, strict=True):
-                    yield name, month_text(month), tier, partners
+                    yield name, month_text(month), tier, _counted(partners, comparison)
 
 
 def _fairness(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
@@ -186,6 +192,10 @@ def _fairness(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
         for cliff in fairness.cliffs:
             yield name, f"rate_below.{cliff.tier}", share(cliff.rate_below)
             yield name, f"rate_above.{cliff.tier}", share(cliff.rate_above)
+
+
+def _counted(value: Fraction, comparison: Comparison) -> Cell:
+    return decimal(value) if comparison.replicates > 1 else int(value)
 
 
 def _ends(interval: Interval | None) -> tuple[Cell, Cell]:

@@ -94,6 +94,11 @@ class Measures:
         """The worth of what each partner got and neither gave back nor let expire: numerators over :attr:`divisor`."""
         return self._worth(self.cells, self.unit, _got)
 
+    @property
+    def persons_cost(self) -> Fraction:
+        """What persons cost, who are of no partner: the part of the figure ``cost`` that is no partner's."""
+        return self._layer_total(Layer.PERSON, self.unit, _got) if self.unit else Fraction(0)
+
     def worth_with(self, other: Measures) -> tuple[Ints, Ints, int]:
         """Give what partners of both runs got there, and by what both are divided to be in major units."""
         divisor = lcm(self.divisor, other.divisor)
@@ -117,8 +122,8 @@ class Measures:
         """Give every figure by its name, those that people ask for first at the beginning."""
         found: dict[str, Figure] = {}
 
-        def add(name: str, value: Fraction | int, unit: str) -> None:
-            found[name] = Figure(name=name, value=Fraction(value), unit=unit)
+        def add(name: str, value: Fraction | int, unit: str, *, is_whole: bool = False) -> None:
+            found[name] = Figure(name=name, value=Fraction(value), unit=unit, is_whole=is_whole)
 
         for unit in (self.unit, *self.other_units) if self.unit else ():
             suffix = "" if unit == self.unit else f".{unit}"
@@ -142,7 +147,8 @@ class Measures:
             flows = self.flows(name)
             scale = 10 ** self.currencies[name].scale
             for part in _OF_CURRENCY:
-                add(f"{name}.{part}", Fraction(getattr(flows, part), scale), self.currencies[name].unit or name)
+                unit = self.currencies[name].unit or name
+                add(f"{name}.{part}", Fraction(getattr(flows, part), scale), unit, is_whole=scale == 1)
         return found
 
     def flows(self, currency: str, chosen: NDArray[np.bool_] | None = None) -> Flows:
@@ -165,8 +171,8 @@ class Measures:
                 found.append(
                     Cliff(
                         tier=self.ladder[place],
-                        partners_below=len(below),
-                        partners_above=len(above),
+                        partners_below=Fraction(len(below)),
+                        partners_above=Fraction(len(above)),
                         rate_below=rates[0] or Fraction(0),
                         rate_above=rates[1] or Fraction(0),
                     )
@@ -233,8 +239,10 @@ class Measures:
         return worth
 
     def _total(self, unit: str, part: _Part) -> Fraction:
-        total = sum(int(self._worth(totals.cells, unit, part).sum()) for totals in self.batch.layers.values())
-        return Fraction(total, self.divisor)
+        return sum((self._layer_total(layer, unit, part) for layer in self.batch.layers), Fraction(0))
+
+    def _layer_total(self, layer: Layer, unit: str, part: _Part) -> Fraction:
+        return Fraction(int(self._worth(self.batch.layers[layer].cells, unit, part).sum()), self.divisor)
 
 
 def _sign(programme: Programme, name: str, unit: str) -> int:

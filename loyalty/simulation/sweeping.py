@@ -127,7 +127,10 @@ def sweep(
         points=tuple(_marked(found, cost, response)),
         cost=cost,
         response=response,
-        base={name: Figure(name=name, value=base.mean(name), unit=one.unit) for name, one in base.figures[0].items()},
+        base={
+            name: Figure(name=name, value=base.mean(name), unit=one.unit, is_whole=one.is_whole)
+            for name, one in base.figures[0].items()
+        },
         seeds=tuple(seeds),
         notes=runner.notes,
     )
@@ -180,6 +183,7 @@ class Trial:
                     float(after[name].value - before[name].value)
                     for before, after in zip(base.figures, self.figures, strict=True)
                 ]),
+                is_whole=figure.is_whole,
             )
             for name, figure in self.figures[0].items()
             if name in base.figures[0]

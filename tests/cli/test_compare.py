@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -175,3 +176,22 @@ def test_a_tuned_programme_is_written_and_an_unmet_target_has_exit_code_1(call: 
 def test_what_cannot_be_turned_is_wrong_use(call: Call, arguments: tuple[object, ...], message: str) -> None:
     said = call(*arguments, "--partners", 5, "--months", 1, "--replicates", 1)
     assert (said.exit_code, message in said.stderr) == (2, True)
+
+
+def test_the_deciles_of_two_replicates_and_what_persons_cost_add_up_to_the_cost(call: Call, generous: Path) -> None:
+    """On a population of each seed; the console says whose numbers are means; a Gini coefficient is no percentage."""
+    arguments = ("compare", ACME / "programme.yaml", generous, "--scenario", ACME / "scenario.yaml", *SMALL)
+    document = json.loads(call(*arguments, "--json").stdout)
+    [cost] = [row for row in document["tables"]["figures"] if row["figure"] == "cost"]
+    deciles = [row for row in document["tables"]["groups"] if row["grouping"] == "decile"]
+    for side, column in (("base", "base_cost"), ("with_variant", "variant_cost")):
+        persons = Fraction(document["persons"]["generous"][side])
+        assert abs(sum(Fraction(row[column]) for row in deciles) + persons - Fraction(cost[side])) < Fraction(1, 10**4)
+    assert document["replicates"] == 2
+    words = call(*arguments).stdout
+    assert "(means over 2 populations)" in words
+    assert "of the first of 2 populations:" in words
+    assert "in no group and among no winners" in words
+    [gini] = [line for line in words.splitlines() if line.strip().startswith("gini")]
+    assert "%" not in gini
+    assert "0." in gini

@@ -11,6 +11,7 @@ from loyalty.simulation.comparison import (
     Change,
     Cliff,
     Comparison,
+    Counts,
     Estimate,
     Fairness,
     Group,
@@ -29,8 +30,8 @@ def comparison(programme: Programme, *, names: tuple[str, ...] = ("generous",), 
         base_fairness=Fairness(
             gini={"points": Fraction(6, 10), "worth": Fraction(7, 10)},
             reversals=Fraction(1, 8),
-            cliffs=(Cliff(tier="silver", partners_below=4, partners_above=4, rate_below=Fraction(1, 100),
-                          rate_above=Fraction(3, 200)),),
+            cliffs=(Cliff(tier="silver", partners_below=Fraction(4), partners_above=Fraction(4),
+                          rate_below=Fraction(1, 100), rate_above=Fraction(3, 200)),),
         ),
         variants=tuple(_variant(programme, name, partner) for name in names),
         unit="EUR",
@@ -38,6 +39,7 @@ def comparison(programme: Programme, *, names: tuple[str, ...] = ("generous",), 
         events=1_234,
         until_day=20_818,
         seeds=(7, 8, 9),
+        replicates=3,
         method="paired differences",
         assumptions=("August is quiet.",),
         notes=("The core ran it.",),
@@ -46,8 +48,9 @@ def comparison(programme: Programme, *, names: tuple[str, ...] = ("generous",), 
 
 def _variant(programme: Programme, name: str, partner: str) -> Variant:
     groups = [
-        Group(grouping=grouping, name=each, partners=6, revenue=Fraction(1000 * place), base={}, variant={},
-              base_cost=Fraction(10 * place), variant_cost=Fraction(12 * place), winners=4, losers=1, up=1, down=0)
+        Group(grouping=grouping, name=each, partners=Fraction(6), revenue=Fraction(1000 * place), base={}, variant={},
+              base_cost=Fraction(10 * place), variant_cost=Fraction(12 * place), winners=Fraction(4),
+              losers=Fraction(1), up=Fraction(1), down=Fraction(0))
         for grouping, names in (("decile", tuple(map(str, range(1, 11)))), ("segment", ("small", "large")),
                                 ("region", ("north", "south")))
         for place, each in enumerate(names, start=1)
@@ -70,16 +73,21 @@ def _variant(programme: Programme, name: str, partner: str) -> Variant:
         ),
         groups=tuple(groups),
         shifts=Shifts(
-            winners=40, losers=10, unchanged=10, gained=Fraction(13_000), lost=Fraction(500), most=(change,),
+            winners=Fraction(40), losers=Fraction(10), unchanged=Fraction(10), gained=Fraction(13_000),
+            lost=Fraction(500), most=(change,),
             least=(evolve(change, partner="P-009", variant=Fraction(20)),),
-            bins=tuple((Fraction(low * 50), Fraction(low * 50 + 50), 5 + abs(low)) for low in range(-3, 6)),
+            bins=tuple((Fraction(low * 50), Fraction(low * 50 + 50), Fraction(5 + abs(low))) for low in range(-3, 6)),
         ),
         migration=Migration(
             base_ladder=("base", "silver", "gold"), variant_ladder=("base", "silver", "gold"),
-            matrices={24_324: ((30, 8, 0), (1, 17, 0), (0, 0, 4))}, months=(24_323, 24_324),
-            base=((40, 16, 4), (38, 18, 4)), variant=((35, 21, 4), (31, 25, 4)), base_moves=((1, 0), (2, 0)),
-            variant_moves=((3, 1), (4, 0)),
+            matrices={24_324: _counts((30, 8, 0), (1, 17, 0), (0, 0, 4))}, months=(24_323, 24_324),
+            base=_counts((40, 16, 4), (38, 18, 4)), variant=_counts((35, 21, 4), (31, 25, 4)),
+            base_moves=_counts((1, 0), (2, 0)), variant_moves=_counts((3, 1), (4, 0)),
         ),
         fairness=Fairness(gini={"points": Fraction(59, 100), "worth": Fraction(68, 100)}, reversals=Fraction(1, 9),
                           cliffs=()),
     )  # fmt: skip
+
+
+def _counts(*rows: tuple[int, ...]) -> tuple[Counts, ...]:
+    return tuple(tuple(map(Fraction, row)) for row in rows)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loyalty import Programme, load, loads
+from loyalty import Programme, load, loads, read_event
 from loyalty.batch.tables import EventTable
 from loyalty.errors import LoyaltyError, UsageError
 from loyalty.explaining.differences import LANGUAGES
@@ -122,6 +122,44 @@ def test_groups_are_deciles_labels_and_tiers_and_each_sums_to_the_whole() -> Non
     assert groups["tier", "gold"].partners == 1
 
 
+def test_all_numbers_are_means_over_replicates_and_add_up_to_the_figures() -> None:
+    """Beside the quarter stands one in which cedar alone sells for 500 EUR: half a winner, half the costs."""
+    deal = read_event(
+        PROGRAMME, {"id": "D-9", "on": "deal.won", "at": "2026-02-01", "partner": "cedar", "amount": "500.00 EUR"}
+    )
+    labels = {"segment": {"acme": "large", "birch": "small", "cedar": "small"}}
+    replicates = [
+        Replicate(events=quarter().events, labels=labels),
+        Replicate(events=EventTable.from_events(PROGRAMME, [deal]), labels=labels),
+    ]
+    other = changed(PROGRAMME, {"tiers.gold.multiplier": Decimal(4)})
+    found = compare(
+        Scheme(name="base", programme=PROGRAMME), [Scheme(name="v", programme=other)], replicates, until_day=UNTIL
+    )
+    [variant] = found.variants
+    cost, shifts = variant.estimate("cost"), variant.shifts
+    assert (cost.base, cost.variant) == (Fraction("96.5"), Fraction("101.5"))
+    assert (found.replicates, variant.persons) == (2, (Fraction(1, 2), Fraction(1, 2)))
+    for grouping in ("decile", "segment", "tier"):
+        chosen = [group for group in variant.groups if group.grouping == grouping]
+        assert sum(group.base_cost for group in chosen) + variant.persons[0] == cost.base
+        assert sum(group.variant_cost for group in chosen) + variant.persons[1] == cost.variant
+        assert sum(group.partners for group in chosen) == 2
+        assert sum(group.winners for group in chosen) == shifts.winners == Fraction(1, 2)
+    assert (shifts.gained - shifts.lost, shifts.unchanged) == (cost.difference, Fraction(3, 2))
+    assert sum(number for _, _, number in shifts.bins) == Fraction(1, 2)
+    migration = variant.migration
+    assert migration.final == ((Fraction(3, 2), 0), (0, Fraction(1, 2)))
+    assert sum(migration.base[-1]) == 2
+    assert migration.months == (2026 * 12, 2026 * 12 + 1, 2026 * 12 + 2)
+    assert found.base_fairness.gini["worth"] == variant.estimate("gini").base
+    tables = {table.name: table for table in comparison_tables(found)}
+    assert ("v", "2026-03", "gold", "gold", Decimal("0.5")) in tables["migration"].rows
+    issued = [row for row in tables["groups_by_currency"].rows if row[1:4] == ("segment", "small", "points")]
+    # 20 and 5 points, and 5 again.
+    assert issued[0][4] == Decimal(15)
+
+
 def test_a_programme_differs_from_itself_in_nothing() -> None:
     """Figures, groups, partners and tiers of the demo's history, and intervals that hold 0."""
     programme = load(ACME / "programme.yaml")
@@ -139,8 +177,6 @@ def test_a_programme_differs_from_itself_in_nothing() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 999), st.integers(0, 80)), min_size=1, max_size=25))
 def test_a_programme_differs_from_itself_in_nothing_on_drawn_histories(deals: list[tuple[str, int, int]]) -> None:
     """Whoever sells what and when."""
-    from loyalty import read_event
-
     events = [
         read_event(PROGRAMME, {"id": f"D-{n}", "on": "deal.won", "at": f"2026-{1 + day // 28:02}-{1 + day % 28:02}",
                                "partner": partner, "amount": f"{hundreds * 100}.00 EUR"})

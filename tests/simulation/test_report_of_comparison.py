@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import pytest
+from attrs import evolve
 
 from loyalty.programme.model import Programme
+from loyalty.simulation.comparison import Estimate, Interval
 from loyalty.simulation.report import render_comparison
+from loyalty.simulation.report.figures import estimate_table
+from loyalty.simulation.report.parts import Shown
 from loyalty.simulation.report.texts import ENGLISH, RUSSIAN, TEXTS, Texts
 from tests.simulation.compared import comparison
 
@@ -65,3 +70,48 @@ def test_it_speaks_russian(programme: Programme) -> None:
                  "По децилям выручки", "Зёрна случайности"):  # fmt: skip
         assert told.replace("\xa0", " ") in words, told
     assert not re.search(r"\b(Winners|Cost|Partners|Tier|Figure)\b", words)
+
+
+def test_it_says_that_numbers_are_means_and_whose_partners_are_listed(programme: Programme) -> None:
+    """Counts of one column have the same digits; a single replicate is not called a mean."""
+    found = comparison(programme)
+    [variant] = found.variants
+    half = evolve(variant.groups[0], winners=Fraction(9, 2))
+    shifts = evolve(variant.shifts, winners=Fraction(79, 2))
+    found = evolve(found, variants=(evolve(variant, groups=(half, *variant.groups[1:]), shifts=shifts),))
+    words = _words(render_comparison(found, title="A or B"))
+    assert "Numbers are means over 3 populations." in words
+    assert "Who gains most: 1 partner, of the first of 3 populations" in words
+    assert "Winners: 39.5 partners, who gain" in words
+    assert "+2.00 EUR 4.5 1 1 0" in words
+    assert "+4.00 EUR 4.0 1 1 0" in words
+    russian = _words(render_comparison(found, title="A or B", texts=RUSSIAN)).replace("\xa0", " ")
+    assert "Выигрывают: 39,5 партнёра" in russian
+    assert "1 партнёр; первая из разыгранных популяций, всего их 3" in russian
+    alone = _words(render_comparison(evolve(found, replicates=1, seeds=(7,)), title="A or B"))
+    assert "populations" not in alone
+
+
+def test_it_says_what_persons_cost_whom_no_group_has(programme: Programme) -> None:
+    """In the words at the top and beside the tables, in both languages; not a word where they cost nothing."""
+    found = comparison(programme)
+    told = evolve(found, variants=(evolve(found.variants[0], persons=(Fraction(10), Fraction("16.39"))),))
+    words = _words(render_comparison(told, title="A or B"))
+    assert words.count("Persons cost 16.39 EUR instead of 10.00 EUR (+6.39 EUR). They are of no partner") == 2
+    russian = _words(render_comparison(told, title="A or B", texts=RUSSIAN)).replace("\xa0", " ")
+    assert russian.count("Люди стоят 16,39 EUR вместо 10,00 EUR (+6,39 EUR)") == 2
+    assert "Persons cost" not in _words(render_comparison(found, title="A or B"))
+
+
+def test_points_without_parts_are_whole_in_every_row_of_a_mean() -> None:
+    """Money keeps its cents beside them."""
+    points = Estimate(name="points.issued", unit="points", base=Fraction(10_807), variant=Fraction(4163, 3),
+                      interval=Interval(low=-9_500.25, high=-9_300.5), is_whole=True)  # fmt: skip
+    funds = Estimate(name="mdf.issued", unit="EUR", base=Fraction(1), variant=Fraction(2))
+    table = estimate_table([points, funds], ENGLISH)
+    cells = [[cell.text if isinstance(cell, Shown) else cell for cell in row] for row in table.rows]
+    assert [cell.replace("\xa0", " ") for cell in map(str, cells[0][1:4])] == [
+        "10,807 points", "1,388 points", "−9,419 points",
+    ]  # fmt: skip
+    assert str(cells[0][5]).replace("\xa0", " ") == "from −9,500 points to −9,300 points"
+    assert str(cells[1][1]).replace("\xa0", " ") == "1.00 EUR"

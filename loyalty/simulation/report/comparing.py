@@ -14,6 +14,7 @@ from loyalty.simulation.report import parts
 from loyalty.simulation.report.comparing_charts import variant_charts
 from loyalty.simulation.report.figures import (
     MAIN,
+    counts,
     estimate_table,
     figure_name,
     quantity,
@@ -118,15 +119,28 @@ def _sentences(comparison: Comparison, variant: Variant, texts: Texts) -> Iterat
     if comparison.unit:
         yield texts.say(
             "compare.shifts",
-            winners=texts.count("partner", shifts.winners), losers=texts.count("partner", shifts.losers),
-            unchanged=texts.count("partner", shifts.unchanged), gained=texts.money(shifts.gained, comparison.unit),
+            winners=texts.mean_count("partner", shifts.winners), losers=texts.mean_count("partner", shifts.losers),
+            unchanged=texts.mean_count("partner", shifts.unchanged), gained=texts.money(shifts.gained, comparison.unit),
             lost=texts.money(shifts.lost, comparison.unit),
         )  # fmt: skip
+    persons = _persons_told(comparison, variant, texts)
+    if persons:
+        yield persons
     up, down = _ups_and_downs(variant)
-    yield texts.say("compare.moves", up=texts.count("partner", up), down=texts.count("partner", down))
+    yield texts.say("compare.moves", up=texts.mean_count("partner", up), down=texts.mean_count("partner", down))
     gini, before = variant.fairness.gini.get("worth"), comparison.base_fairness.gini.get("worth")
     if gini is not None and before is not None:
         yield texts.say("compare.gini", base=texts.rounded(before), variant=texts.rounded(gini))
+
+
+def _persons_told(comparison: Comparison, variant: Variant, texts: Texts) -> str:
+    """Say what persons cost, whom no group and no winner has; nothing where they cost nothing."""
+    base, other = variant.persons
+    if not base and not other:
+        return ""
+    unit = comparison.unit
+    return texts.say("compare.persons", base=quantity(base, unit, texts), variant=quantity(other, unit, texts),
+                     difference=signed(other - base, unit, texts))  # fmt: skip
 
 
 def _certainty(estimate: Estimate, texts: Texts) -> str:
@@ -137,15 +151,15 @@ def _certainty(estimate: Estimate, texts: Texts) -> str:
     return texts.say(f"compare.certain.{'yes' if estimate.interval.excludes_zero else 'no'}", interval=ends)
 
 
-def _ups_and_downs(variant: Variant) -> tuple[int, int]:
+def _ups_and_downs(variant: Variant) -> tuple[Fraction, Fraction]:
     """Count the partners that end in a higher and in a lower tier."""
     deciles = [group for group in variant.groups if group.grouping == "decile"]
     if deciles:
-        return sum(group.up for group in deciles), sum(group.down for group in deciles)
+        return sum((group.up for group in deciles), Fraction(0)), sum((group.down for group in deciles), Fraction(0))
     base, ladder = variant.migration.base_ladder, variant.migration.variant_ladder
-    up = down = 0
-    for row, counts in zip(base, variant.migration.final, strict=True):
-        for column, count in zip(ladder, counts, strict=True):
+    up = down = Fraction(0)
+    for row, standing in zip(base, variant.migration.final, strict=True):
+        for column, count in zip(ladder, standing, strict=True):
             if row in ladder and column != row:
                 higher = ladder.index(column) > ladder.index(row)
                 up, down = up + count * higher, down + count * (not higher)
@@ -159,7 +173,13 @@ def _variant(comparison: Comparison, variant: Variant, number: int, texts: Texts
     behind = f": {name}" if number else ""
     charts = variant_charts(comparison, variant, texts, key=str(number) if number else "")
     yield section(f"charts{mark}", texts.say("charts") + behind, parts.figures(charts, texts))
-    yield section(f"tables{mark}", texts.say("tables") + behind, parts.hint(texts.say("sort_hint")),
+    hints = [texts.say("sort_hint")]
+    if comparison.replicates > 1:
+        hints.append(texts.say("compare.means", replicates=comparison.replicates))
+    persons = _persons_told(comparison, variant, texts)
+    if persons:
+        hints.append(persons)
+    yield section(f"tables{mark}", texts.say("tables") + behind, map(parts.hint, hints),
                   _tables(comparison, variant, texts))  # fmt: skip
 
 
@@ -187,6 +207,8 @@ def _tables(comparison: Comparison, variant: Variant, texts: Texts) -> Iterator[
     for kind, changes in (("winners", variant.shifts.most), ("losers", variant.shifts.least)):
         if changes:
             heading = texts.say(f"compare.table.{kind}", partners=texts.count("partner", len(changes)))
+            if comparison.replicates > 1:
+                heading += texts.say("compare.of_first", replicates=comparison.replicates)
             yield parts.table(heading, _changes(changes, comparison.unit, texts), texts)
     evenness = _evenness(comparison, variant, texts)
     if evenness.rows:
@@ -201,18 +223,20 @@ def _tables(comparison: Comparison, variant: Variant, texts: Texts) -> Iterator[
 def _groups(groups: list[Group], unit: str, texts: Texts) -> Grid:
     names = ("partners", "revenue", "base_cost", "variant_cost", "difference", "winners", "losers", "up", "down")
     columns = (Column("group"), *(Column(name, Kind.AMOUNT) for name in names))
+    columns_of = ("partners", "winners", "losers", "up", "down")
+    counted = {name: counts([getattr(group, name) for group in groups], texts) for name in columns_of}
     rows = tuple(
         (
             Shown(group.name, Fraction(int(group.name))) if group.name.isdigit() else texts.tier(group.name),
-            group.partners,
+            counted["partners"][place],
             shown(group.revenue, unit, texts),
             shown(group.base_cost, unit, texts),
             shown(group.variant_cost, unit, texts),
             Shown(signed(group.variant_cost - group.base_cost, unit, texts), group.variant_cost - group.base_cost),
-            group.winners, group.losers, group.up, group.down,
+            *(counted[name][place] for name in columns_of[1:]),
         )
-        for group in groups
-    )  # fmt: skip
+        for place, group in enumerate(groups)
+    )
     return Grid(columns, rows)
 
 

@@ -54,18 +54,18 @@ def _winners(comparison: Comparison, variant: Variant, texts: Texts, key: str) -
         width = float(bins[0][1] - bins[0][0])
         for low, high, count in bins:
             colour = GAIN if low >= 0 else LOSS if high <= 0 else GREY
-            axes.bar([float(low + high) / 2], [count], width * 0.92, color=colour)
+            axes.bar([float(low + high) / 2], [float(count)], width * 0.92, color=colour)
         for colour, label in ((GAIN, "winners"), (LOSS, "losers"), (GREY, "unchanged")):
             partners = getattr(variant.shifts, label)
             if partners:
-                axes.bar([0], [0], color=colour, label=f"{texts.say(f'series.{label}')}: {texts.number(partners)}")
+                axes.bar([0], [0], color=colour, label=f"{texts.say(f'series.{label}')}: {texts.mean(partners)}")
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set(xlabel=texts.say("axis.difference", unit=comparison.unit), ylabel=texts.say("axis.count"))
         short_numbers(axes.xaxis, texts)
         short_numbers(axes.yaxis, texts)
 
-    told = {"unit": comparison.unit, "winners": variant.shifts.winners, "losers": variant.shifts.losers,
-            "unchanged": variant.shifts.unchanged}  # fmt: skip
+    counts = {label: texts.mean(getattr(variant.shifts, label)) for label in ("winners", "losers", "unchanged")}
+    told = {"unit": comparison.unit, **counts}
     return draw_chart(texts, "winners", draw, told, key=key)
 
 
@@ -118,8 +118,8 @@ def _above_base(comparison: Comparison, variant: Variant, texts: Texts, key: str
         for side, (ladder, counts, style) in enumerate(sides):
             for step, tier in enumerate(ladder[1:], start=1):
                 label = texts.tier(tier) if side else None
-                axes.plot(places, [row[step] for row in counts], color=tier_colour(step), linewidth=2, linestyle=style,
-                          label=label)  # fmt: skip
+                heights = [float(row[step]) for row in counts]
+                axes.plot(places, heights, color=tier_colour(step), linewidth=2, linestyle=style, label=label)
         axes.set_ylim(bottom=0)
         month_axis(axes, migration.months, texts)
 

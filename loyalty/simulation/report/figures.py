@@ -4,8 +4,7 @@ Figures of a run in a language: their names, and numbers as their unit asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -44,30 +43,40 @@ def unit_of(estimate: Estimate) -> str:
     return "" if estimate.name.partition(".")[0] == "gini" else estimate.unit
 
 
-def quantity(value: Fraction, unit: str, texts: Texts) -> str:
-    """Write a number as its unit asks for: shares in percent, counts whole where they are, all else with its unit."""
+def quantity(value: Fraction, unit: str, texts: Texts, *, is_whole: bool = False) -> str:
+    """
+    Write a number as its unit asks for: shares in percent, counts whole where they are, all else with its unit.
+
+    Args:
+        is_whole: There is no part of a unit, so that a mean is rounded to whole ones, half to even.
+    """
+    if is_whole and unit:
+        return (
+            f"{texts.number(divide(value.numerator, value.denominator, Rounding.HALF_EVEN))}{texts.language.gap}{unit}"
+        )
     if unit == "share":
         return texts.percent(value, 2)
     if unit in _COUNTED:
-        return texts.number(int(value)) if value.denominator == 1 else _tenths(value, texts)
+        return texts.mean(value)
     return texts.money(value, unit) if unit else texts.rounded(value)
 
 
-def signed(value: Fraction, unit: str, texts: Texts) -> str:
+def signed(value: Fraction, unit: str, texts: Texts, *, is_whole: bool = False) -> str:
     """Write a difference with its sign; one of shares in percentage points."""
     sign = "+" if value > 0 else ""
     if unit == "share":
         points = texts.percent(value, 2).removesuffix("%").rstrip()
         return sign + texts.say("percentage_points", number=points)
-    return sign + quantity(value, unit, texts)
+    return sign + quantity(value, unit, texts, is_whole=is_whole)
 
 
-def within(interval: Interval | None, unit: str, texts: Texts) -> str:
+def within(interval: Interval | None, unit: str, texts: Texts, *, is_whole: bool = False) -> str:
     """Write the bounds of an interval, or nothing."""
     if interval is None or not (interval.low or interval.high):
         return ""
     low, high = (Fraction(bound).limit_denominator(10**9) for bound in (interval.low, interval.high))
-    return texts.say("interval", low=signed(low, unit, texts), high=signed(high, unit, texts))
+    return texts.say("interval", low=signed(low, unit, texts, is_whole=is_whole),
+                     high=signed(high, unit, texts, is_whole=is_whole))  # fmt: skip
 
 
 def bounds(interval: Interval, unit: str, texts: Texts) -> str:
@@ -92,25 +101,27 @@ def estimate_table(estimates: Iterable[Estimate], texts: Texts) -> Grid:
         Column("figure"), Column("base", Kind.AMOUNT), Column("with_variant", Kind.AMOUNT),
         Column("difference", Kind.AMOUNT), Column("relative", Kind.AMOUNT), Column("interval", Kind.TEXT),
     )  # fmt: skip
-    rows = tuple(
-        (
-            figure_name(each.name, texts),
-            shown(each.base, unit_of(each), texts),
-            shown(each.variant, unit_of(each), texts),
-            Shown(signed(each.difference, unit_of(each), texts), each.difference),
-            Shown(relative(each, texts), each.difference / abs(each.base) if each.base else Fraction(0)),
-            within(each.interval, unit_of(each), texts),
-        )
-        for each in estimates
-        if each.base or each.variant
+    return Grid(columns, tuple(_row(each, texts) for each in estimates if each.base or each.variant))
+
+
+def _row(each: Estimate, texts: Texts) -> tuple[str | Shown, ...]:
+    unit, is_whole = unit_of(each), each.is_whole
+    return (
+        figure_name(each.name, texts),
+        shown(each.base, unit, texts, is_whole=is_whole),
+        shown(each.variant, unit, texts, is_whole=is_whole),
+        Shown(signed(each.difference, unit, texts, is_whole=is_whole), each.difference),
+        Shown(relative(each, texts), each.difference / abs(each.base) if each.base else Fraction(0)),
+        within(each.interval, unit, texts, is_whole=is_whole),
     )
-    return Grid(columns, rows)
 
 
-def shown(value: Fraction, unit: str, texts: Texts) -> Shown:
+def shown(value: Fraction, unit: str, texts: Texts, *, is_whole: bool = False) -> Shown:
     """Give a number as a cell."""
-    return Shown(quantity(value, unit, texts), value)
+    return Shown(quantity(value, unit, texts, is_whole=is_whole), value)
 
 
-def _tenths(value: Fraction, texts: Texts) -> str:
-    return texts.number(Decimal(divide(value.numerator * 10, value.denominator, Rounding.HALF_EVEN)).scaleb(-1))
+def counts(values: Sequence[Fraction], texts: Texts) -> tuple[Shown, ...]:
+    """Give what is counted as the cells of one column: all whole, or all with one digit after the point."""
+    write = texts.mean if all(value.denominator == 1 for value in values) else texts.tenths
+    return tuple(Shown(write(value), value) for value in values)

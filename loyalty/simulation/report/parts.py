@@ -148,9 +148,10 @@ def _cell(cell: object, texts: Texts) -> str:
 
 
 def matrix(heading: str, corner: str, rows: Sequence[str], columns: Sequence[str],
-           cells: Sequence[Sequence[int]], texts: Texts) -> str:  # fmt: skip
-    """Show whole numbers by row and column, the more the darker; rows and columns of one name have another shade."""
-    shown = [[Shown(texts.number(cell), Fraction(cell)) for cell in row] for row in cells]
+           cells: Sequence[Sequence[Fraction | int]], texts: Texts) -> str:  # fmt: skip
+    """Show counts by row and column, the more the darker; rows and columns of one name have another shade."""
+    write = texts.mean if all(Fraction(cell).denominator == 1 for row in cells for cell in row) else texts.tenths
+    shown = [[Shown(write(Fraction(cell)), Fraction(cell)) for cell in row] for row in cells]
     return shaded(heading, corner, rows, columns, shown)
 
 

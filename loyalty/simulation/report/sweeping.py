@@ -109,7 +109,11 @@ def _cards(sweep: Sweep, texts: Texts) -> Iterator[Card]:
     """The figures of the programme as it is."""
     for name, figure in sweep.base.items():
         if name.partition(".")[0] in MAIN[:-1]:
-            yield Card(figure_name(name, texts), quantity(figure.value, figure.unit, texts), texts.say("sweep.now"))
+            yield Card(
+                figure_name(name, texts),
+                quantity(figure.value, figure.unit, texts, is_whole=figure.is_whole),
+                texts.say("sweep.now"),
+            )
 
 
 def _sentences(sweep: Sweep, texts: Texts) -> Iterator[str]:
@@ -125,8 +129,8 @@ def _sentences(sweep: Sweep, texts: Texts) -> Iterator[str]:
             cost=quantity(cost.variant, unit_of(cost), texts),
             cost_change=signed(cost.difference, unit_of(cost), texts),
             response_name=figure_name(response.name, texts),
-            response=quantity(response.variant, unit_of(response), texts),
-            response_change=signed(response.difference, unit_of(response), texts),
+            response=quantity(response.variant, unit_of(response), texts, is_whole=response.is_whole),
+            response_change=signed(response.difference, unit_of(response), texts, is_whole=response.is_whole),
         )  # fmt: skip
 
 
@@ -153,7 +157,7 @@ def _two_levers(sweep: Sweep, texts: Texts) -> str:
         for other in across.values:
             found = points[one, other].estimates.get(sweep.cost)
             row.append(Shown(texts.say("sweep.no"), Fraction(0)) if found is None else
-                       shown(found.variant, unit_of(found), texts))  # fmt: skip
+                       shown(found.variant, unit_of(found), texts, is_whole=found.is_whole))  # fmt: skip
         cells.append(row)
     return parts.shaded(
         texts.say("sweep.matrix", figure=figure_name(sweep.cost, texts)), f"{down.path} ↓ {across.path} →",
@@ -171,7 +175,7 @@ def _points(sweep: Sweep, texts: Texts) -> Grid:
         cells.append(texts.say("sweep.yes") if point.is_best else point.refused)
         for name in names:
             found = point.estimates.get(name)
-            cells.append("" if found is None else shown(found.variant, unit_of(found), texts))
+            cells.append("" if found is None else shown(found.variant, unit_of(found), texts, is_whole=found.is_whole))
         rows.append(tuple(cells))
     columns = (
         *(Column(lever.path, Kind.AMOUNT) for lever in sweep.levers), Column("best"),

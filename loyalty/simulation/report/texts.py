@@ -98,6 +98,26 @@ class Texts:
         """Write how many of something there are."""
         return self.tell(counted(noun, count))
 
+    def mean_count(self, noun: str, count: Fraction) -> str:
+        """
+        Write how many there are in the mean: with one digit after the point where it is not whole.
+
+        >>> texts("en").mean_count("partner", Fraction(25, 2)), texts("ru").mean_count("partner", Fraction(25, 2))
+        ('12.5 partners', '12,5\\xa0партнёра')
+        """
+        if count.denominator == 1:
+            return self.count(noun, int(count))
+        # After a fraction stands what stands after two.
+        return self.tell(said("counted", number=self.tenths(count), noun=Noun(noun, 2)))
+
+    def tenths(self, value: Fraction) -> str:
+        """Write a number with one digit after the point, rounded half to even."""
+        return self.number(Decimal(divide(value.numerator * 10, value.denominator, Rounding.HALF_EVEN)).scaleb(-1))
+
+    def mean(self, value: Fraction) -> str:
+        """Write a mean of what is counted: with one digit after the point where it is not whole."""
+        return self.number(int(value)) if value.denominator == 1 else self.tenths(value)
+
     def money(self, value: Fraction, unit: str) -> str:
         """Write an amount of money: to the cent, and from ten thousand on in whole units, rounded half to even."""
         return f"{self.rounded(value)}{self.language.gap}{unit}"

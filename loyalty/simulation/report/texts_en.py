@@ -202,6 +202,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "compare.certain.unknown": "a single run says nothing of chance",
     "compare.shifts": "Winners: {winners}, who gain {gained} together. Losers: {losers}, who lose {lost} together. "
     "Unchanged: {unchanged}.",
+    "compare.persons": "Persons cost {variant} instead of {base} ({difference}). They are of no partner: the cost "
+    "above has them, the winners, losers and groups have not.",
+    "compare.means": "Numbers are means over {replicates} populations.",
+    "compare.of_first": ", of the first of {replicates} populations",
     "compare.moves": "In a higher tier at the end: {up}; in a lower one: {down}.",
     "compare.gini": "Evenness: the Gini coefficient of what partners got is {variant} instead of {base} (0 is even).",
     "compare.table.figures": "Every figure, base against variant",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 from attrs import frozen
@@ -34,7 +35,7 @@ class Ribbon:
 
     source: int
     target: int
-    count: int
+    count: float
     leaves: float
     arrives: float
 
@@ -76,6 +77,7 @@ def tier_flows(results: Results, texts: Texts) -> Chart:
 def draw_migration(migration: Migration, base: str, variant: str, texts: Texts, *, key: str = "") -> Chart:
     """Draw where the partners of each tier of the base stand under the variant, at the end."""
     matrix = migration.final
+    write = texts.mean if all(count.denominator == 1 for row in matrix for count in row) else texts.tenths
     names = [
         *migration.variant_ladder,
         *(tier for tier in migration.base_ladder if tier not in migration.variant_ladder),
@@ -83,33 +85,34 @@ def draw_migration(migration: Migration, base: str, variant: str, texts: Texts, 
     rows = [names.index(tier) for tier in migration.base_ladder]
     moves = {(rows[row], column): count for row, counts in enumerate(matrix) for column, count in enumerate(counts)}
     columns = [
-        [sum(count for move, count in moves.items() if move[side] == step) for step in range(len(names))]
+        [sum((count for move, count in moves.items() if move[side] == step), Fraction(0)) for step in range(len(names))]
         for side in (0, 1)
     ]
-    most = max(sum(columns[0]), 1)
-    bottoms = [_bottoms(column, most) for column in columns]
+    sides = [[float(count) for count in column] for column in columns]
+    most = max(sum(sides[0]), 1)
+    bottoms = [_bottoms(side, most) for side in sides]
 
     def draw(axes: Any) -> None:
         axes.grid(visible=False)
-        changes = {move: count for move, count in moves.items() if move[0] != move[1]}
-        for ribbon in ribbons(columns[0], columns[1], changes, bottoms[0], bottoms[1]):
+        changes = {move: float(count) for move, count in moves.items() if move[0] != move[1]}
+        for ribbon in ribbons(sides[0], sides[1], changes, bottoms[0], bottoms[1]):
             _draw_ribbon(axes, 0, ribbon)
         for step, name in enumerate(names):
-            heights = [column[step] for column in columns]
+            heights = [side[step] for side in sides]
             axes.bar(
                 [0, 1], heights, 2 * _HALF, [bottom[step] for bottom in bottoms], color=tier_colour(step), zorder=3
             )
             for place, (height, side) in enumerate(zip(heights, ("right", "left"), strict=True)):
                 if height:
-                    label = f"{texts.tier(name)}: {texts.number(height)}"
+                    label = f"{texts.tier(name)}: {write(columns[place][step])}"
                     axes.text(place + (-1.4 * _HALF, 1.4 * _HALF)[place], bottoms[place][step] + height / 2, label,
                               ha=side, va="center", color=INK)  # fmt: skip
         axes.set_xticks([0, 1], [base, variant])
         axes.set_yticks([])
         axes.set_xlim(-0.75, 1.75)
 
-    changed = sum(count for (before, after), count in moves.items() if before != after)
-    told = {"base": base, "variant": variant, "changed": texts.count("partner", changed)}
+    changed = sum((count for (before, after), count in moves.items() if before != after), Fraction(0))
+    told = {"base": base, "variant": variant, "changed": texts.mean_count("partner", changed)}
     return draw_chart(texts, "migration", draw, told, key=key)
 
 
@@ -138,7 +141,7 @@ def moved_between(results: Results, first: int, last: int) -> Mapping[tuple[int,
 
 
 def ribbons(
-    before: Sequence[int], after: Sequence[int], moves: Mapping[tuple[int, int], int],
+    before: Sequence[float], after: Sequence[float], moves: Mapping[tuple[int, int], float],
     bottoms_before: Sequence[float], bottoms_after: Sequence[float],
 ) -> list[Ribbon]:  # fmt: skip
     """
@@ -167,7 +170,7 @@ def ribbons(
     return laid
 
 
-def _bottoms(counts: Sequence[int], most: int) -> list[float]:
+def _bottoms(counts: Sequence[float], most: float) -> list[float]:
     bottoms, height = [], 0.0
     for count in counts:
         bottoms.append(height)
