@@ -62,7 +62,7 @@ def command(
     PATH leads to a number of the file, as for `loyalty sweep`; a step may follow the range (LOW..HIGH:STEP). A target
     is a figure, =, <= or >=, and a number: in the figure's unit, or in percent of another figure. Figures are cost,
     revenue, liability, breakage, gini, CURRENCY.issued (.expired, .redeemed, .outstanding), tiers.NAME and the others
-    that `loyalty compare --json` lists. Exit code 1 where the target cannot be met.
+    that `loyalty compare --json` lists. Exit code 1 where no value was found that meets the target.
 
     \b
     Example:
@@ -71,13 +71,14 @@ def command(
     require_arrays("loyalty tune")
     from loyalty.simulation.levers import LeverError, read_lever
     from loyalty.simulation.targets import TargetError, read_target
-    from loyalty.simulation.tuning import tune
+    from loyalty.simulation.tuning import require_target, tune
 
     programme = load(programme_path)
     try:
         read, target = read_lever(programme, lever), read_target(target_text)
         if read.steps is None:
             raise WrongUseError(f"a number is tuned within a range; write {read.path}=LOW..HIGH")
+        require_target(programme, target)
         with Meter() as meter:
             on = ground(ctx, programme, meter, replicates=3)
             # Each value is tried on all replicates, so that they are kept.
@@ -123,19 +124,27 @@ def _print(found: Tuning, on: Ground, write_path: str | None) -> None:
         side = "above" if found.target.sign == "<=" else "below"
         print_line(
             out,
-            f"The target cannot be met: {found.target.figure} is {side} it at every value that was tried.",
+            f"No value that meets the target was found: {found.target.figure} is {side} it at every value that was "
+            f"tried, {_of_accepted(found)}.",
             style="red",
         )
     elif not found.is_met:
         print_line(
             out,
-            f"The target cannot be met within this range; the nearest is {best.value:f}, {_off(best, found)}.",
+            f"No value that meets the target was found; the nearest is {best.value:f}, {_off(best, found)} "
+            f"({_of_accepted(found)}).",
             style="red",
         )
     else:
         print_line(out, f"{found.lever.path} = {best.value:f}: {_off(best, found)}", style="bold green")
         if write_path is not None:
             print_line(out, f"Programme: {write_path}")
+
+
+def _of_accepted(found: Tuning) -> str:
+    """Say how much was tried."""
+    tried = sum(not one.refused for one in found.tried)
+    return f"{tried:,} of the {found.accepted:,} values of the range that the language accepts"
 
 
 def _row(tried: Tried, found: Tuning) -> tuple[str, ...]:
@@ -189,6 +198,7 @@ def _document(found: Tuning, on: Ground, write_path: str | None) -> dict[str, An
         "unit": found.unit,
         "on": on.words,
         "seeds": list(found.seeds),
+        "accepted": found.accepted,
         "best": None if best is None else record(best),
         "tried": [record(tried) for tried in found.tried],
         "notes": list(found.notes),

@@ -65,6 +65,6 @@ def happened(programme: Programme = PROGRAMME) -> list[Event]:
     ]
 
 
-def quarter() -> Replicate:
+def quarter(programme: Programme = PROGRAMME) -> Replicate:
     """Give what happened as a replicate."""
-    return Replicate(events=EventTable.from_events(PROGRAMME, happened()))
+    return Replicate(events=EventTable.from_events(programme, happened(programme)))

@@ -16,7 +16,7 @@ from loyalty.simulation.measuring import Measures
 from loyalty.simulation.replicates import Runner
 from loyalty.simulation.sweeping import Sweep, sweep, sweep_table
 from loyalty.simulation.targets import TargetError, read_target
-from loyalty.simulation.tuning import Tuning, tune
+from loyalty.simulation.tuning import Tuning, require_target, tune
 from tests.simulation.portal import PORTAL, PROGRAMME, UNTIL, quarter
 
 
@@ -200,6 +200,23 @@ def test_values_that_the_language_refuses_are_told_and_passed_over() -> None:
     assert any(note.startswith("the language refuses 0.0") for note in found.notes)
     with pytest.raises(LoyaltyError, match="the language refuses every value of"):
         tuned("tiers.gold.multiplier=0.1..0.4", "cost = 190")
+
+
+def test_a_narrow_stretch_that_the_language_accepts_is_searched() -> None:
+    """Gold may stand between base's 1 and platinum's 1.5; above that all is refused, and cost is 177.50 + 5 m."""
+    ladder = "    - tier: platinum\n      multiplier: 1.5\n      needs: [year_status >= 1000]\n  promote"
+    programme = loads(PORTAL.replace("multiplier: 2\n", "multiplier: 1.5\n").replace("  promote", ladder))
+    lever = read_lever(programme, "tiers.gold.multiplier=1..9:0.05")
+    found = tune(programme, lever, read_target("cost <= 183.3"), [quarter(programme)], until_day=UNTIL)
+    assert found.is_met
+    assert found.best is not None
+    assert (found.best.value, found.accepted) == (Decimal("1.15"), 11)
+    assert [note.partition(":")[0] for note in found.notes] == ["the language refuses 1.55 to 9.00"]
+
+
+def test_a_figure_that_does_not_exist_is_said_before_anything_is_run() -> None:
+    with pytest.raises(TargetError, match="there is no figure 'kost'"):
+        require_target(PROGRAMME, read_target("kost = 2"))
 
 
 @pytest.mark.parametrize(
