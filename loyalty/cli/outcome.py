@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -24,7 +24,10 @@ from loyalty.simulation.report import render_report
 from loyalty.simulation.report.summary import headlines, observations
 from loyalty.simulation.report.texts import ENGLISH, texts
 from loyalty.simulation.results import Results
-from loyalty.simulation.tables import amount, write_tables
+from loyalty.simulation.tables import TABLE_NAMES, amount, write_tables
+
+#: The file of the report; a folder that has one is of an earlier run.
+REPORT: Final = "report.html"
 
 
 @frozen(kw_only=True)
@@ -155,6 +158,8 @@ def write_results(
     files = write_tables(results, folder, table_format)
     if journal is not None:
         files.append(journal(folder))
+    if (folder / REPORT).is_file():
+        _remove_earlier(folder, {*(path.name for path in files), str(run.parameters.get("events"))})
     text = render_report(
         results, programme=programme, title=run.title, notes=run.notes, parameters=run.parameters,
         assumptions=run.assumptions, texts=texts(run.lang),
@@ -164,10 +169,22 @@ def write_results(
 
 def write_page(text: str, folder: Path | str) -> Path:
     """Write a report into a folder, which is made where it does not exist."""
-    path = Path(folder) / "report.html"
+    path = Path(folder) / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
+
+
+def _remove_earlier(folder: Path, kept: Collection[str]) -> None:
+    """
+    Remove what an earlier run wrote and this one does not: its tables of another format, and its journal.
+
+    Beside the new report they would be taken for its own. Nothing but the names that runs write is removed.
+    """
+    for name in (*TABLE_NAMES, "journal"):
+        for path in (folder / f"{name}.csv", folder / f"{name}.parquet"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
 
 
 def end_of_month(day: int) -> int:

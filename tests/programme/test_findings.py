@@ -470,3 +470,24 @@ def test_metrics_of_what_is_never_corrected_may_be_many() -> None:
     """The bound on metrics is one of events that are remembered, and each layer has its own."""
     many = "".join(f"  m{n}: {{balance: points, holder: person}}\n" for n in range(100))
     assert len(loads(BASE.replace("metrics:\n", "metrics:\n" + many)).metrics) == 103
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1 pr 500 EUR", "1 per 500 EUR"),
+        ("1 / 500 EUR", "1 per 500 EUR"),
+        ("1.5 pro 10.00 EUR", "1.5 per 10.00 EUR"),
+    ],
+)
+def test_a_rate_that_is_nearly_one_stays_the_rule_that_it_is(written: str, meant: str) -> None:
+    """What is to be written keeps both amounts, and the programme with it is good."""
+    (finding,) = findings_of(BASE.replace("points: 1 per 10 EUR", f"points: {written}"))
+    assert (finding.code, finding.fix) == ("bad-amount", f"write {meant}")
+    assert loads(BASE.replace("points: 1 per 10 EUR", f"points: {meant}"))
+
+
+def test_what_is_no_rate_is_not_taken_for_one() -> None:
+    """An amount of money and a number beside it have no word between them."""
+    (finding,) = findings_of(BASE.replace("points: 1 per 10 EUR", "points: 5 EUR 10"))
+    assert " per " not in finding.fix

@@ -24,6 +24,10 @@ from loyalty.rules.expressions import Expression, TypeKind
 
 _PER = re.compile(r"(.*\S)\s+per\s+(\S.*)")
 
+_NUMBER = r"\d[\d_.,]*(?:\s*[A-Z]{3})?"
+#: Two amounts with another word than `per` between them, or a stroke.
+_NEARLY_PER = re.compile(rf"({_NUMBER})\s*(?:/|(?![A-Z]{{3}}\b)[^\W\d_]+)\s*({_NUMBER})")
+
 
 @frozen
 class Measure:
@@ -76,6 +80,10 @@ class AwardReader:
                 return self.percent(read.node, text)
             if match := _PER.fullmatch(text):
                 return self.rate(read.node, match[1], match[2])
+            if match := _NEARLY_PER.fullmatch(text):
+                why = "a rate is written with `per` between two amounts"
+                self.notes.add("bad-amount", read.node, why, f"write {match[1]} per {match[2]}")
+                return None
             amount = self.draft.minor_units(
                 read.node, text, self.currency.scale, self.currency.unit, self.currency.name
             )
