@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from loyalty.simulation.forecasting import Forecast, Total
 
 #: Totals that are shown even where they are 0.
-_ALWAYS: Final = ("liability", "cost", "breakage")
+_ALWAYS: Final = ("liability", "cost", "expiry", "breakage")
 
 
 @click.command("forecast", cls=Command, short_help="Go on from today's balances and standings under a scenario.")

@@ -3,7 +3,10 @@ From today's balances and standings forward: what a scenario would make of them,
 
 The past is settled once, through today. Each replicate then goes on from where every holder stands, with a future that
 is drawn for its seed. What is due anyway, such as the expiry of what is there, is in every replicate. The breakage of a
-forecast is the share, by worth, of what leaves the wallets by use or by expiry that expires.
+forecast is the share, by worth, of what leaves the wallets by use or by expiry that expires. Its cost is the worth of
+what is granted from tomorrow on and not taken back: expiry is told by itself, since most of what expires was granted
+before, and does not make cheaper what is to come. What was recorded of days after today is left out; what is drawn
+stands for it.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from loyalty.batch.joining import rows_of
 from loyalty.batch.response import WHOLE, Response
 from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.errors import UsageError
-from loyalty.explaining.said import Value
+from loyalty.explaining.said import Day, Value, said
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of, tiers_of
 from loyalty.simulation.behaviour import Scenario
@@ -43,7 +47,7 @@ MIDDLE: Final = Fraction(9, 10)
 _MOVED: Final = ("issued", "expired", "redeemed", "reversed")
 
 #: Figures of the whole span that say something of what is to come.
-_OF_THE_SPAN: Final = ("cost", "revenue", "cost_per_revenue", "breakage", "events")
+_OF_THE_SPAN: Final = ("cost", "revenue", "cost_per_revenue", "expiry", "breakage", "events")
 
 
 @frozen(kw_only=True)
@@ -118,7 +122,7 @@ def forecast(
     Go on from today.
 
     Args:
-        past: What was recorded; what counts from a later day than *today* is taken for known already.
+        past: What was recorded; what counts from a later day than *today* is left out, and a note says how much.
         scenario: What partners do from tomorrow on.
         months: Calendar months, that of tomorrow included.
         seeds: One for each replicate, two at least.
@@ -126,11 +130,12 @@ def forecast(
         progress: Called with how many replicates are done.
 
     Raises:
-        UsageError: there is but one replicate, which has no interval.
+        UsageError: there is but one replicate, which has no interval, or nothing happened through *today*.
     """
     if len(seeds) < 2:
         raise UsageError("an interval needs two replicates at least; give more seeds")
     start_day = today + 1
+    past, left_out = _through(past, programme.calendar.day_start_us(start_day), today)
     until_day = month_starts(start_day, months)[-1] - 1
     # Rows are known by their places, which the past keeps in front of every future.
     table = evolve(past.events, ids=None, waits={})
@@ -163,8 +168,26 @@ def forecast(
         arriving=arriving,
         seeds=tuple(seeds),
         assumptions=scenario.assumed(),
-        notes=(settled.note,) if settled.note else (),
+        notes=(
+            *left_out,
+            *((settled.note,) if settled.note else ()),
+            *((said("forecast.cost"),) if before.unit else ()),
+        ),
     )
+
+
+def _through(past: Past, until_us: int, today: int) -> tuple[Past, tuple[Value, ...]]:
+    """Leave out what counts from later, for which the drawn future stands; say how much that is."""
+    events = past.events
+    rows = np.flatnonzero(events.at < until_us)
+    grants = tuple(grant for grant in past.grants if grant.at < until_us)
+    later, decisions = len(events) - len(rows), len(past.grants) - len(grants)
+    if not (later or decisions):
+        return past, ()
+    if not len(rows):
+        raise UsageError("every event is after today, so that there is no past to go on from; take a later day")
+    note = said("forecast.left_out", events=later, decisions=decisions, day=Day(today))
+    return evolve(past, events=rows_of(events, rows), grants=grants), (note,)
 
 
 def _response(programme: Programme, scenario: Scenario) -> Response | None:
@@ -249,6 +272,12 @@ class _Replicate:
             months[f"tiers.{tier}", "partners"] = [Fraction(int(n)) for n in batch.tiers[rows, place]]
         whole = measures.figures()
         if measures.unit:
+            cost, expiry = measures.given_and_lapsed()
+            whole["cost"] = Figure(name="cost", value=cost, unit=measures.unit)
+            whole["expiry"] = Figure(name="expiry", value=expiry, unit=measures.unit)
+            revenue = whole["revenue"].value
+            share = cost / revenue if revenue else Fraction(0)
+            whole["cost_per_revenue"] = Figure(name="cost_per_revenue", value=share, unit="share")
             whole["breakage"] = Figure(name="breakage", value=measures.lapse(), unit="share")
         return cls(months={**head, **months}, whole=whole)
 

@@ -109,6 +109,10 @@ class Measures:
         expired, used = self._total(self.unit, _lapsed), self._total(self.unit, _column("redeemed"))
         return expired / (expired + used) if expired + used else Fraction(0)
 
+    def given_and_lapsed(self) -> tuple[Fraction, Fraction]:
+        """Give the worth of what was granted in the run and not taken back, and of what expired in it."""
+        return self._total(self.unit, _given), self._total(self.unit, _lapsed)
+
     def worth_of(self, currency: str) -> tuple[str | None, Fraction]:
         """Give the unit of a currency's worth, and the worth of one minor unit."""
         return self._worths[currency]

@@ -14,12 +14,14 @@ from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.core.calendar import parse_day
 from loyalty.errors import UsageError
+from loyalty.ledger.store import Grant
 from loyalty.simulation.behaviour import Scenario
 from loyalty.simulation.book_history import Past, recorded
 from loyalty.simulation.forecast_tables import forecast_tables
 from loyalty.simulation.forecasting import Forecast, forecast
 from loyalty.simulation.measuring import Measures
 from loyalty.simulation.partners import draw_partners
+from loyalty.simulation.report.texts import texts
 from loyalty.simulation.scenario import load_scenario, read_scenario
 from loyalty.simulation.successors import successors
 from loyalty.sources import read_events
@@ -177,6 +179,42 @@ def test_the_past_of_a_book_is_what_it_recorded() -> None:
     assert totals["points.outstanding"].today == measures.figures()["points.outstanding"].value >= stood > 0
 
 
+def test_what_was_recorded_after_today_is_left_out_and_told() -> None:
+    """The forecast from January is that of a file that ends there; birch and cedar, who come later, are unknown."""
+    day = parse_day("2026-01-31")
+    hold = Grant(key="gift", kind="redeem", holder=Holder.partner("acme"), currency="points", amount=5,
+                 at=PROGRAMME.calendar.day_start_us(day + 9))  # fmt: skip
+    cut = Past(events=EventTable.from_events(PROGRAMME, happened()[:1]))
+    whole, alone = (
+        forecast(PROGRAMME, one, scenario("1"), today=day, months=4, seeds=(1, 2))
+        for one in (evolve(past(), grants=(hold,)), cut)
+    )
+    assert whole.partners == 1
+    assert (whole.series, whole.totals, whole.expiring) == (alone.series, alone.totals, alone.expiring)
+    assert texts("en").tell(whole.notes[0]) == (
+        "Left out, since what is drawn stands for it: what was recorded of days after 2026-01-31 "
+        "(events: 4, decisions: 1)."
+    )
+    assert len(alone.notes) == len(whole.notes) - 1
+    with pytest.raises(UsageError, match="every event is after today"):
+        forecast(PROGRAMME, past(), scenario("1"), today=parse_day("2026-01-01"), months=4, seeds=(1, 2))
+
+
+def test_points_that_were_granted_before_today_do_not_make_the_future_cheaper() -> None:
+    """With nothing to come nothing is granted, so cost is 0; 225 points of 0.10 EUR expire, which is told by itself."""
+    totals = {one.name: one.mean for one in ahead(SHORT, "0").totals}
+    assert (totals["cost"], totals["expiry"]) == (Fraction(0), Fraction("22.5"))
+    found = ahead(SHORT, "2")
+    totals = {one.name: one.mean for one in found.totals}
+    granted = {
+        name: sum(found.named(f"{name}.issued").mean) - sum(found.named(f"{name}.reversed").mean)
+        for name in ("points", "mdf")
+    }
+    assert totals["cost"] == granted["points"] / 10 + granted["mdf"] > 0
+    assert totals["cost_per_revenue"] > 0
+    assert any("granted from tomorrow on" in texts("en").tell(note) for note in found.notes)
+
+
 def test_one_replicate_has_no_interval() -> None:
     with pytest.raises(UsageError, match="two replicates at least"):
         ahead(PROGRAMME, "1", seeds=(1,))
@@ -195,7 +233,7 @@ def test_the_tables_of_the_demos_forecast_are_whole() -> None:
     assert all(len(row) == len(table.columns) for table in tables.values() for row in table.rows)
     assert len(tables["forecast"].rows) == 3 * len(found.series)
     today = next(one for one in found.totals if one.name == "licences.outstanding")
-    assert (today.today, today.mean > 51) == (51, True)
+    assert (today.today, today.mean > 51) == (Fraction(51), True)
     settled = settle(programme, events, until_day=parse_day("2026-12-31"))
     points = sum(amount for (_, account, asset), amount in settled.balances.items() if asset == "points" and account)
     assert next(one.today for one in found.totals if one.name == "points.outstanding") == points

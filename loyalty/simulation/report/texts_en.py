@@ -183,6 +183,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "figure.revenue": "Revenue",
     "figure.cost_per_revenue": "Cost per revenue",
     "figure.liability": "Liability",
+    "figure.expiry": "Expiry, by worth",
     "figure.breakage": "Breakage",
     "figure.gini": "Gini coefficient of worth",
     "figure.partners": "Partners",
@@ -319,6 +320,14 @@ TEXTS: Final[Mapping[str, str]] = {
     "column.today": "Today",
     "column.mean": "At the end or in all",
     "column.interval.mean": "Interval",
+    "forecast.cost": (
+        "Cost is the worth of what is granted from tomorrow on and not taken back; what "
+        "expires in the span is told by itself, since most of it was granted before."
+    ),
+    "forecast.left_out": (
+        "Left out, since what is drawn stands for it: what was recorded of days after {day} "
+        "(events: {events}, decisions: {decisions})."
+    ),
     "forecast.now": "now {value}",
     "forecast.what": "{partners} go on from {day} for {months}, in {futures}; newcomers: {newcomers}.",
     "forecast.stock": "{name}: {now} now, {value}{between} on {day}.",

@@ -184,6 +184,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "figure.revenue": "Выручка",
     "figure.cost_per_revenue": "Стоимость к выручке",
     "figure.liability": "Обязательства",
+    "figure.expiry": "Сгорает, по стоимости",
     "figure.breakage": "Доля сгоревшего",
     "figure.gini": "Коэффициент Джини по стоимости",
     "figure.partners": "Партнёры",
@@ -319,6 +320,13 @@ TEXTS: Final[Mapping[str, str]] = {
     "column.today": "Сегодня",
     "column.mean": "В конце или всего",
     "column.interval.mean": "Интервал",
+    "forecast.cost": (
+        "Стоимость — это ценность того, что начислено с завтрашнего дня и не отозвано; "
+        "сгорание показано отдельно, так как большая часть сгорающего начислена раньше."
+    ),
+    "forecast.left_out": (
+        "Не учтено записанное о днях после {day} (событий: {events}, решений: {decisions}): его заменяет прогноз."
+    ),
     "forecast.now": "сейчас {value}",
     "forecast.what": "Продолжают с {day}: {partners}, срок: {months}, {futures}; новых: {newcomers}.",
     "forecast.stock": "{name}: сейчас {now}, на {day}: {value}{between}.",
