@@ -194,7 +194,7 @@ def _is_shown(one: Estimate) -> bool:
 
 
 def _cells(one: Estimate) -> Iterator[str]:
-    write = writing(one.name, one.unit)
+    write = writing(one.name, one.unit, is_whole=one.is_whole)
     yield write(one.base)
     yield write(one.variant)
     yield ("+" if one.difference > 0 else "") + write(one.difference)
@@ -202,8 +202,15 @@ def _cells(one: Estimate) -> Iterator[str]:
     yield f"{write(Fraction(interval.low))} … {write(Fraction(interval.high))}" if interval else ""
 
 
-def writing(name: str, unit: str) -> Callable[[Fraction], str]:
-    """Give how a figure is written: shares in percent, but a Gini coefficient as a number of two digits."""
+def writing(name: str, unit: str, *, is_whole: bool = False) -> Callable[[Fraction], str]:
+    """
+    Give how a figure is written: shares in percent, but a Gini coefficient as a number of two digits.
+
+    Args:
+        is_whole: There is no part of a unit, so that a mean is rounded to whole ones, half to even.
+    """
+    if is_whole:
+        return lambda value: f"{round(value):,}"
     if name.partition(".")[0] == "gini":
         return lambda value: f"{float(value):.2f}"
     return percent if unit == "share" else number

@@ -195,3 +195,6 @@ def test_the_deciles_of_two_replicates_and_what_persons_cost_add_up_to_the_cost(
     [gini] = [line for line in words.splitlines() if line.strip().startswith("gini")]
     assert "%" not in gini
     assert "0." in gini
+    points = [line for line in words.splitlines() if line.strip().startswith("points.")]
+    assert points
+    assert not any("." in line.replace("points.", "") for line in points)
