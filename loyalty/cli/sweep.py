@@ -10,7 +10,7 @@ import click
 
 from loyalty.cli.compare import table_rows, writing
 from loyalty.cli.outcome import write_page
-from loyalty.cli.printing import count_words, print_line, print_table, stdout
+from loyalty.cli.printing import count_words, print_line, print_table, stderr, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
 from loyalty.cli.running import (
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: So many points are shown; the table has all of them.
 _MOST_ROWS: Final = 40
+
+#: Above so many points it is said beforehand how many runs there will be.
+_MANY_POINTS: Final = 500
 
 #: Figures that are shown beside those that are laid against each other.
 _SHOWN: Final = ("cost_per_revenue", "liability", "breakage", "tiers.above_base", "gini")
@@ -76,7 +79,7 @@ def command(
           --scenario scenario.yaml --partners 1000 --out out/sweep
     """
     require_arrays("loyalty sweep")
-    from loyalty.simulation.levers import LeverError, read_lever
+    from loyalty.simulation.levers import LeverError, grid, read_lever
     from loyalty.simulation.sweeping import sweep, sweep_table
     from loyalty.simulation.tables import write_each
 
@@ -85,6 +88,11 @@ def command(
         read = [read_lever(programme, text) for text in levers]
         with Meter() as meter:
             on = ground(ctx, programme, meter, replicates=3)
+            points = len(list(grid(read)))
+            if points > _MANY_POINTS:
+                runs = (points + 1) * on.replicates
+                print_line(stderr(), f"{points:,} points and the programme as it is, {runs:,} runs in all; wider steps "
+                                     "(LOW..HIGH:STEP) make fewer.")  # fmt: skip
             found = sweep(
                 programme, read, on.draw(), until_day=on.until_day, cost=cost, response=response,
                 progress=meter.stage("running"),

@@ -198,3 +198,12 @@ def test_the_deciles_of_two_replicates_and_what_persons_cost_add_up_to_the_cost(
     points = [line for line in words.splitlines() if line.strip().startswith("points.")]
     assert points
     assert not any("." in line.replace("points.", "") for line in points)
+
+
+def test_a_sweep_of_many_points_says_first_how_many_runs_it_begins(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each point and the programme as it is, on each replicate; of few points nothing is said."""
+    arguments = ("sweep", ACME / "programme.yaml", "tiers.gold.multiplier=1.1..1.5:0.2",
+                 "--partners", 5, "--months", 1, "--replicates", 2)  # fmt: skip
+    assert "runs in all" not in call(*arguments).stderr
+    monkeypatch.setattr("loyalty.cli.sweep._MANY_POINTS", 2)
+    assert "3 points and the programme as it is, 8 runs in all" in call(*arguments).stderr
