@@ -222,7 +222,7 @@ class Collector:
                 for month, moves in sorted(self._tier_moves.items())
             },
             expiring={
-                name: {month: amount for month, amount in by_month.items() if amount}
+                name: _not_before(by_month, month_of(until_day) if until_day is not None else None)
                 for name, by_month in self._expiring.items()
             },
             funds={key: (given, taken) for key, (given, taken) in sorted(self._funds.items())},
@@ -311,6 +311,14 @@ class Collector:
 def _as_flows(cells: list[int]) -> Flows:
     *others, arrears = cells
     return Flows(**dict(zip(FIGURES, others, strict=False)), arrears=-arrears)
+
+
+def _not_before(by_month: Mapping[int | None, int], first: int | None) -> dict[int | None, int]:
+    """Give what is there by month; what is held does not expire, and goes with the first month after its day."""
+    moved: dict[int | None, int] = defaultdict(int)
+    for month, amount in by_month.items():
+        moved[month if month is None or first is None else max(month, first)] += amount
+    return {month: amount for month, amount in moved.items() if amount}
 
 
 def _month_of_lot(day: int) -> int | None:

@@ -68,8 +68,8 @@ class Results:
             there for every declared currency.
         tiers: By month, the number of partners in each tier at its end, the base included.
         tier_moves: By month and (from, to), the partners whose tier at its end is another than a month before.
-        expiring: By currency that can be spent, what is outstanding (arrears aside) by the month in which it expires;
-            None for what never does.
+        expiring: By currency that can be spent, what is outstanding (arrears aside) by the month in which it expires,
+            None for what never does; what is held beyond its day stands in the last month that was settled.
         funds: By (month, money currency, tier): accrued and reversed, by the partner's tier at that time.
         concentration: For each currency, how evenly what partners earned (net of reversals) is spread.
         activity: What happened, by kind of event; empty where results were read from entries alone.
