@@ -231,7 +231,7 @@ def too_small(m: Any) -> bool:
     """Tell whether any of the holder's tables of numbers was too small."""
     if m.pieces[-3] != 0:
         return True
-    for b in range(BUCKETS):  # noqa: SIM110
+    for b in range(BUCKETS):  # noqa: SIM110 (numba has no generators)
         if m.days[b][-3] != 0 or m.amounts[b][-3] != 0:
             return True
     return False

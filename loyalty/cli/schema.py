@@ -14,7 +14,7 @@ from loyalty.sources.mapping_schema import mapping_schema
 @click.option("--mapping", "is_mapping", is_flag=True, help="Of the mapping file instead.")
 @click.option("--scenario", "is_scenario", is_flag=True, help="Of the scenario file instead.")
 @click.option("--json", "as_json", is_flag=True, help="Changes nothing: a schema is JSON.")
-def command(is_mapping: bool, is_scenario: bool, as_json: bool) -> None:  # noqa: ARG001
+def command(is_mapping: bool, is_scenario: bool, as_json: bool) -> None:  # noqa: ARG001 (taken as elsewhere)
     """Print the JSON Schema of the programme file, for editors that check and complete as you write.
 
     Point an editor at it in the first line of a file: # yaml-language-server: $schema=programme.schema.json

@@ -8,21 +8,18 @@ from loyalty.ledger.sealing import Head
 from loyalty.ledger.sql.auditing.book import conclude, do_task, list_tasks
 from loyalty.ledger.sql.auditing.reading import Reader
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.part import Part
 from loyalty.ledger.sql.posting import Batch
 from loyalty.ledger.sql.statements import Runner
 from loyalty.ledger.verify import Verification
 
 
-class Audit:
+class Audit(Part):
     """The part of a transaction that looks for rows that were changed behind the library's back."""
 
     runner: Runner
     names: Names
     batch: Batch
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
 
     def verify(self, heads: Sequence[Head] = ()) -> Verification:
         """

@@ -8,32 +8,13 @@ from attrs import evolve
 
 from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.sql import fact_statements as ask
-from loyalty.ledger.sql.facts import Book, Waiting
-from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.statements import Runner
+from loyalty.ledger.sql.facts import Facts
+from loyalty.ledger.sql.own_row import OwnRow
 from loyalty.ledger.store import HolderClock, later_clock
 
 
-class Clocks:
+class Clocks(Facts, OwnRow):
     """The part of a transaction that keeps how far time has passed, for the book and for each holder."""
-
-    runner: Runner
-    names: Names
-    waiting: Waiting
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
-
-    def holder_version(self, holder: Holder) -> int:
-        """Read the holder's row, where it is not known; :class:`~loyalty.ledger.sql.facts.Facts` does it."""
-        raise NotImplementedError
-
-    def _book(self) -> Book:
-        raise NotImplementedError
-
-    def _set(self, book: Book) -> None:
-        raise NotImplementedError
 
     def clock_day(self, holder: Holder | None = None) -> int | None:
         """Give the day through which the book was advanced, or the holder's own clock, or None."""

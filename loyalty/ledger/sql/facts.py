@@ -22,6 +22,7 @@ from loyalty.ledger.sql import fact_statements as ask
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.locks import lock_clock, lock_events
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.part import Part
 from loyalty.ledger.sql.statements import Record, Runner
 from loyalty.ledger.store import (
     Checkpoint,
@@ -80,7 +81,7 @@ class Waiting:
     messages: list[Message] = Factory(list)
 
 
-class Facts:
+class Facts(Part):
     """The part of a transaction that keeps what the book was settled from."""
 
     runner: Runner
@@ -113,10 +114,6 @@ class Facts:
         waiting.checkpoint_rows = {}
         waiting.changed.clear()
         waiting.reached.clear()
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
 
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""

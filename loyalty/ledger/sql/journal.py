@@ -14,6 +14,7 @@ from loyalty.errors import LedgerError
 from loyalty.ledger.entries import Account, Entry, EntryKind, Posting
 from loyalty.ledger.lots import Allocation, OpenLot
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.part import Part
 from loyalty.ledger.sql.posting import LOT_BITS, Batch
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner, Writer
@@ -23,16 +24,12 @@ from loyalty.ledger.store import Lot
 _FIRST_PAGE, _PAGE = 8, 500
 
 
-class Journal:
+class Journal(Part):
     """The part of a transaction that reads what was posted and what it amounts to."""
 
     runner: Runner
     names: Names
     batch: Batch
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
 
     def find_entry(self, key: str) -> Entry | None:
         """Give the entry of this key, or None."""

@@ -15,6 +15,7 @@ from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.kept import Kept
 from loyalty.ledger.sql.facts import to_grant, to_recorded
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.part import Part
 from loyalty.ledger.sql.statements import Compiler, Runner
 from loyalty.ledger.store import Received, RecordedEvent
 
@@ -29,15 +30,11 @@ _AT_FIRST: Final = 16
 _AT_ONCE: Final = 10_000
 
 
-class Keeping:
+class Keeping(Part):
     """The part of a transaction that gives holders in bulk."""
 
     runner: Runner
     names: Names
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
 
     def spans(self) -> list[tuple[int, int]]:
         """Divide the holders' ids into spans that :meth:`kept` takes."""

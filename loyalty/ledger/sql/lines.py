@@ -20,20 +20,17 @@ from loyalty.ledger.lines import EffectivePlace, Line, Lines, PostedPlace, Stand
 from loyalty.ledger.lots import OpenLot
 from loyalty.ledger.sql.journal import entry_of_lot, summed
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.part import Part
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Record, Runner
 from loyalty.ledger.store import Lot
 
 
-class WalletLines:
+class WalletLines(Part):
     """The part of a transaction that reads wallets line by line."""
 
     runner: Runner
     names: Names
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
 
     def lines_as_posted(
         self, holder: Holder, asset: str, *, after: PostedPlace | None, limit: int, newest_first: bool = False

@@ -20,21 +20,18 @@ from loyalty.ledger.sql.faults import FAULTS, to_store_error
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.locks import lock_number
 from loyalty.ledger.sql.names import Names
+from loyalty.ledger.sql.part import Part
 from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler, Runner
 
 
-class Outbox:
+class Outbox(Part):
     """The part of a transaction that keeps what is to be told."""
 
     runner: Runner
     names: Names
     ids: Ids
     waiting: Waiting
-
-    def write(self) -> None:
-        """Write everything that waits; the transaction does it."""
-        raise NotImplementedError
 
     def write_messages(self) -> None:
         """Write the messages that wait to be written."""

@@ -15,7 +15,7 @@ from loyalty.ledger.sql.audit import Audit
 from loyalty.ledger.sql.clocks import Clocks
 from loyalty.ledger.sql.declarations import Declarations
 from loyalty.ledger.sql.epochs import begin_epoch
-from loyalty.ledger.sql.facts import Facts, Waiting
+from loyalty.ledger.sql.facts import Waiting
 from loyalty.ledger.sql.faults import told
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.journal import Journal
@@ -23,13 +23,12 @@ from loyalty.ledger.sql.keeping import Keeping
 from loyalty.ledger.sql.lines import WalletLines
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.outbox import Outbox
-from loyalty.ledger.sql.own_row import OwnRow
 from loyalty.ledger.sql.posting import Batch
 from loyalty.ledger.sql.seals import Seals, seal_settled, seal_written
 from loyalty.ledger.sql.statements import Runner
 
 
-class SqlTransaction(Facts, OwnRow, Clocks, Journal, Declarations, WalletLines, Seals, Audit, Keeping, Outbox):
+class SqlTransaction(Clocks, Journal, Declarations, WalletLines, Seals, Audit, Keeping, Outbox):
     """
     Reads and writes of a :class:`SqlStore`, on one connection inside one transaction.
 
