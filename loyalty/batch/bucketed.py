@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from attrs import evolve
 
 from loyalty.batch.buckets import FORM, Buckets, read_manifest, write_manifest
 from loyalty.batch.packets import batch_of, packet_of
@@ -22,6 +23,7 @@ from loyalty.batch.results import Batch, together
 from loyalty.batch.running import run
 from loyalty.batch.streams import UNREADABLE
 from loyalty.batch.tables import EventTable
+from loyalty.batch.uncounted import uncounted
 from loyalty.core.calendar import format_day
 from loyalty.errors import SourceError, UsageError
 from loyalty.programme.model import Programme
@@ -58,7 +60,8 @@ def settle_bucket(
         SourceError: with everything that is wrong with the events.
     """
     table = EventTable.from_arrow(programme, events)
-    return packet_of(run(programme, table, until_day=until_day, response=response, kernel=kernel, threads=threads))
+    batch = run(programme, table, until_day=until_day, response=response, kernel=kernel, threads=threads)
+    return packet_of(evolve(batch, uncounted=uncounted(table)))
 
 
 def merged(programme: Programme, packets: Iterable[pa.Table]) -> Batch:

@@ -21,7 +21,7 @@ from attrs import asdict, frozen
 from loyalty.errors import UsageError
 
 #: The version of the form in which buckets are kept.
-FORM: Final = 1
+FORM: Final = 2
 
 _MANIFEST: Final = "buckets.json"
 

@@ -30,7 +30,7 @@ from loyalty.batch.pointers import HEADER, records, with_header
 from loyalty.batch.refusing import refuse_after_closing, refuse_too_many
 from loyalty.batch.response import Response
 from loyalty.batch.results import Batch, HolderTotals
-from loyalty.batch.tables import Ints
+from loyalty.batch.tables import REDEEM, Ints
 from loyalty.batch.work import Work, tiers_by_month, who_took_part
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Layer
@@ -207,6 +207,7 @@ class _CompiledRun:
             postings=2 * moved,
             journal=table,
             states=self._all_states(kept_states) if self.keep_states else None,
+            silent=None if self.response is None else self._silent(),
         )
 
     def _layer(self, layer: Layer) -> _Settled:
@@ -451,9 +452,8 @@ class _CompiledRun:
         return LayerStates(holders, (starts + ranges)[kept], np.concatenate(words))
 
     def _all_states(self, layers: Mapping[Layer, LayerStates]) -> CompiledStates:
-        rows = self.work.rows
-        silent = rows[self.before[rows] == -1] if self.response is not None and len(self.before) else rows[:0]
-        earlier = self.states.silent if self.states is not None else rows[:0]
+        silent = self._silent()
+        earlier = self.states.silent if self.states is not None else silent[:0]
         return CompiledStates(
             self.work.until_day,
             layers,
@@ -462,6 +462,13 @@ class _CompiledRun:
             self.paid_from[:-1],
             np.sort(np.concatenate([earlier, silent])),
         )
+
+    def _silent(self) -> Ints:
+        """Give the rows that did not happen, ascending; wishes stand in no tier either, and are none of them."""
+        rows = self.work.rows
+        if self.response is None or not len(self.before):
+            return rows[:0]
+        return np.sort(rows[(self.before[rows] == -1) & (self.work.table.kind[rows] != REDEEM)])
 
     def _spread(self, function: Any, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         return [future.result() for future in [self.pool.submit(function, *call) for call in calls]]

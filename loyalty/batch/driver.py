@@ -266,9 +266,6 @@ def settle_holder(g: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int) -
         now.item = x.row
         now.lost_at = -1
         now.posted = 0
-        if now.since < 0:
-            now.since = month
-            g.first_months[holder] = month
         e.day = day
         e.instant = at
         is_event = x.kind >= OVERRIDE_ITEM
@@ -276,6 +273,10 @@ def settle_holder(g: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int) -
             ready = prepare_event(g, x, e, s, m, o, w, place - start, day)
         else:
             ready = prepare_decision(g, x, e, s, m, o, day)
+        # An event that does not happen begins nothing.
+        if now.since < 0 and (ready or not is_event):
+            now.since = month
+            g.first_months[holder] = month
         if ready:
             tracked = s.row_count
             before = 0

@@ -37,6 +37,7 @@ def packet_of(batch: Batch) -> pa.Table:
     """Give a result as Arrow; its journal and its states are left behind."""
     rows: list[tuple[str, Any, Any]] = [("programme", [], [chain_of(batch.programme), batch.note])]
     rows.append(("numbers", np.array([getattr(batch, name) for name in _NUMBERS]), []))
+    rows.append(("uncounted", np.array(list(batch.uncounted.values()), np.int64), list(batch.uncounted)))
     rows += [(name, getattr(batch, name), []) for name in _TABLES]
     for layer in Layer:
         totals = batch.layers[layer]
@@ -82,4 +83,5 @@ def batch_of(programme: Programme, packet: pa.Table) -> Batch:
     }
     parts: dict[str, Any] = {name: arrays[name] for name in _TABLES}
     parts |= dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
-    return Batch(programme=programme, names=Names.of(programme), layers=layers, note=note, **parts)
+    uncounted = dict(zip(rows["uncounted"]["texts"], arrays["uncounted"].tolist(), strict=True))
+    return Batch(programme=programme, names=Names.of(programme), layers=layers, note=note, uncounted=uncounted, **parts)

@@ -188,6 +188,7 @@ class _PlainRun:
             states=PlainStates(
                 work.until_day, {layer: layers[layer].holders for layer in Layer}, kept_states, self.grants_by_key
             ),
+            silent=None if self.response is None else np.array(sorted(self.silent), np.int64),
         )
 
     def _items(self, layer: Layer) -> dict[int, list[tuple[tuple[int, ...], int | Grant]]]:
@@ -233,26 +234,34 @@ class _PlainRun:
         events: Any,
         sums: Any,
     ) -> None:
-        now, run = self.counters.now, holder.run
+        now, run, kinds = self.counters.now, holder.run, self.work.table.kind
         now.holder, now.clock_day, now.lost_at = holder.place, -1, -1
         now.tier = run.tier if self.layer is Layer.PARTNER else len(self.ladder)
         for key, what in items:
             day = self.calendar.day_of(key[0])
             now.month = self.counters.month_of[day - FIRST_DAY] - now.first_month
+            if not isinstance(what, Grant) and kinds[what] != REDEEM and not self._happens(holder, what, day, asking):
+                # It begins nothing either.
+                self._told()
+                continue
             if holder.first_month < 0:
                 holder.first_month = now.month + now.first_month
             if isinstance(what, Grant):
                 if self._count(holder, run.grant(what), grant=self.work.grants.index(what)):
                     self.commands.add(command_of(what))
-            elif self.work.table.kind[what] == REDEEM:
+            elif kinds[what] == REDEEM:
                 self._wish(holder, what, key[0], day)
-            elif self._happens(holder, what, day, asking):
+            else:
                 self._event(holder, what, key[0], events, sums)
-            self.settled += 1
-            if self.progress and self.settled % _TELLING == 0:
-                self.progress(self.settled)
+            self._told()
         self._count(holder, run.advance(self.work.until_day))
         asking["take_stock"](run.scalars, run.memory, self.counters)
+
+    def _told(self) -> None:
+        """Count one more item as settled, and tell it now and then."""
+        self.settled += 1
+        if self.progress and self.settled % _TELLING == 0:
+            self.progress(self.settled)
 
     def _event(self, holder: _Holder, row: int, instant: int, events: Any, sums: Any) -> None:
         run, code = holder.run, int(self.work.table.kind[row])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from loyalty.batch.encoding import Chunk, Encoder
 from loyalty.batch.findings import Findings
@@ -47,3 +48,18 @@ def read_table(
     # Arrow keeps what batches were decoded into for the next ones; now a run wants the memory.
     pa.default_memory_pool().release_unused()
     return table
+
+
+def has_event_columns(path: str) -> bool:
+    """
+    Tell whether a file is Parquet in the columns that :func:`read_table` reads, and not in those that are read by row.
+
+    A file that is no Parquet is not, and whoever reads it row by row says so.
+    """
+    if not path.endswith(".parquet"):
+        return False
+    try:
+        names = pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return "occurred_at" in names

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from loyalty.batch.tables import Ints
 from loyalty.core.holders import Layer
@@ -73,7 +73,11 @@ class Batch:
         postings: How many postings.
         journal: Every movement, if asked for; see :mod:`loyalty.batch.journal`.
         states: Where every holder stands; a later run goes on from here.
+        silent: The rows of the table that did not happen, as the response to incentives has it, ascending; None where
+            nothing responds, and where several runs were put together.
         note: What a person should know about how it was computed, or "".
+        uncounted: Of the rows that are no events that count, how many there are by reason, where somebody asked; see
+            :func:`loyalty.batch.uncounted.uncounted`.
     """
 
     programme: Programme
@@ -92,14 +96,16 @@ class Batch:
     postings: int
     journal: pa.Table | None = None
     states: Any = None
+    silent: Ints | None = None
     note: str = ""
+    uncounted: Mapping[str, int] = field(factory=dict)
 
     def digest(self) -> str:
         """
         Give the SHA-256 of all figures.
 
         It does not depend on the order of holders, nor on how the work was cut into buckets, threads and chunks of
-        time; the journal and the states are no part of it.
+        time; the journal, the states and what did not count are no part of it.
         """
         digest = hashlib.sha256(chain_of(self.programme).encode())
         for layer in Layer:
@@ -150,7 +156,12 @@ def together(batches: Sequence[Batch]) -> Batch:
         postings=sum(batch.postings for batch in batches),
         journal=None,
         states=None,
+        silent=None,
         note=next((batch.note for batch in batches if batch.note), ""),
+        uncounted={
+            why: sum(batch.uncounted.get(why, 0) for batch in batches)
+            for why in dict.fromkeys(why for batch in batches for why in batch.uncounted)
+        },
     )
 
 
@@ -180,6 +191,7 @@ def in_turn(earlier: Batch, later: Batch) -> Batch:
         entries=earlier.entries + later.entries,
         postings=earlier.postings + later.postings,
         journal=None,
+        silent=None,
     )
 
 

@@ -20,8 +20,14 @@ from loyalty.programme.revisions import currencies_of, tiers_of
 _WISH = (CURRENCY, AMOUNT, SHARE)
 
 
-def write_table(table: EventTable) -> pa.Table:
-    """Give a table as Arrow, as :meth:`EventTable.to_arrow` says."""
+def write_table(table: EventTable, *, empty_columns: bool = False) -> pa.Table:
+    """
+    Give a table as Arrow, as :meth:`EventTable.to_arrow` says.
+
+    Args:
+        empty_columns: Whether to give columns in which nothing stands as well, so that parts of one population have
+            the same.
+    """
     declared = Declared.of(table.programme)
     reserved = {code: name for name, code in RESERVED.items()}
     kinds = [*declared.kinds, *(reserved[code] for code in sorted(reserved))]
@@ -30,7 +36,7 @@ def write_table(table: EventTable) -> pa.Table:
         "partner": _coded(table.partner, table.partners),
         "occurred_at": pa.array(table.at, pa.timestamp("us", tz="UTC")),
     }
-    if len(table.persons):
+    if len(table.persons) or empty_columns:
         columns["person"] = _coded(table.person, table.persons)
     if table.of is not None or table.waits:
         columns["of"] = _origins(table)
@@ -41,7 +47,7 @@ def write_table(table: EventTable) -> pa.Table:
     for name, values in table.values.items():
         if name in (TIER, UNTIL, *_WISH):
             own[name] = values
-        elif (values != missing_of(values)).any():
+        elif empty_columns or (values != missing_of(values)).any():
             columns[name] = _field(values, int(declared.fields[name].form.max()), table.texts.get(name))
     if TIER in own:
         _add_overrides(columns, own, table)

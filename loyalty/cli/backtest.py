@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from loyalty.cli.book import Target, book_options, place_of
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import Run, end_of_month, write_outcome
+from loyalty.cli.printing import count_words
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import (
     FILE,
@@ -24,12 +27,16 @@ from loyalty.cli.running import (
 from loyalty.core.calendar import LAST_DAY, format_day
 from loyalty.core.events import VOID, Event
 from loyalty.explaining.said import Day, Noun, Said, said
+from loyalty.ledger.store import Grant
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.settlement.history import place_events
 from loyalty.settlement.settle import settle
 from loyalty.simulation.report.texts import counted
 from loyalty.sources import Reading, load_mapping, read_events, save_bad_rows
+
+if TYPE_CHECKING:
+    from loyalty.batch.tables import EventTable
 
 
 @click.command("backtest", cls=Command, short_help="Settle a file of events and report what was paid.")
@@ -64,8 +71,8 @@ def command(
     """Settle EVENTS under PROGRAMME, and write tables, the journal and a report.
 
     EVENTS is a CSV, XLSX, JSON Lines or Parquet file; without --map its columns are on, at, id, source, partner,
-    person, of and the declared fields. Rows that cannot be read are listed, and nothing is settled unless
-    --skip-bad-rows is given. The same input gives the same bytes.
+    person, of and the declared fields, or those of a Parquet file for `loyalty settle`. Rows that cannot be read are
+    listed, and nothing is settled unless --skip-bad-rows is given. The same input gives the same bytes.
 
     With --db the book is kept in a database as well, as an application would have posted it. A book of that name must
     hold nothing but events of EVENTS; those that it holds already change nothing.
@@ -80,11 +87,19 @@ def command(
     mapping = load_mapping(mapping_path, programme) if mapping_path else None
     target = None if place is None else Target(place, programme)
     with Meter() as meter:
-        reading = read_events(
-            events_path, programme, mapping, skip_bad_rows=skip_bad_rows, progress=meter.stage("reading")
-        )
-        last_day = _last_day(programme, reading, until_day)
+        table = _columns(programme, events_path) if mapping is None else None
+        if table is None:
+            reading = read_events(
+                events_path, programme, mapping, skip_bad_rows=skip_bad_rows, progress=meter.stage("reading")
+            )
+            last_at = max((event.occurred_at for event in reading.events), default=None)
+        else:
+            events = table.to_events()
+            reading = Reading(events=events, bad=[], rows_read=len(table), rows_filtered=0)
+            last_at = int(table.at.max()) if len(table) else None
+        last_day = _last_day(programme, last_at, until_day)
         until_day = last_day if until_day is None else until_day
+        grants = [] if table is None else _redemptions(table, until_day, db)
         if target is not None:
             target.prepare(reading.events, until_day)
         deliveries = sum(1 + (event.person is not None) for event in reading.events)
@@ -92,6 +107,7 @@ def command(
         settlement = settle(
             programme,
             reading.events,
+            grants,
             until_day=until_day,
             progress=meter.stage("settling", deliveries),
             traced=True,
@@ -101,7 +117,8 @@ def command(
             report = meter.stage("writing the book", len(reading.events))
             written = target.write(reading.events, settlement, report)
     bad_rows = _save_bad(reading, Path(out_dir))
-    notes = [*_notes(programme, reading, bad_rows), said("run.until", day=Day(until_day))]
+    wishes = 0 if table is None else len(table) - len(reading.events)
+    notes = [*_notes(programme, reading, bad_rows, wishes), said("run.until", day=Day(until_day))]
     run = Run(
         title=said("title.backtest", programme=programme.title or programme.id),
         notes=notes,
@@ -123,11 +140,33 @@ def command(
     outcome.show(as_json=as_json, written=written)
 
 
-def _last_day(programme: Programme, reading: Reading, until_day: int | None) -> int:
+def _columns(programme: Programme, path: str) -> EventTable | None:
+    """Read Parquet in the columns of `loyalty settle`; None for any other file, which is read row by row."""
+    if not path.endswith(".parquet") or find_spec("pyarrow") is None or find_spec("numpy") is None:
+        return None
+    from loyalty.batch.reading import has_event_columns, read_table
+
+    return read_table(programme, path) if has_event_columns(path) else None
+
+
+def _redemptions(table: EventTable, until_day: int, db: str | None) -> list[Grant]:
+    """Decide what rows wish to redeem, as their turn comes."""
+    from loyalty.simulation.redemptions import redemptions
+
+    grants = redemptions(table, until_day)
+    if grants and db is not None:
+        raise WrongUseError(
+            f"the file has {count_words(len(grants), 'redemption')}, which a book records as commands, and --db writes "
+            "events alone; leave --db out, or take the rows of kind @redeem out of the file"
+        )
+    return grants
+
+
+def _last_day(programme: Programme, last_at: int | None, until_day: int | None) -> int:
     """Give the end of the month of the last event, or refuse a day before it."""
-    if not reading.events:
+    if last_at is None:
         return end_of_month(programme.first_day) if until_day is None else until_day
-    last = max(programme.calendar.day_of(event.occurred_at) for event in reading.events)
+    last = programme.calendar.day_of(last_at)
     if until_day is not None and until_day < last:
         raise WrongUseError(
             f"--until {format_day(until_day)} lies before the last event, of {format_day(last)}; "
@@ -148,8 +187,10 @@ def _save_bad(reading: Reading, folder: Path) -> Path | None:
     return path
 
 
-def _notes(programme: Programme, reading: Reading, bad_rows: Path | None) -> list[Said]:
+def _notes(programme: Programme, reading: Reading, bad_rows: Path | None, wishes: int) -> list[Said]:
     notes = [said("run.rows", rows=counted("row", reading.rows_read), events=counted("event", len(reading.events)))]
+    if wishes:
+        notes.append(said("run.left_out", events=counted("row", wishes), why=Noun("left_out.wishes", wishes)))
     if reading.rows_filtered:
         notes.append(said("run.filtered", rows=counted("row", reading.rows_filtered)))
     if reading.rows_repeated:

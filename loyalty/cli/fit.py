@@ -12,18 +12,17 @@ import click
 from loyalty.cli.options import DAY
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.progress import Meter
+from loyalty.cli.replicates import table_of
 from loyalty.cli.running import FILE, Command, WrongUseError, json_option, lang_option, out_option, print_json
 from loyalty.core.calendar import format_day
 from loyalty.explaining.said import said
 from loyalty.programme.loading import load
-from loyalty.programme.model import Programme
 from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.goodness import Goodness
 from loyalty.simulation.report.texts import ENGLISH, texts
-from loyalty.sources import load_mapping, read_events
 
 if TYPE_CHECKING:
-    from loyalty.batch.tables import EventTable
+    pass
 
 
 @click.command("fit", cls=Command, short_help="Estimate a scenario from a history, and say how well it fits.")
@@ -69,7 +68,7 @@ def command(
 
     programme = load(programme_path)
     with Meter() as meter:
-        events = _events(programme, events_path, mapping_path, meter)
+        events = table_of(programme, events_path, mapping_path, meter)
         fit = fit_scenario(
             events, first_day=first_day, last_day=last_day, segments=_segments(segments),
             name=f"Fitted to {Path(events_path).name}",
@@ -96,17 +95,6 @@ def command(
     ])  # fmt: skip
     print_line(out, f"Scenario: {scenario_path}")
     print_line(out, f"Report: {report_path}", style="bold")
-
-
-def _events(programme: Programme, path: str, mapping_path: str | None, meter: Meter) -> EventTable:
-    from loyalty.batch.tables import EventTable
-    from loyalty.simulation.fitting.history import is_of_columns
-
-    if mapping_path is None and is_of_columns(path):
-        return EventTable.from_arrow(programme, path)
-    mapping = load_mapping(mapping_path, programme) if mapping_path else None
-    reading = read_events(path, programme, mapping, progress=meter.stage("reading"))
-    return EventTable.from_events(programme, reading.events)
 
 
 def _segments(text: str | None) -> int | Mapping[str, str] | None:

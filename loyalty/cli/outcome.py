@@ -43,6 +43,8 @@ class Run:
         counts: What was counted on the way, for ``--json``.
         assumptions: Sentences that the report repeats.
         lang: The language of the report.
+        digest: Of the figures, for ``--json``; equal ones are of equal runs. "" where it is not wanted.
+        events: Where what happened was written, if it was.
     """
 
     title: Value
@@ -51,6 +53,8 @@ class Run:
     counts: Mapping[str, int]
     assumptions: Sequence[Value] = ()
     lang: str = "en"
+    digest: str = ""
+    events: Path | None = None
 
 
 @frozen
@@ -87,6 +91,8 @@ class Outcome:
         folder = self.files[-1].parent
         heading = "Tables and the journal" if any(path.stem == "journal" for path in self.files) else "Tables"
         print_line(out, f"{heading}: {folder} ({', '.join(path.name for path in self.files[:-1])})")
+        if self.run.events is not None:
+            print_line(out, f"Events: {self.run.events}")
         print_line(out, f"Report: {self.files[-1]}", style="bold")
 
     def _notes(self) -> list[str]:
@@ -113,6 +119,8 @@ class Outcome:
             "notes": self._notes(),
             "files": [str(path) for path in self.files],
             "report": str(self.files[-1]),
+            **({"digest": self.run.digest} if self.run.digest else {}),
+            **({"events": str(self.run.events)} if self.run.events is not None else {}),
         }
 
 

@@ -194,8 +194,8 @@ def _of_book(programme: Programme, given: dict[str, Any]) -> Ground:
 
 def table_of(programme: Programme, path: str, mapping_path: str | None, meter: Meter) -> EventTable:
     """Read a file of events: Parquet of their own columns as columns, and any other file row by row."""
+    from loyalty.batch.reading import has_event_columns
     from loyalty.batch.tables import EventTable
-    from loyalty.simulation.replicates import has_event_columns
 
     if mapping_path is None and has_event_columns(path):
         return EventTable.from_arrow(programme, path)

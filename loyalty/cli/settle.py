@@ -27,7 +27,7 @@ from loyalty.cli.running import (
 from loyalty.core.calendar import format_day
 from loyalty.core.holders import Layer
 from loyalty.errors import SourceError
-from loyalty.explaining.said import Day, said
+from loyalty.explaining.said import Day, Noun, Said, said
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.simulation.extras import require_arrays
@@ -102,13 +102,14 @@ def command(
         title=said("title.settled", programme=programme.title or programme.id),
         notes=[
             said("run.rows", rows=counted("row", rows), events=counted("event", events)),
-            *([said("run.uncounted", rows=counted("row", rows - events))] if rows > events else []),
+            *_left_out(batch, rows, events),
             said("run.until", day=Day(batch.until_day)),
             *([batch.note] if batch.note else []),
         ],
         parameters={"events": Path(events_path).name, "through": Day(batch.until_day)},
         lang=lang,
         counts={"rows": rows, "events": events, "partners": len(partners.holders)},
+        digest=batch.digest() if as_json else "",
     )
     outcome = write_results(tally(batch), programme, run, out_dir, table_format, batch.until_day, journal=None)
     outcome.show(as_json=as_json)
@@ -134,14 +135,34 @@ def _of_parquet() -> Iterator[None]:
         ) from error
 
 
+def _left_out(batch: Batch, rows: int, events: int) -> Iterator[Said]:
+    """Say which rows are no events that count, by reason; what is left is what came twice."""
+    from loyalty.batch.uncounted import NO_EVENTS
+
+    repeated = rows - events - sum(batch.uncounted[why] for why in NO_EVENTS)
+    for why, count in {**batch.uncounted, "repeated": repeated}.items():
+        if count:
+            what = "row" if why in ("wishes", "overrides", "voids", "repeated") else "event"
+            yield said("run.left_out", events=counted(what, count), why=Noun(f"left_out.{why}", count))
+
+
 def _at_once(programme: Programme, path: Path, until_day: int | None, meter: Meter) -> tuple[int, Batch]:
     from loyalty.batch.reading import read_table
     from loyalty.batch.running import run
+    from loyalty.batch.uncounted import uncounted
 
-    table = read_table(programme, path, progress=meter.stage("reading"))
+    report, rows = meter.stage("reading"), 0
+
+    def progress(read: int) -> None:
+        nonlocal rows
+        rows = read
+        report(read)
+
+    table = read_table(programme, path, progress=progress)
     first = programme.calendar.day_start_us(programme.first_day)
     last_day = _last_day(programme, int(table.at.max()) if len(table) else first, until_day)
-    return len(table), run(programme, table, until_day=last_day, progress=meter.stage("settling"))
+    batch = run(programme, table, until_day=last_day, progress=meter.stage("settling"))
+    return rows, evolve(batch, uncounted=uncounted(table))
 
 
 def _buckets(programme: Programme, path: Path, folder: Path, count: int, meter: Meter) -> Buckets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -32,6 +32,10 @@ from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.report.texts import counted
 from loyalty.simulation.scenario import default_scenario, load_scenario
 
+if TYPE_CHECKING:
+    from loyalty.batch.results import Batch
+    from loyalty.batch.tables import EventTable
+
 _ANEW: Final = "No table and no report was written; the same command begins anew, and draws the same."
 
 
@@ -44,6 +48,8 @@ _ANEW: Final = "No table and no report was written; the same command begins anew
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed draws the same events.")
 @click.option("--start", "start_day", metavar="DATE", type=DAY, help="The first day; the programme's if left out.")
 @click.option("--journal", "with_journal", is_flag=True, help="Write every movement too, in the format of the tables.")
+@click.option("--events-out", "events_path", metavar="FILE", type=click.Path(dir_okay=False, writable=True),
+              help="Write what the partners did too, a Parquet file for settle, fit and backtest.")  # fmt: skip
 @out_option
 @format_option
 @lang_option
@@ -56,6 +62,7 @@ def command(
     seed: int,
     start_day: int | None,
     with_journal: bool,
+    events_path: str | None,
     out_dir: str,
     table_format: str,
     lang: str,
@@ -71,10 +78,13 @@ def command(
           --partners 200 --months 24 --seed 7 --out out/simulation
     """
     require_arrays("loyalty simulate")
+    from loyalty.simulation.events_file import EventsFile
     from loyalty.simulation.movements import MovementsFile
-    from loyalty.simulation.simulating import simulate
+    from loyalty.simulation.simulating import Take, simulate
     from loyalty.simulation.tallying import tally
 
+    if events_path is not None and Path(events_path).suffix != ".parquet":
+        raise WrongUseError(f"--events-out {events_path}: events are written as Parquet; name a file .parquet")
     programme = load(programme_path)
     scenario = load_scenario(scenario_path, programme) if scenario_path else default_scenario(programme)
     start_day = programme.first_day if start_day is None else start_day
@@ -89,13 +99,20 @@ def command(
         )
     folder = Path(out_dir)
     with Meter() as meter, when_stopped(lambda: _ANEW), ExitStack() as stack:
-        take = None
+        takers: list[Take] = []
         if with_journal:
             journal = stack.enter_context(MovementsFile(folder / f"journal.{table_format}", programme))
-            take = journal.add
+            takers.append(journal.add)
+        if events_path is not None:
+            takers.append(stack.enter_context(EventsFile(Path(events_path))).add)
+
+        def take(part: EventTable, run: Batch) -> None:
+            for each in takers:
+                each(part, run)
+
         batch = simulate(
-            programme, scenario, partners, months, seed, start_day, take=take,
-            progress=meter.stage("simulating partners", partners),
+            programme, scenario, partners, months, seed, start_day, take=take, journal=with_journal,
+            ids=events_path is not None, progress=meter.stage("simulating partners", partners),
         )  # fmt: skip
     events = int(batch.layers[Layer.PARTNER].events.sum())
     run = Run(
@@ -115,6 +132,8 @@ def command(
         assumptions=scenario.assumed(),
         lang=lang,
         counts={"partners": partners, "months": months, "events": events},
+        digest=batch.digest() if as_json else "",
+        events=None if events_path is None else Path(events_path),
     )  # fmt: skip
     outcome = write_results(
         tally(batch), programme, run, out_dir, table_format, until_day,

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from attrs import evolve, field, frozen
 
 from loyalty.batch.response import Response
@@ -119,17 +118,6 @@ class Runner:
             laid_out = for_programme(events, scheme)
             self._laid_out[form] = events, laid_out
         return laid_out
-
-
-def has_event_columns(path: str) -> bool:
-    """Tell whether a file is Parquet with the columns of :meth:`~loyalty.batch.tables.EventTable.from_arrow`."""
-    if not path.endswith(".parquet"):
-        return False
-    try:
-        names = pq.read_schema(path).names
-    except pa.ArrowInvalid:
-        return False
-    return {"kind", "partner", "occurred_at"} <= set(names)
 
 
 def for_programme(events: EventTable, scheme: Scheme) -> EventTable:

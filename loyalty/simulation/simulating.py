@@ -38,6 +38,8 @@ def simulate(
     threads: int | None = None,
     kernel: bool | None = None,
     take: Take | None = None,
+    journal: bool = False,
+    ids: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Batch:
     """
@@ -52,7 +54,9 @@ def simulate(
         start_day: Nothing happens before it.
         size: How many partners are taken at a time; the result is the same for any.
         threads, kernel: As :func:`loyalty.batch.running.run` takes them.
-        take: Called with the events and the run of each such part, in order; the runs then have their journal.
+        take: Called with the events and the run of each such part, in order.
+        journal: Whether those runs are to have their journal.
+        ids: Whether those events are to have identities, as :func:`~loyalty.simulation.population.population` says.
         progress: Called with how many partners are done.
 
     Returns:
@@ -66,10 +70,10 @@ def simulate(
     response = response_of(programme, scenario)
     done = 0
     batches = []
-    for events in populations(programme, scenario, names, months, seed, start_day, size=size):
+    for events in populations(programme, scenario, names, months, seed, start_day, size=size, ids=ids):
         batch = run(
             programme, events, until_day=until_day, response=response, threads=threads, kernel=kernel,
-            journal=take is not None, progress=_part_of(progress, done, len(events), len(events.partners)),
+            journal=journal, progress=_part_of(progress, done, len(events), len(events.partners)),
         )  # fmt: skip
         if take is not None:
             take(events, batch)

@@ -134,6 +134,35 @@ def test_simulate_without_a_scenario_and_in_json(call: Call, tmp_path: Path) -> 
     assert (beyond.exit_code, "take fewer" in beyond.stderr) == (2, True)
 
 
+def test_what_simulate_drew_is_read_by_settle_fit_and_backtest(call: Call, tmp_path: Path) -> None:
+    """Settled again it has the digest and the tables of the run, and backtest comes to the same, redemptions too."""
+    events, until = tmp_path / "run" / "events.parquet", "2025-08-31"
+    made = call("simulate", ACME / "programme.yaml", "--scenario", ACME / "scenario.yaml", "--partners", 15,
+                "--months", 8, "--out", tmp_path / "run", "--events-out", events, "--json")  # fmt: skip
+    drawn = json.loads(made.stdout)
+    assert drawn["events"] == str(events)
+    settled = call("settle", ACME / "programme.yaml", events, "--until", until, "--out", tmp_path / "settled", "--json")
+    assert json.loads(settled.stdout)["digest"] == drawn["digest"]
+    tables = sorted(path.name for path in (tmp_path / "run").glob("*.csv"))
+    assert [(tmp_path / "settled" / name).read_bytes() for name in tables] == [
+        (tmp_path / "run" / name).read_bytes() for name in tables
+    ]
+    tested = call("backtest", ACME / "programme.yaml", events, "--until", until, "--out", tmp_path / "tested", "--json")
+    document = json.loads(tested.stdout)
+    assert (document["currencies"], document["tiers"]) == (drawn["currencies"], drawn["tiers"])
+    assert document["counts"]["postings"] == drawn["counts"]["postings"]
+    assert any("are wishes to redeem" in note for note in document["notes"])
+    book = call("backtest", ACME / "programme.yaml", events, "--out", tmp_path / "b", "--db", tmp_path / "book.db")
+    assert (book.exit_code, "leave --db out" in book.stderr) == (2, True)
+    fitted = call("fit", events, "--programme", ACME / "programme.yaml", "--out", tmp_path / "fit", "--json")
+    assert json.loads(fitted.stdout)["ok"]
+    text = call("simulate", ACME / "programme.yaml", "--partners", 2, "--months", 1, "--out", tmp_path / "text",
+                "--events-out", tmp_path / "events.parquet")  # fmt: skip
+    assert f"Events: {tmp_path / 'events.parquet'}" in text.stdout.replace("\n", "")
+    wrong = call("simulate", ACME / "programme.yaml", "--out", tmp_path, "--events-out", tmp_path / "events.csv")
+    assert (wrong.exit_code, "name a file .parquet" in wrong.stderr) == (2, True)
+
+
 def test_fit_writes_a_scenario_that_simulate_takes(call: Call, tmp_path: Path) -> None:
     """The demo's history is fitted, with a report; the scenario is simulated; segments may be given."""
     history = ACME / "history.jsonl"

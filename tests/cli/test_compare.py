@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from loyalty import load
+from loyalty.batch.reading import has_event_columns
 from loyalty.batch.tables import EventTable
-from loyalty.simulation.replicates import has_event_columns
 from loyalty.sources import read_events
 from tests.cli.conftest import ACME, Call
 

@@ -197,19 +197,37 @@ def test_ctrl_c_in_a_simulation_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_rows_that_do_not_count_are_told(file: Path, tmp_path: Path) -> None:
-    """Each row that gave no event stands in a note, and the title is not that of a backtest."""
+    """Each reason stands in a note with its rows, by buckets too, and the title is not that of a backtest."""
     table = pq.read_table(file)
     columns = {name: table[name].to_pylist() for name in table.schema.names}
     first = next(row for row, at in enumerate(columns["occurred_at"]) if at == min(columns["occurred_at"]))
     void = dict.fromkeys(table.schema.names) | {
         "kind": "void", "id": "V-1", "of": columns["id"][first], "occurred_at": max(columns["occurred_at"]),
     }  # fmt: skip
+    wish = dict.fromkeys(table.schema.names) | {
+        "kind": "@redeem", "id": "R-1", "partner": "p1", "occurred_at": max(columns["occurred_at"]),
+        "@currency": "points", "@share": 500_000,
+    }  # fmt: skip
+    early = {name: columns[name][first + 1] for name in columns} | {
+        "id": "early", "occurred_at": columns["occurred_at"][first].replace(year=2020),
+    }  # fmt: skip
     wider = table if "of" in table.schema.names else table.append_column("of", pa.nulls(300, pa.string()))
-    one = pa.Table.from_pylist([void], schema=wider.schema)
-    pq.write_table(pa.concat_tables([wider, one]), file)
-    notes = json.loads(settle(file, tmp_path / "out").output)["notes"]
-    assert notes[0] == "301 rows gave 299 events."
-    assert notes[1].startswith("2 rows are no events that count: ")
+    for name, kind in (("@currency", pa.string()), ("@share", pa.int32())):
+        wider = wider.append_column(name, pa.nulls(300, kind))
+    again = wider.slice(first + 2, 1)
+    more = pa.Table.from_pylist([void, wish, early], schema=wider.schema)
+    pq.write_table(pa.concat_tables([wider, more, again, again]), file)
+    result = json.loads(settle(file, tmp_path / "out").output)
+    assert result["notes"][:6] == [
+        "305 rows gave 300 events.",
+        "1 row is a wish to redeem, decided when its turn came.",
+        "1 row voids another.",
+        "1 event was voided and does not count.",
+        "1 event lies outside the programme's dates and earns nothing.",
+        "2 rows repeat others and count once.",
+    ]
+    by_bucket = json.loads(settle(file, tmp_path / "buckets", "--buckets", "5").output)
+    assert (by_bucket["notes"], by_bucket["digest"]) == (result["notes"], result["digest"])
     assert "settled history" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 
+from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.core.calendar import Period, Unit, parse_day
 from loyalty.core.holders import Layer
@@ -18,14 +19,17 @@ from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.simulation.behaviour import Delay, Scenario
 from loyalty.simulation.distributions import Choice, Constant, LogNormal, Quantiles
+from loyalty.simulation.events_file import happened
 from loyalty.simulation.fitting.comparing import goodness_of
 from loyalty.simulation.fitting.fit import Fit, fit_scenario
 from loyalty.simulation.fitting.presence import presence_of
 from loyalty.simulation.fitting.rates import fit_market, month_noise, size_sigma
 from loyalty.simulation.fitting.writing import scenario_text
+from loyalty.simulation.months import month_starts
 from loyalty.simulation.partners import draw_partners
 from loyalty.simulation.population import population
 from loyalty.simulation.scenario import load_scenario, read_scenario
+from loyalty.simulation.simulating import response_of
 from loyalty.sources import load_mapping, read_events
 
 ROOT = Path(__file__).parents[2]
@@ -269,3 +273,17 @@ def test_a_field_that_is_always_the_same_is_written_so(acme: Programme, known: S
     fit = fit_scenario(population(acme, evolve(known, activities=(deal,)), 30, 6, 3, acme.first_day), segments=1)
     assert fit.scenario.activities[0].fields["amount"] == Constant(123_400)
     assert "amount: 1234.00 EUR" in scenario_text(fit)
+
+
+def test_what_is_yet_to_be_decided_is_no_history(acme: Programme) -> None:
+    """A population that responds has more rows than happen; it is refused, and fitted once they are decided."""
+    responding = load_scenario(ACME / "scenario.yaml", acme)
+    table = population(acme, responding, 40, 12, 5, acme.first_day)
+    with pytest.raises(UsageError, match=r"have a draw in the column @chance .* --events-out FILE"):
+        fit_scenario(table)
+    until_day = month_starts(acme.first_day, 12)[-1] - 1
+    settled = run(acme, table, until_day=until_day, response=response_of(acme, responding), kernel=False)
+    decided = happened(table, settled)
+    assert len(decided) < len(table)
+    [deals] = [each for each in fit_scenario(decided).kinds if each.kind.name == "deal.won"]
+    assert deals.count == int(settled.layers[Layer.PARTNER].events[:, 0].sum())

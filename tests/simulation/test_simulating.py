@@ -14,6 +14,9 @@ import pyarrow.parquet
 import pytest
 from attrs import evolve
 
+from loyalty.batch.results import Batch
+from loyalty.batch.running import run
+from loyalty.batch.tables import EventTable
 from loyalty.core.holders import Layer
 from loyalty.engine import settle
 from loyalty.errors import UsageError
@@ -21,6 +24,7 @@ from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.simulation import extras
 from loyalty.simulation.behaviour import Incentive, Scenario, Wish
+from loyalty.simulation.events_file import EventsFile
 from loyalty.simulation.months import month_starts
 from loyalty.simulation.movements import MOVEMENT_COLUMNS, MovementsFile
 from loyalty.simulation.population import population
@@ -93,7 +97,7 @@ def test_the_journal_has_every_movement(acme: Programme, scenario: Scenario, tmp
     """Read back, what was issued and what came to be available is what the results say."""
     with MovementsFile(tmp_path / f"journal.{kind}", acme) as file:
         batch = simulate(
-            acme, scenario, PARTNERS, MONTHS, 7, acme.first_day, size=5, kernel=False, take=file.add
+            acme, scenario, PARTNERS, MONTHS, 7, acme.first_day, size=5, kernel=False, take=file.add, journal=True
         )  # fmt: skip
     reader = pyarrow.csv.read_csv if kind == "csv" else pyarrow.parquet.read_table
     journal = reader(file.path)
@@ -111,6 +115,42 @@ def test_the_journal_has_every_movement(acme: Programme, scenario: Scenario, tmp
     assert {*kinds} >= {"deal.won", "redeem", None}
     # What no event moved, the clock did.
     assert [each is None for each in kinds] == [day is not None for day in journal["day"].to_pylist()]
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+def test_what_happened_is_written_and_settles_to_the_same(
+    acme: Programme, scenario: Scenario, tmp_path: Path, kernel: bool
+) -> None:
+    """What no response let happen is left out; the rest, read from the file, gives the run's digest both ways."""
+    if kernel and find_spec("numba") is None:
+        pytest.skip("needs numba")
+    silent: list[int] = []
+    drawn = (acme, scenario, PARTNERS, MONTHS, 7, acme.first_day)
+    with EventsFile(tmp_path / "made" / "events.parquet") as file:
+
+        def take(events: EventTable, part: Batch) -> None:
+            assert part.silent is not None
+            silent.extend(part.silent.tolist())
+            file.add(events, part)
+
+        batch = simulate(*drawn, size=5, kernel=kernel, take=take, ids=True)
+    assert silent
+    table = EventTable.from_arrow(acme, file.path)
+    assert len(table) == file.rows
+    assert len(table) + len(silent) == len(population(*drawn))
+    assert table.chance is None
+    assert table.identity(0).startswith("simulation/P-0000")
+    until_day = month_starts(acme.first_day, MONTHS)[-1] - 1
+    assert run(acme, table, until_day=until_day, kernel=kernel).digest() == batch.digest()
+
+
+def test_a_run_that_fails_leaves_no_half_of_its_events(acme: Programme, scenario: Scenario, tmp_path: Path) -> None:
+    """A part of the events would pass for all of them."""
+    file = EventsFile(tmp_path / "events.parquet")
+    with pytest.raises(KeyboardInterrupt), file:  # noqa: PT012 - the file is left by the error
+        simulate(acme, scenario, 3, 2, 7, acme.first_day, kernel=False, take=file.add, ids=True)
+        raise KeyboardInterrupt
+    assert not file.path.exists()
 
 
 def _sum(rows: pa.Table, column: str, account: str) -> Decimal:

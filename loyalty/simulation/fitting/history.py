@@ -7,10 +7,9 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from loyalty.batch.encoding import CHANCE
 from loyalty.batch.tables import EventTable, kinds_of, missing_of
 from loyalty.core.calendar import FIRST_DAY, month_tables
 from loyalty.errors import UsageError
@@ -27,10 +26,11 @@ class History:
         first_day, last_day: Both included; what lies outside is left out.
 
     Raises:
-        UsageError: no event lies between them.
+        UsageError: no event lies between them, or of some of them nobody knows whether they happened.
     """
 
     def __init__(self, events: EventTable, first_day: int | None = None, last_day: int | None = None) -> None:
+        _refuse_draws(events)
         self.events = events
         self.programme = events.programme
         starts = np.array(self.programme.calendar.starts_us, dtype=np.int64)
@@ -107,15 +107,21 @@ class History:
         return partner
 
 
-def is_of_columns(path: str) -> bool:
+def _refuse_draws(events: EventTable) -> None:
     """
-    Tell whether a file is Parquet in the columns of runs, and not in those that are read row by row.
+    Refuse rows that have yet to be decided: their draw alone does not say whether they happened.
 
-    A file that is no Parquet is not, and whoever reads it row by row says so.
+    A scenario with a response draws more rows than happen, and which of them do is known only once they are settled.
     """
-    if not path.endswith(".parquet"):
-        return False
-    try:
-        return "occurred_at" in pq.read_schema(path).names
-    except (pa.ArrowInvalid, OSError):
-        return False
+    if events.chance is None:
+        return
+    drawn = np.flatnonzero(events.chance >= 0)
+    if len(drawn):
+        kind = kinds_of(events.programme)[int(events.kind[drawn[0]])]
+        raise UsageError(
+            f"{len(drawn):,} of {len(events):,} events have a draw in the column {CHANCE} (the first is row "
+            f"{drawn[0]}, {kind}): they are candidates, of which those happen that a response to incentives lets "
+            "happen, and a rate that counts them all would be too high. Fit what happened: `loyalty simulate "
+            "--events-out FILE` writes the events of a run without those that did not, or take the column out if all "
+            "of them did"
+        )

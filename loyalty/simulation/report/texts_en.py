@@ -42,8 +42,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "title.tuning": "{programme}: a number for a target",
     "title.forecast": "{programme}: forecast",
     "run.drawn": "{partners} were drawn and did {events} things from {first} through {last}.",
-    "run.uncounted": "{rows} are no events that count: wishes to redeem, tiers by hand, voids and what they void, "
-    "repeats, and what lies outside the programme's days or waits for an event that did not come.",
     "run.before": "The programme begins on {first}; nothing before that day counts.",
     "run.rows": "{rows} gave {events}.",
     "run.filtered": "{rows} matched no entry of the mapping.",
@@ -383,6 +381,13 @@ NOUNS: Final[Mapping[str, Mapping[str, str]]] = {
     "point": {"one": "point", "other": "points"},
     "value": {"one": "value", "other": "values"},
     "future": {"one": "future", "other": "futures"},
+    "left_out.wishes": {
+        "one": "is a wish to redeem, decided when its turn came",
+        "other": "are wishes to redeem, decided when their turn came",
+    },
+    "left_out.overrides": {"one": "sets a tier by hand", "other": "set tiers by hand"},
+    "left_out.voids": {"one": "voids another", "other": "void others"},
+    "left_out.repeated": {"one": "repeats another and counts once", "other": "repeat others and count once"},
     "left_out.outside": {
         "one": "lies outside the programme's dates and earns nothing",
         "other": "lie outside the programme's dates and earn nothing",
