@@ -99,20 +99,19 @@ def write_buckets(
         last_at=programme.calendar.day_start_us(programme.first_day),
     )
     counts = np.zeros(buckets, np.int64)
-    first_row, last_at = 0, made.last_at
+    first_row = 0
     with ExitStack() as stack:
         writers: dict[int, pq.ParquetWriter] = {}
         for batch in count.over(open_stream(data, _BATCH_ROWS).batches(columns, as_codes)):
-            parts = encoder.encode(batch, first_row)
-            encoder.forget()
-            last_at = max([last_at, *(int(part.at.max()) for part in parts if len(part.at))])
+            encoder.encode(batch, first_row)
+            encoder.forget(first_row)
             first_row += len(batch)
             if not findings:
                 number = places.of(batch)
                 counts += np.bincount(number, minlength=buckets)
                 _append(made, batch, number, writers, stack)
     findings.raise_if_any()
-    finished = evolve(made, rows=tuple(counts.tolist()), last_at=last_at)
+    finished = evolve(made, rows=tuple(counts.tolist()), last_at=max(made.last_at, encoder.last_at))
     finished.save()
     return finished
 

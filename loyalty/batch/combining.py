@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loyalty.batch.decoding import Names, coded_as
+from loyalty.batch.decoding import Names
 from loyalty.batch.findings import Findings
 from loyalty.batch.joining import column_of, rows_of, without_repeats
 from loyalty.batch.placing import reached_partners
@@ -81,9 +81,9 @@ def _united(dictionaries: Sequence[pa.Array], codes: Sequence[Ints]) -> tuple[pa
     """Give one dictionary for all, and the codes into it, -1 for none."""
     names = Names()
     for dictionary, column in zip(dictionaries, codes, strict=True):
-        names.add(coded_as(column, dictionary))
-    parts, texts = names.shared()
-    return texts, np.concatenate(parts)
+        names.add(dictionary.cast(pa.string()), len(column))
+    united = np.concatenate([np.maximum(column, -1).astype(np.int32, copy=False) for column in codes])
+    return names.share(united), united
 
 
 def _widened(column: Ints | None, kind: Any, size: int) -> Ints:

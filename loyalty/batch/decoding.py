@@ -29,6 +29,9 @@ _CODED: Final = pa.dictionary(pa.int32(), pa.string())
 
 _NO_ROWS: Final = np.empty(0, np.int64)
 
+#: Codes that are brought to others at a time, which bounds the memory that it takes.
+_PART_ROWS: Final = 1 << 16
+
 #: How many microseconds a unit of time is; nanoseconds are divided.
 _UNIT_US: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -39,26 +42,47 @@ class Unreadable(ValueError):
 
 class Names:
     """
-    The names of a column that come batch by batch with dictionaries of their own; in the end they share one.
+    The names of a column whose batches have dictionaries of their own; in the end they share one.
 
     Args:
         first: Names that have the first codes.
     """
 
     def __init__(self, first: Sequence[str] = ()) -> None:
-        dictionary = pa.array(first, pa.string())
-        self._chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), dictionary)]
+        self._texts = [pa.array(first, pa.string())]
+        self._rows = [0]
 
-    def add(self, column: pa.DictionaryArray) -> None:
-        """Add a batch, coded as :func:`coded` gives it."""
-        self._chunks.append(column)
+    def add(self, texts: pa.Array, rows: int) -> None:
+        """Add so many rows whose codes are places among *texts*."""
+        if texts.equals(self._texts[-1]):
+            self._rows[-1] += rows
+        else:
+            self._texts.append(texts)
+            self._rows.append(rows)
 
-    def shared(self) -> tuple[list[Ints], pa.Array]:
-        """Give the codes of each batch into texts that all share."""
-        united = pa.chunked_array(self._chunks).unify_dictionaries()
-        self._chunks = []
-        found = [codes_of(chunk) for chunk in united.chunks[1:]]
-        return found, united.chunk(0).dictionary
+    def share(self, codes: Ints) -> pa.Array:
+        """
+        Bring the codes of all rows, in place, to those of one dictionary, which it gives.
+
+        Args:
+            codes: Those of the rows that were added; what is below 0 stays.
+        """
+        texts, rows = self._texts, self._rows
+        self._texts, self._rows = texts[:1], [0]
+        if len(texts) == 1:
+            return texts[0]
+        united = pa.chunked_array(
+            [coded_as(np.arange(len(own), dtype=np.int32), own) for own in texts]
+        ).unify_dictionaries()
+        end = 0
+        for count, chunk in zip(rows, united.chunks, strict=True):
+            new = integers(chunk.indices)
+            if len(new) and (new != np.arange(len(new))).any():
+                for start in range(end, end + count, _PART_ROWS):
+                    part = codes[start : min(start + _PART_ROWS, end + count)]
+                    np.copyto(part, new.take(part, mode="clip"), where=part >= 0)
+            end += count
+        return united.chunk(0).dictionary
 
 
 def coded(column: pa.Array) -> pa.DictionaryArray:

@@ -2,6 +2,7 @@
 One batch of Arrow after the other into columns, each checked by what the programme declares.
 
 What a batch needs of those before it is the codes of texts alone, so that any cut into batches gives the same table.
+Columns are written in place: what is held is the table, a batch, and a part of it that stays in the processor's cache.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from attrs import frozen
 
+from loyalty.batch.columns import Columns
 from loyalty.batch.declared import Declared
 from loyalty.batch.decoding import given_in, is_text, numbers_of
 from loyalty.batch.envelope import ENVELOPE, Envelope
-from loyalty.batch.fields import Fields
+from loyalty.batch.fields import Fields, Slots
 from loyalty.batch.findings import Findings
 from loyalty.batch.tables import Ints
 from loyalty.programme.model import Programme
@@ -27,24 +28,14 @@ _REQUIRED: Final = ("kind", "partner", "occurred_at")
 #: The draw of an event that responds to incentives; only a population has it.
 CHANCE: Final = "@chance"
 
+#: The columns of every table that are no fields; no field can have such a name.
+KIND, AT = "@kind", "@at"
+
 #: Rows whose fields are checked at a time.
-_PART_ROWS: Final = 1 << 17
+_PART_ROWS: Final = 1 << 16
 
 #: What other files call the columns, for the finding that says what they are here.
 _OTHER_NAMES: Final = {"on": "kind", "at": "occurred_at", "timestamp": "occurred_at", "date": "occurred_at"}
-
-
-@frozen(eq=False)
-class Chunk:
-    """The columns of a part of a batch, but for codes that all share: of partners, persons and open texts."""
-
-    kind: Ints
-    at: Ints
-    values: dict[str, Ints]
-    chance: Ints | None
-    ids: pa.Array | None
-    of: pa.Array | None
-    source: pa.Array | None
 
 
 class Encoder:
@@ -55,15 +46,28 @@ class Encoder:
         programme: What declares the kinds.
         findings: Where faults go.
         ignore: Columns that are left out.
+        rows: How many rows there will be, where somebody knows.
+
+    Attributes:
+        columns: What was read; codes of partners, persons and open texts are those of the batch until all share them.
+        texts: Of each part of a batch the ids, what its rows speak of and the sources, each if there is any.
+        numbered: Whether rows speak of each other by number.
+        rows: How many rows the columns have.
+        last_at: UTC microseconds: when the last event occurred, of those that were forgotten too.
     """
 
-    def __init__(self, programme: Programme, findings: Findings, ignore: Collection[str] = ()) -> None:
+    def __init__(
+        self, programme: Programme, findings: Findings, ignore: Collection[str] = (), rows: int | None = None
+    ) -> None:
         self.declared = Declared.of(programme)
         self.findings = findings
-        self.envelope = Envelope(programme, self.declared, findings)
+        self.columns = Columns(rows)
+        self.envelope = Envelope(programme, self.declared, findings, self.columns)
         self.fields = Fields(programme, self.declared, findings)
-        #: Whether rows speak of each other by number.
+        self.texts: list[tuple[pa.Array | None, pa.Array | None, pa.Array | None]] = []
         self.numbered = False
+        self.rows = 0
+        self.last_at = programme.calendar.starts_us[0]
         self._ignore = frozenset(ignore)
 
     def wanted(self, schema: pa.Schema) -> list[str]:
@@ -104,48 +108,59 @@ class Encoder:
         """Give the columns of text that are better read as codes: all but identities."""
         return [one.name for one in schema if one.name not in ("id", "of") and is_text(one.type)]
 
-    def encode(self, batch: pa.RecordBatch, first_row: int) -> list[Chunk]:
+    def encode(self, batch: pa.RecordBatch, first_row: int) -> None:
         """
-        Encode one batch, in parts that stay in the processor's cache; faults go to the findings.
+        Encode one batch; faults go to the findings.
 
         Args:
-            first_row: The number of its first row in the whole table.
+            first_row: The number of its first row among all that were ever given.
         """
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        envelope = self.envelope
+        envelope, start = self.envelope, self.rows
         envelope.has_ids = "id" in columns
-        chunks, slots = [], []
-        for start in range(0, max(len(batch), 1), _PART_ROWS):
-            part = {name: column.slice(start, _PART_ROWS) for name, column in columns.items()}
-            chunk, slot = self._encode_part(part, first_row + start)
-            chunks.append(chunk)
-            slots.append(slot)
-        envelope.read_partners(columns["partner"], slots, first_row)
-        envelope.read_persons(columns.get("person"), len(batch), first_row)
-        self.fields.read_open(columns, slots, first_row)
-        return chunks
+        contents = self.fields.contents(columns, len(batch))
+        slots = []
+        for place in range(0, max(len(batch), 1), _PART_ROWS):
+            part = {name: column.slice(place, _PART_ROWS) for name, column in columns.items()}
+            slots.append(self._encode_envelope(part, first_row + place))
+            self.fields.read(contents, place, slots[-1], self.columns)
+            self.rows += len(slots[-1].of_row)
+        speaks = np.concatenate([self.declared.speaks[one.of_row] for one in slots])
+        envelope.read_partners(columns["partner"], speaks, start, first_row)
+        envelope.read_persons(columns.get("person"), len(batch), start)
 
-    def _encode_part(self, columns: dict[str, pa.Array], first_row: int) -> tuple[Chunk, Ints]:
-        envelope = self.envelope
+    def _encode_envelope(self, columns: dict[str, pa.Array], first_row: int) -> Slots:
+        envelope, place = self.envelope, self.rows
         at = envelope.instants(columns["occurred_at"], first_row)
+        self.last_at = int(at.max(initial=self.last_at))
         kind = envelope.kinds(columns["kind"], first_row)
         slot = self.declared.slots(kind, at)
-        envelope.check_kinds(slot, first_row)
-        chunk = Chunk(
-            kind=kind,
-            at=at,
-            values=self.fields.read(columns, slot, first_row),
-            chance=_chances(columns[CHANCE]) if CHANCE in columns else None,
-            ids=envelope.ids_of(columns["id"], first_row) if "id" in columns else None,
-            of=envelope.origins_of(columns.get("of"), slot, first_row),
-            source=envelope.sources_of(columns["source"], first_row) if "source" in columns else None,
-        )
-        return chunk, slot
+        present = np.flatnonzero(np.bincount(slot, minlength=len(self.declared.known)))
+        slots = Slots(slot, present, first_row, place)
+        envelope.check_kinds(slots)
+        end = place + len(slot)
+        self.columns.part(AT, np.int64, place, end)[:] = at
+        self.columns.part(KIND, np.int16, place, end)[:] = kind
+        if CHANCE in columns:
+            self.columns.part(CHANCE, np.int32, place, end)[:] = _chances(columns[CHANCE])
+        ids = envelope.ids_of(columns["id"], first_row) if "id" in columns else None
+        of = envelope.origins_of(columns.get("of"), slot, first_row)
+        source = envelope.sources_of(columns["source"], first_row) if "source" in columns else None
+        self.texts.append((ids, of, source))
+        return slots
 
-    def forget(self) -> None:
-        """Let go of what was kept of batches for the whole table, where there is to be none."""
-        self.envelope.forget()
+    def forget(self, first_row: int) -> None:
+        """
+        Let go of what was kept of batches for the whole table, where there is to be none.
+
+        Args:
+            first_row: As for :meth:`encode`, of the first batch that is kept.
+        """
+        self.envelope.shared(self.rows, first_row)
         self.fields.forget()
+        self.columns.forget()
+        self.texts.clear()
+        self.rows = 0
 
 
 def _chances(column: pa.Array) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -10,8 +10,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loyalty.batch.columns import Columns
 from loyalty.batch.declared import UNKNOWN, Declared
-from loyalty.batch.decoding import Names, Unreadable, coded, coded_as, codes_of, given_in, instants_of, text_of
+from loyalty.batch.decoding import (
+    Names,
+    Unreadable,
+    coded,
+    coded_as,
+    codes_of,
+    given_in,
+    instants_of,
+    integers,
+    text_of,
+)
+from loyalty.batch.fields import Slots
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.tables import Ints
 from loyalty.programme.gates import LONGEST_ID, gates_of, unknown_kind
@@ -19,6 +31,9 @@ from loyalty.programme.model import Programme
 
 #: Columns that are not fields.
 ENVELOPE: Final = ("kind", "partner", "person", "occurred_at", "of", "source", "id")
+
+#: The columns of codes; no field can have such a name.
+PARTNER, PERSON = "@partner", "@person"
 
 _MISSING: Final = "it is missing; every event needs it"
 
@@ -31,20 +46,32 @@ class Envelope:
         programme: What declares the kinds.
         declared: Its slots.
         findings: Where faults go.
+        columns: Where codes are written.
 
     Attributes:
         has_ids: Whether rows have ids; without them they speak of each other by number.
     """
 
-    def __init__(self, programme: Programme, declared: Declared, findings: Findings) -> None:
-        self.partners, self.persons = Names(), Names()
+    def __init__(self, programme: Programme, declared: Declared, findings: Findings, columns: Columns) -> None:
         self.has_ids = False
+        self._columns = columns
+        self._names = {PARTNER: Names(), PERSON: Names()}
         self._programme, self._declared, self._findings = programme, declared, findings
         self._gate = next(iter(gates_of(programme).values()))
 
-    def forget(self) -> None:
-        """Let go of the names of batches."""
-        self.partners, self.persons = Names(), Names()
+    def shared(self, rows: int, first_row: int = 0) -> dict[str, tuple[Ints, pa.Array]]:
+        """
+        Give the partners and persons of all rows: codes, and the texts that the batches share; both are let go of.
+
+        Names that are none are noted.
+        """
+        found = {}
+        for name, names in self._names.items():
+            codes = self._columns.taken(name, np.int32, rows, absent=-1)
+            texts = names.share(codes)
+            self._check_names(name.removeprefix("@"), codes, texts, first_row)
+            found[name] = codes, texts
+        return found
 
     def instants(self, column: pa.Array, first_row: int) -> Ints:
         """Give when rows occurred; what is no instant stands at the first that the calendar knows."""
@@ -86,28 +113,26 @@ class Envelope:
         kinds: Ints = numbers[codes]
         return kinds
 
-    def check_kinds(self, slot: Ints, first_row: int) -> None:
+    def check_kinds(self, slots: Slots) -> None:
         """Note kinds that the revision of the row's day does not have, while others do."""
         declared = self._declared
-        if not declared.known.all():
-            present = np.bincount(slot, minlength=len(declared.known)) > 0
-            for one in np.flatnonzero(~declared.known & present):
-                revision, name = declared.revisions[one // declared.width], declared.kind_name(one)
-                say = partial(self._unknown, name, programme=revision)
-                self._note("kind", first_row, np.flatnonzero(slot == one), say, one)
+        for one in slots.present[~declared.known[slots.present]]:
+            revision, name = declared.revisions[one // declared.width], declared.kind_name(one)
+            say = partial(self._unknown, name, programme=revision)
+            self._note("kind", slots.first_row, np.flatnonzero(slots.of_row == one), say, one)
 
-    def read_partners(self, column: pa.Array, slots: Sequence[Ints], first_row: int) -> None:
-        """Note the partner of each row; what speaks of another event may leave it to that."""
-        named = self._names("partner", column, first_row)
-        self.partners.add(named)
+    def read_partners(self, column: pa.Array, speaks: Any, place: int, first_row: int) -> None:
+        """Note the partner of each row of a batch; what speaks of another event may leave it to that."""
+        named = self._coded("partner", column)
+        self._keep(PARTNER, named, place)
         if named.null_count:
-            nobody = np.flatnonzero(~given_in(named) & ~self._declared.speaks[np.concatenate(slots)])
+            nobody = np.flatnonzero(~given_in(named) & ~speaks)
             self._note("partner", first_row, nobody, partial(said, _MISSING), "null")
 
-    def read_persons(self, column: pa.Array | None, size: int, first_row: int) -> None:
-        """Note the person of each row."""
+    def read_persons(self, column: pa.Array | None, size: int, place: int) -> None:
+        """Note the person of each row of a batch."""
         nobody = pa.nulls(size, pa.dictionary(pa.int32(), pa.string()))
-        self.persons.add(nobody if column is None else self._names("person", column, first_row))
+        self._keep(PERSON, nobody if column is None else self._coded("person", column), place)
 
     def ids_of(self, column: pa.Array, first_row: int) -> pa.Array | None:
         """Give the ids as text."""
@@ -140,12 +165,29 @@ class Envelope:
 
     def sources_of(self, column: pa.Array, first_row: int) -> pa.Array:
         """Give the source of each row as text; what has none has the source ""."""
-        named = self._names("source", column, first_row)
-        texts = pa.concat_arrays([named.dictionary, pa.array([""])])
+        named = self._coded("source", column)
         codes = codes_of(named)
+        self._check_names("source", codes, named.dictionary, first_row)
+        texts = pa.concat_arrays([named.dictionary, pa.array([""])])
         return texts.take(pa.array(np.where(codes < 0, len(texts) - 1, codes)))
 
-    def _names(self, name: str, column: pa.Array, first_row: int) -> pa.DictionaryArray:
+    def _keep(self, name: str, named: pa.DictionaryArray, place: int) -> None:
+        """Write codes, which are those of the batch, beside the texts that they stand for."""
+        codes = self._columns.part(name, np.int32, place, place + len(named))
+        codes[:] = integers(named.indices)
+        if named.null_count:
+            np.copyto(codes, -1, where=~given_in(named.indices))
+        self._names[name].add(named.dictionary, len(named))
+
+    def _check_names(self, name: str, codes: Ints, texts: pa.Array, first_row: int) -> None:
+        """Note the rows of names that are no identifiers."""
+        for code in _doubtful(texts):
+            rows = np.flatnonzero(codes == code)
+            reasons = self._gate.name_reasons(name, texts[int(code)].as_py())
+            if reasons and len(rows):
+                self._note(name, first_row, rows, partial(said, reasons[0]), reasons[0])
+
+    def _coded(self, name: str, column: pa.Array) -> pa.DictionaryArray:
         try:
             named = coded(column)
         except Unreadable as error:
@@ -156,11 +198,6 @@ class Envelope:
             empty = np.append(np.asarray(pc.equal(named.dictionary, "")), False)
             codes = codes_of(named)
             named = coded_as(np.where(empty[codes], -1, codes), named.dictionary)
-        for code in _doubtful(named.dictionary):
-            rows = np.flatnonzero(codes_of(named) == code)
-            reasons = self._gate.name_reasons(name, named.dictionary[int(code)].as_py())
-            if reasons and len(rows):
-                self._note(name, first_row, rows, partial(said, reasons[0]), reasons[0])
         return named
 
     def _texts(self, name: str, column: pa.Array, first_row: int) -> pa.Array | None:

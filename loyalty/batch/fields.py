@@ -1,29 +1,32 @@
 """
 Declared fields, batch by batch: what is given is of the declared form and within its bounds, and defaults stand in.
 
-A batch is looked at as a whole first, by counting what each slot has and what the extremes are; rows are looked for
-only where that says that there is something to find.
+What a dictionary says is looked at once for a batch, and its rows are codes. A part of a batch is looked at as a whole
+first, by whether it has what all rows of their kinds have and what the extremes are; rows are looked for only where
+that says that there is something to find.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from attrs import field as attribute
 from attrs import frozen
 
+from loyalty.batch.columns import Columns
 from loyalty.batch.declared import ABSENT, CODE, FLAG, NUMBER, OWN_SLOTS, UNKNOWN, Declared, Field
 from loyalty.batch.decoding import (
     Names,
     Unreadable,
     coded,
-    coded_as,
     codes_of,
     flags_of,
     given_in,
+    integers,
     is_text,
     numbers_of,
     plain,
@@ -49,16 +52,45 @@ _HOW_MUCH: Final = (AMOUNT, SHARE)
 
 @frozen(eq=False)
 class Slots:
-    """The slots of a batch of rows, those that are present in it, and the number of its first row."""
+    """The slots of some rows, those that are present in them, the number of the first row and its place in columns."""
 
     of_row: Ints
     present: Ints
     first_row: int
+    place: int
+    _having: dict[bytes, Any] = attribute(factory=dict, init=False)
 
     def pick(self, vector: Ints) -> Any:
         """Give a vector by slot as one by row, or as one number where all slots that are present share it."""
         here = vector[self.present]
         return here[0] if len(here) and (here == here[0]).all() else vector[self.of_row]
+
+    def having(self, which: Any) -> Any:
+        """Give which rows are of some slots, found once for all fields of the same kinds."""
+        key = which.tobytes()
+        if key not in self._having:
+            self._having[key] = which[self.of_row]
+        return self._having[key]
+
+
+@frozen(eq=False)
+class Content:
+    """
+    What a column of a batch holds for a field.
+
+    Attributes:
+        column: The whole column; texts are coded.
+        form: NUMBER, FLAG or CODE.
+        texts: What the codes of rows stand for.
+        codes: The field's own code of each of them; None where the field takes any text.
+        refused: By slot, which of them it does not take; of those alone that do not take all.
+    """
+
+    column: pa.Array
+    form: int
+    texts: pa.Array
+    codes: Ints | None
+    refused: Mapping[int, Any]
 
 
 class Fields:
@@ -93,114 +125,131 @@ class Fields:
         """Let go of the texts of batches."""
         self.names = {name: Names(self._declared.fields[name].texts) for name in self.names}
 
-    def read(self, columns: Mapping[str, pa.Array], slot: Ints, first_row: int) -> dict[str, Ints]:
-        """
-        Give the values of all fields of a batch; of a field that no row has there are none.
-
-        Args:
-            columns: Those of the batch, by name.
-            slot: The slot of each row.
-            first_row: The number of the first row.
-        """
-        slots = self._slots(slot, first_row)
-        present = slots.present
-        values: dict[str, Ints] = {}
-        for field in self._declared.fields.values():
-            if field.name not in self.names:
-                found = self._read(field, columns, slots)
-                if found is not None:
-                    values[field.name] = found
-        width = self._declared.width
-        for code, finish in ((OVERRIDE, self._finish_overrides), (REDEEM, self._finish_wishes)):
-            if (present % width == width + code).any():
-                finish(columns, values, np.flatnonzero(slot % width == width + code), first_row)
-        return {name: column for name, column in values.items() if name in self._of_kinds or name in _OWN}
-
-    def read_open(self, columns: Mapping[str, pa.Array], parts: Sequence[Ints], first_row: int) -> None:
-        """
-        Check the fields that take any text, and keep their texts; a batch is read as a whole.
-
-        Args:
-            columns: Those of the batch, by name.
-            parts: The slots of its rows, part by part.
-            first_row: The number of the first row.
-        """
-        if self.names:
-            slots = self._slots(np.concatenate(parts), first_row)
-            for name in self.names:
-                self._read(self._declared.fields[name], columns, slots)
-
-    def _slots(self, slot: Ints, first_row: int) -> Slots:
-        present = np.flatnonzero(np.bincount(slot, minlength=len(self._declared.known)))
-        return Slots(slot, present, first_row)
-
-    def _read(self, field: Field, columns: Mapping[str, pa.Array], slots: Slots) -> Ints | None:
-        """Check a field and give its values; texts that nobody declared go to the names of the field."""
-        column = columns.get(field.name)
-        if column is not None and field.name == "until":
-            column = _as_text(column)
-        if column is not None and column.null_count == len(column):
-            column = None
-        size = len(slots.of_row)
-        given = np.zeros(size, bool) if column is None else given_in(column)
-        form = int(field.form.max())
-        values: Ints = np.zeros(size, field.dtype)
-        texts = pa.array([], pa.string())
-        try:
-            if column is not None:
-                form = _form_of(field, column)
-                values, texts = self._content(field, form, column, columns, slots)
-        except Unreadable as error:
-            self._findings.add_column(field.name, str(error))
-            given, column = np.zeros(size, bool), None
-        if (given == field.fits(form)[slots.of_row]).all():
-            # Everyone has what all of the kind have: there is nothing to find, and no default to put in.
-            gone = np.zeros(len(field.form), bool)
-        else:
-            counts = np.bincount(slots.of_row * 2 + given, minlength=2 * len(field.form)).reshape(-1, 2)
-            gone = counts[:, 0] > 0
-            if column is not None and ((counts[:, 1] > 0) & (field.form != form)).any():
-                self._note_forms(field, form, column, given, slots)
-            if (gone & field.required).any():
-                rows = np.flatnonzero(~given & field.required[slots.of_row])
-                self._note(field, rows, slots, lambda row: self._is_missing(slots.of_row[row]), "missing")
-        if field.name in self.names:
-            if column is None or len(field.texts):
+    def contents(self, columns: Mapping[str, pa.Array], rows: int) -> dict[str, Content]:
+        """Give what the columns of a batch hold; of a field that no row has there is nothing."""
+        found = {}
+        for name, field in self._declared.fields.items():
+            column = columns.get(name)
+            if column is not None and name == "until":
+                column = _as_text(column)
+            if column is not None and column.null_count < len(column):
+                try:
+                    found[name] = self._content_of(field, column)
+                except Unreadable as error:
+                    self._findings.add_column(name, str(error))
+            if name in self.names:
                 # Defaults stand behind the texts that are here.
-                start, texts = len(texts), pa.concat_arrays([texts, pa.array(field.texts, pa.string())])
-                defaults = np.where(field.default == MISSING, -1, field.default + start)
-                self.names[field.name].add(coded_as(np.where(given, values, defaults[slots.of_row]), texts))
-            else:
-                self.names[field.name].add(coded(column))
-            return None
-        has_default = gone & (field.default != MISSING)
-        if column is None and not has_default.any():
-            return None
-        missing = np.iinfo(field.dtype).min
-        if has_default.any():
-            defaults = np.where(field.default == MISSING, missing, field.default).astype(field.dtype)
-            return np.where(given, values, defaults[slots.of_row])
-        # Codes have their gaps already.
-        return values if form == CODE or given.all() else np.where(given, values, field.dtype(missing))
+                texts = [found[name].texts] if name in found else []
+                self.names[name].add(pa.concat_arrays([*texts, pa.array(field.texts, pa.string())]), rows)
+        return found
 
-    def _content(
-        self, field: Field, form: int, column: pa.Array, columns: Mapping[str, pa.Array], slots: Slots
-    ) -> tuple[Ints, pa.Array]:
-        """Check what is given, and give it in the type of the field, arbitrary at nulls, but for codes."""
-        texts = pa.array([], pa.string())
-        if form == FLAG:
-            return flags_of(column).astype(field.dtype, copy=False), texts
-        if form == NUMBER:
-            scale = self._scales_of(columns, slots) if field.name == AMOUNT else slots.pick(field.scale)
-            values = self._numbers(field, column, scale, slots)
-            return values.astype(field.dtype, copy=False), texts
+    def read(self, contents: Mapping[str, Content], start: int, slots: Slots, columns: Columns) -> None:
+        """
+        Write the values of all fields of a part of a batch.
+
+        Args:
+            contents: What the batch holds.
+            start: Where in it the part begins.
+            slots: Those of its rows.
+            columns: Where to.
+        """
+        parts = {name: content.column.slice(start, len(slots.of_row)) for name, content in contents.items()}
+        written = {
+            name: self._read(field, contents.get(name), parts, slots, columns)
+            for name, field in self._declared.fields.items()
+        }
+        width = self._declared.width
+        for code in (OVERRIDE, REDEEM):
+            if (slots.present % width == width + code).any():
+                rows = np.flatnonzero(slots.of_row % width == width + code)
+                if code == OVERRIDE:
+                    self._finish_overrides(parts, rows, slots, columns, written)
+                else:
+                    self._finish_wishes(parts, rows, slots)
+
+    def _content_of(self, field: Field, column: pa.Array) -> Content:
+        form = _form_of(field, column)
+        if form != CODE:
+            return Content(column, form, pa.array([], pa.string()), None, {})
         named = coded(column)
-        codes, texts = codes_of(named), named.dictionary
-        self._check_texts(field, codes, texts, slots)
-        if field.name not in self.names:
-            mapping = [field.texts.index(text) if text in field.texts else 0 for text in texts.to_pylist()]
-            codes = np.array([*mapping, np.iinfo(field.dtype).min], field.dtype)[codes]
-        return codes, texts
+        texts = named.dictionary
+        refused = _refused(field, texts)
+        if field.name in self.names:
+            return Content(named, form, texts, None, refused)
+        listed = texts.to_pylist() if field.is_closed else []
+        codes = [field.texts.index(text) if text in field.texts else 0 for text in listed]
+        return Content(named, form, texts, np.array(codes or [0], field.dtype), refused)
+
+    def _read(
+        self, field: Field, content: Content | None, parts: Mapping[str, pa.Array], slots: Slots, columns: Columns
+    ) -> Ints | None:
+        """Check a field of a part of a batch, write its values and give them; None where it has none."""
+        size = len(slots.of_row)
+        column = None if content is None else parts[field.name]
+        if column is not None and column.null_count == size:
+            column = None
+        form = int(field.form.max()) if content is None else content.form
+        missing = np.iinfo(field.dtype).min
+        values: Ints | None = None
+        given = np.zeros(size, bool)
+        if content is not None and column is not None:
+            values = self._place_of(field, columns, slots)
+            try:
+                self._write(field, content, column, parts, slots, values)
+                given = given_in(column)
+            except Unreadable as error:
+                self._findings.add_column(field.name, str(error))
+                column = None
+            if not given.all():
+                np.copyto(values, missing, where=~given)
+        if (given == slots.having(field.fits(form))).all():
+            # Everyone has what all of the kind have: there is nothing to find, and no default to put in.
+            return values
+        counts = np.bincount(slots.of_row * 2 + given, minlength=2 * len(field.form)).reshape(-1, 2)
+        gone = counts[:, 0] > 0
+        if column is not None and ((counts[:, 1] > 0) & (field.form != form)).any():
+            self._note_forms(field, form, column, given, slots)
+        if (gone & field.required).any():
+            rows = np.flatnonzero(~given & field.required[slots.of_row])
+            self._note(field, rows, slots, lambda row: self._is_missing(slots.of_row[row]), "missing")
+        if (gone & (field.default != MISSING)).any():
+            if values is None:
+                values = self._place_of(field, columns, slots)
+            first = len(content.texts) if content is not None and field.name in self.names else 0
+            defaults = np.where(field.default == MISSING, missing, field.default + first).astype(field.dtype)
+            np.copyto(values, defaults[slots.of_row], where=~given)
+        return values
+
+    def _place_of(self, field: Field, columns: Columns, slots: Slots) -> Ints:
+        """Give where the values go: nowhere, where only reserved kinds have the field."""
+        size = len(slots.of_row)
+        if field.name not in self._of_kinds and field.name not in _OWN:
+            return np.empty(size, field.dtype)
+        return columns.part(field.name, field.dtype, slots.place, slots.place + size)
+
+    def _write(
+        self,
+        field: Field,
+        content: Content,
+        column: pa.Array,
+        parts: Mapping[str, pa.Array],
+        slots: Slots,
+        values: Ints,
+    ) -> None:
+        """Check what is given, and write it, arbitrary at nulls."""
+        if content.form == FLAG:
+            values[:] = flags_of(column)
+        elif content.form == NUMBER:
+            scale = self._scales_of(parts, slots) if field.name == AMOUNT else slots.pick(field.scale)
+            np.copyto(values, self._numbers(field, column, scale, slots), casting="unsafe")
+        else:
+            if content.refused:
+                self._check_texts(field, content, codes_of(column), slots)
+            codes = integers(column.indices)
+            if content.codes is None:
+                values[:] = codes
+            else:
+                content.codes.take(codes, out=values, mode="clip")
 
     def _numbers(self, field: Field, column: pa.Array, scale: Any, slots: Slots) -> Ints:
         """Give numbers, and note those that are not exact or out of bounds."""
@@ -213,9 +262,8 @@ class Fields:
         if not len(known):
             return values
         lowest, highest = field.lowest[known].max(), field.highest[known].min()
-        given = given_in(column)
-        if not (((values >= lowest) & (values <= highest)) | ~given).all():
-            exact = given.copy()
+        if len(values) and not (values.min() >= lowest and values.max() <= highest):
+            exact = given_in(column).copy()
             exact[uneven] = False
             outside = exact & ((values < field.lowest[slot]) | (values > field.highest[slot]))
             outside &= field.form[slot] == NUMBER
@@ -224,22 +272,17 @@ class Fields:
                 self._note(field, rows, slots, partial(self._number_words, field, one, values), one)
         return values
 
-    def _check_texts(self, field: Field, codes: Ints, texts: pa.Array, slots: Slots) -> None:
+    def _check_texts(self, field: Field, content: Content, codes: Ints, slots: Slots) -> None:
         """Note texts that the field of a row's kind does not take."""
-        for one in slots.present[field.form[slots.present] == CODE]:
-            takes = field.choices[one]
-            if takes is None:
-                data = texts.buffers()[2]
-                if data is None or np.frombuffer(data, np.uint8).all():
-                    continue
-            elif len(texts) <= len(takes) and takes.issuperset(texts.to_pylist()):
+        for one in slots.present:
+            if one not in content.refused:
                 continue
-            rows = np.flatnonzero((slots.of_row == one) & (codes >= 0))
-            used = np.unique(codes[rows])
-            for code, text in zip(used, texts.take(pa.array(used)).to_pylist(), strict=True):
-                if (text not in takes) if takes is not None else not can_be_stored(text):
-                    reason = self._words(field, one, text)
-                    self._note(field, rows[codes[rows] == code], slots, partial(said, reason), reason)
+            # The last stands for rows without a text.
+            is_refused = np.append(content.refused[one], False)
+            rows = np.flatnonzero((slots.of_row == one) & is_refused[codes])
+            for code in np.unique(codes[rows]):
+                reason = self._words(field, one, content.texts[int(code)].as_py())
+                self._note(field, rows[codes[rows] == code], slots, partial(said, reason), reason)
 
     def _note_forms(self, field: Field, form: int, column: pa.Array, given: Any, slots: Slots) -> None:
         """Note rows that have a field that their kind does not, or of another form."""
@@ -260,36 +303,40 @@ class Fields:
         )  # fmt: skip
 
     def _finish_overrides(
-        self, columns: Mapping[str, pa.Array], values: dict[str, Ints], rows: Ints, first_row: int
+        self,
+        parts: Mapping[str, pa.Array],
+        rows: Ints,
+        slots: Slots,
+        columns: Columns,
+        written: Mapping[str, Ints | None],
     ) -> None:
         """Move what tiers by hand say into values of their own."""
         tiers, days = np.full(len(rows), MISSING, np.int64), np.full(len(rows), MISSING, np.int64)
-        if "tier" in columns and "until" in columns:
-            for place, text in enumerate(plain(columns["tier"]).take(pa.array(rows)).to_pylist()):
+        if "tier" in parts and "until" in parts:
+            for place, text in enumerate(plain(parts["tier"]).take(pa.array(rows)).to_pylist()):
                 tiers[place] = self._tiers.get(text, MISSING)
-            for place, text in enumerate(_as_text(columns["until"]).take(pa.array(rows)).to_pylist()):
+            for place, text in enumerate(plain(parts["until"]).take(pa.array(rows)).to_pylist()):
                 reason = None if text is None else self._override_gate.tests["until"](text)
                 if text is not None and reason is None:
                     days[place] = parse_day(text)
                 elif reason is not None:
-                    self._findings.add("until", rows[[place]], partial(said, reason), first_row=first_row, like=text)
-        size = len(next(iter(columns.values())))
+                    say = partial(said, reason)
+                    self._findings.add("until", rows[[place]], say, first_row=slots.first_row, like=text)
         for name, own in ((TIER, tiers), (UNTIL, days)):
-            values[name] = np.full(size, MISSING, np.int64)
-            values[name][rows] = own
+            values = columns.part(name, np.int64, slots.place, slots.place + len(slots.of_row))
+            values[:] = MISSING
+            values[rows] = own
         for name in ("tier", "until"):
-            if name in values:
-                values[name] = values[name].copy()
-                values[name][rows] = np.iinfo(values[name].dtype).min
+            field_values = written.get(name)
+            if field_values is not None:
+                field_values[rows] = np.iinfo(field_values.dtype).min
 
-    def _finish_wishes(
-        self, columns: Mapping[str, pa.Array], values: dict[str, Ints], rows: Ints, first_row: int
-    ) -> None:
+    def _finish_wishes(self, parts: Mapping[str, pa.Array], rows: Ints, slots: Slots) -> None:
         """See that each wish to redeem says an amount or a share."""
-        given = [given_in(columns[name])[rows] if name in columns else np.zeros(len(rows), bool) for name in _HOW_MUCH]
+        given = [given_in(parts[name])[rows] if name in parts else np.zeros(len(rows), bool) for name in _HOW_MUCH]
         say = f"a wish to redeem says either an amount or a share; fill {AMOUNT} or {SHARE}"
-        self._findings.add(AMOUNT, rows[given[0] == given[1]], lambda _: say, first_row=first_row, like="either")
-        del values
+        wrong = rows[given[0] == given[1]]
+        self._findings.add(AMOUNT, wrong, lambda _: say, first_row=slots.first_row, like="either")
 
     def _scales_of(self, columns: Mapping[str, pa.Array], slots: Slots) -> Ints:
         """Give the digits after the point of the currency that each row's wish names."""
@@ -330,6 +377,28 @@ def _form_of(field: Field, column: pa.Array) -> int:
         form = int(field.form.max())
         raise Unreadable(f"the column holds {kind}, and the field {_WORDS[form]}; cast it to {_CASTS[form]}")
     return NUMBER
+
+
+def _refused(field: Field, texts: pa.Array) -> dict[int, Any]:
+    """Give by slot which of some texts the field does not take there; of those slots alone that do not take all."""
+    listed: list[str] | None = None
+    found: dict[frozenset[str] | None, Any] = {}
+    for slot in np.flatnonzero(field.form == CODE).tolist():
+        takes = field.choices[slot]
+        if takes in found:
+            continue
+        data = texts.buffers()[2]
+        if takes is None and (data is None or np.frombuffer(data, np.uint8).all()):
+            # Only what has a NUL cannot be stored.
+            found[takes] = np.zeros(0, bool)
+            continue
+        listed = texts.to_pylist() if listed is None else listed
+        found[takes] = np.array([not can_be_stored(t) if takes is None else t not in takes for t in listed], bool)
+    return {
+        slot: found[field.choices[slot]]
+        for slot in np.flatnonzero(field.form == CODE).tolist()
+        if found[field.choices[slot]].any()
+    }
 
 
 def _as_text(column: pa.Array) -> pa.Array:

@@ -15,60 +15,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import evolve
 
-from loyalty.batch.decoding import Names, given_in, integers
-from loyalty.batch.encoding import Chunk, Encoder
+from loyalty.batch.decoding import given_in, integers
+from loyalty.batch.encoding import AT, CHANCE, KIND, Encoder
+from loyalty.batch.envelope import PARTNER, PERSON
 from loyalty.batch.findings import Findings, said
 from loyalty.batch.identities import hashes_of, identities_of, order_within_instants
-from loyalty.batch.tables import CURRENCY, MISSING, TIER, UNTIL, EventTable, Ints, missing_of
+from loyalty.batch.tables import CURRENCY, MISSING, TIER, UNTIL, EventTable, Ints
 from loyalty.programme.model import Programme
 
 
-def joined(programme: Programme, encoder: Encoder, chunks: list[Chunk], findings: Findings) -> EventTable:
+def joined(programme: Programme, encoder: Encoder, findings: Findings) -> EventTable:
     """
-    Put batches together; they are used up.
+    Make a table of what an encoder has read, which is used up.
 
     Raises:
         SourceError: with all findings, those of the batches and of identities.
     """
-    lengths = [len(chunk.kind) for chunk in chunks]
-    ids = identities_of([(chunk.source, chunk.ids) for chunk in chunks])
-    origins = identities_of([(None if encoder.numbered else chunk.source, chunk.of) for chunk in chunks])
+    columns, rows = encoder.columns, encoder.rows
+    ids = identities_of([(source, ids) for ids, _, source in encoder.texts])
+    origins = identities_of([(None if encoder.numbered else source, of) for _, of, source in encoder.texts])
+    encoder.texts.clear()
     of = None
     if origins is not None and encoder.numbered:
         of, origins = _numbered(origins, findings), None
-    partner, partners = _shared(encoder.envelope.partners)
-    person, persons = _shared(encoder.envelope.persons)
+    named = encoder.envelope.shared(rows)
     values, texts = {}, {}
-    for name, names in encoder.fields.names.items():
-        codes, texts[name] = _shared(names)
-        values[name] = np.where(codes < 0, missing_of(codes), codes)
     for name, field in encoder.declared.fields.items():
-        parts = [chunk.values.pop(name, None) for chunk in chunks]
-        if any(part is not None for part in parts):
-            values[name] = column_of(parts, lengths, field.dtype, absent=np.iinfo(field.dtype).min)
-            if field.texts and name != CURRENCY:
+        if name in columns:
+            values[name] = columns.taken(name, field.dtype, rows, absent=np.iinfo(field.dtype).min)
+            if name in encoder.fields.names:
+                texts[name] = encoder.fields.names[name].share(values[name])
+            elif field.texts and name != CURRENCY:
                 texts[name] = pa.array(field.texts, pa.string())
     for name in (TIER, UNTIL):
-        parts = [chunk.values.get(name) for chunk in chunks]
-        if any(part is not None for part in parts):
-            values[name] = column_of(parts, lengths, np.int64)
+        if name in columns:
+            values[name] = columns.taken(name, np.int64, rows, absent=MISSING)
     table = EventTable(
         programme=programme,
-        kind=column_of([chunk.kind for chunk in chunks], lengths, np.int16),
-        partner=partner,
-        partners=partners,
-        person=person,
-        persons=persons,
-        at=column_of([chunk.at for chunk in chunks], lengths, np.int64),
+        kind=columns.taken(KIND, np.int16, rows, absent=0),
+        partner=named[PARTNER][0],
+        partners=named[PARTNER][1],
+        person=named[PERSON][0],
+        persons=named[PERSON][1],
+        at=columns.taken(AT, np.int64, rows, absent=0),
         of=of,
         values=values,
         texts=texts,
-        chance=column_of([chunk.chance for chunk in chunks], lengths, np.int32, absent=-1)
-        if any(chunk.chance is not None for chunk in chunks)
-        else None,
+        chance=columns.taken(CHANCE, np.int32, rows, absent=-1) if CHANCE in columns else None,
         ids=ids,
     )
-    chunks.clear()
     return without_repeats(table, origins, findings)
 
 
@@ -121,13 +116,6 @@ def rows_of(table: EventTable, rows: Ints) -> EventTable:
         ids=None if table.ids is None else table.ids.take(pa.array(rows)),
         waits=waits,
     )
-
-
-def _shared(names: Names) -> tuple[Ints, pa.Array]:
-    """Give the codes of all batches, and the texts that they share."""
-    parts, texts = names.shared()
-    codes: Ints = np.concatenate(parts) if parts else np.zeros(0, np.int32)
-    return codes, texts
 
 
 def column_of(parts: Sequence[Ints | None], lengths: Sequence[int], kind: Any, absent: int = MISSING) -> Ints:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loyalty.batch.encoding import Chunk, Encoder
+from loyalty.batch.encoding import Encoder
 from loyalty.batch.findings import Findings
 from loyalty.batch.joining import joined
 from loyalty.batch.streams import open_stream
@@ -35,16 +35,13 @@ def read_table(
     """
     stream = open_stream(data)
     findings = Findings(stream.name)
-    encoder = Encoder(programme, findings, ignore)
+    encoder = Encoder(programme, findings, ignore, stream.rows)
     columns = encoder.wanted(stream.schema)
-    chunks: list[Chunk] = []
-    row = 0
     for batch in stream.batches(columns, encoder.coded(stream.schema)):
-        chunks += encoder.encode(batch, row)
-        row += len(batch)
+        encoder.encode(batch, encoder.rows)
         if progress is not None:
-            progress(row)
-    table = joined(programme, encoder, chunks, findings)
+            progress(encoder.rows)
+    table = joined(programme, encoder, findings)
     # Arrow keeps what batches were decoded into for the next ones; now a run wants the memory.
     pa.default_memory_pool().release_unused()
     return table
