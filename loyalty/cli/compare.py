@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from loyalty.cli.outcome import write_page
+from loyalty.cli.folder import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
@@ -80,19 +80,20 @@ def command(
         )  # fmt: skip
     if out_dir is not None:
         written = [*write_each(comparison_tables(found), out_dir, table_format), *written]
-        written.append(_write_report(found, on, out_dir, lang))
+        written.append(_write_report(found, on, out_dir, lang, written))
     if as_json:
         print_json(document(found, on, written))
     else:
         _print(found, on, written)
 
 
-def _write_report(found: Comparison, on: Ground, folder: str, lang: str) -> Path:
+def _write_report(found: Comparison, on: Ground, folder: str, lang: str, files: Sequence[Path]) -> Path:
     from loyalty.simulation.report import render_comparison
 
     programme = found.base.programme
     title = said("title.comparison", programme=programme.title or programme.id)
-    return write_page(render_comparison(found, title=title, parameters=on.parameters, texts=texts(lang)), folder)
+    page = render_comparison(found, title=title, parameters=on.parameters, texts=texts(lang))
+    return write_page(page, folder, files)
 
 
 def _schemes(paths: Sequence[str]) -> list[Scheme]:

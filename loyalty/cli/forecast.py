@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loyalty.cli.compare import number, table_rows, writing
+from loyalty.cli.folder import write_page
 from loyalty.cli.ledger.database import names_options, open_store, require_entries
 from loyalty.cli.options import DAY
-from loyalty.cli.outcome import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import table_of
@@ -117,19 +117,20 @@ def command(
         )  # fmt: skip
     written: list[Path] = []
     if out_dir is not None:
-        report = _write_report(found, scenario.name, out_dir, lang)
-        written = [*write_each(forecast_tables(found), out_dir, table_format), report]
+        written = write_each(forecast_tables(found), out_dir, table_format)
+        written.append(_write_report(found, scenario.name, out_dir, lang, written))
     if as_json:
         print_json(_document(found, written))
     else:
         _print(found, written)
 
 
-def _write_report(found: Forecast, scenario: str, folder: str, lang: str) -> Path:
+def _write_report(found: Forecast, scenario: str, folder: str, lang: str, files: Sequence[Path]) -> Path:
     from loyalty.simulation.report import render_forecast
 
     title = said("title.forecast", programme=found.programme.title or found.programme.id)
-    return write_page(render_forecast(found, title=title, parameters={"scenario": scenario}, texts=texts(lang)), folder)
+    page = render_forecast(found, title=title, parameters={"scenario": scenario}, texts=texts(lang))
+    return write_page(page, folder, files)
 
 
 def _of_book(programme: Programme, db: str, book: str, prefix: str, schema: str | None) -> Past:
@@ -174,8 +175,10 @@ def _print(found: Forecast, written: Sequence[Path]) -> None:
     worth = {name for name, currency in currencies_of(programme).items() if currency.worth or currency.unit}
     names = ["liability", *(f"{name}.{part}" for name in sorted(worth) for part in ("outstanding", "expired"))]
     shown = [one for name in names for one in found.series if one.name == name and any(one.mean)]
+    writers = [(one, writing(one.name, one.unit, is_whole=one.is_whole)) for one in shown]
     print_table(out, (("month", False), *((one.name, True) for one in shown)), (
-        (month_text(month), *(number(one.mean[place]) for one in shown)) for place, month in enumerate(found.months)
+        (month_text(month), *(write(one.mean[place]) for one, write in writers))
+        for place, month in enumerate(found.months)
     ))  # fmt: skip
     for name, amounts in found.expiring.items():
         if any(amounts):
@@ -192,8 +195,7 @@ def _print(found: Forecast, written: Sequence[Path]) -> None:
 
 
 def _row(one: Total) -> tuple[str, ...]:
-    write = writing(one.name, one.unit)
-
+    write = writing(one.name, one.unit, is_whole=one.is_whole)
     unit = "" if one.unit in ("share", one.name.partition(".")[0]) else f" ({one.unit})"
     today = "" if one.today is None else write(one.today)
     low, high = (write(Fraction(end)) for end in (one.interval.low, one.interval.high))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 
 from loyalty.cli.book import Written
+from loyalty.cli.folder import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.running import print_json
 from loyalty.core.calendar import format_day
@@ -24,10 +25,7 @@ from loyalty.simulation.report import render_report
 from loyalty.simulation.report.summary import headlines, observations
 from loyalty.simulation.report.texts import ENGLISH, texts
 from loyalty.simulation.results import Results
-from loyalty.simulation.tables import TABLE_NAMES, amount, write_tables
-
-#: The file of the report; a folder that has one is of an earlier run.
-REPORT: Final = "report.html"
+from loyalty.simulation.tables import amount, write_tables
 
 
 @frozen(kw_only=True)
@@ -166,33 +164,11 @@ def write_results(
     files = write_tables(results, folder, table_format)
     if journal is not None:
         files.append(journal(folder))
-    if (folder / REPORT).is_file():
-        _remove_earlier(folder, {*(path.name for path in files), str(run.parameters.get("events"))})
     text = render_report(
         results, programme=programme, title=run.title, notes=run.notes, parameters=run.parameters,
         assumptions=run.assumptions, texts=texts(run.lang),
     )  # fmt: skip
-    return Outcome(results, (*files, write_page(text, folder)), run, programme, until_day)
-
-
-def write_page(text: str, folder: Path | str) -> Path:
-    """Write a report into a folder, which is made where it does not exist."""
-    path = Path(folder) / REPORT
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
-    return path
-
-
-def _remove_earlier(folder: Path, kept: Collection[str]) -> None:
-    """
-    Remove what an earlier run wrote and this one does not: its tables of another format, and its journal.
-
-    Beside the new report they would be taken for its own. Nothing but the names that runs write is removed.
-    """
-    for name in (*TABLE_NAMES, "journal"):
-        for path in (folder / f"{name}.csv", folder / f"{name}.parquet"):
-            if path.name not in kept:
-                path.unlink(missing_ok=True)
+    return Outcome(results, (*files, write_page(text, folder, files)), run, programme, until_day)
 
 
 def end_of_month(day: int) -> int:

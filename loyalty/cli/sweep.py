@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from loyalty.cli.compare import table_rows, writing
-from loyalty.cli.outcome import write_page
+from loyalty.cli.folder import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stderr, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
@@ -22,6 +23,7 @@ from loyalty.cli.running import (
     print_json,
     programme_argument,
 )
+from loyalty.errors import LoyaltyError
 from loyalty.explaining.said import said
 from loyalty.programme.changing import PathError
 from loyalty.programme.loading import load
@@ -29,6 +31,7 @@ from loyalty.simulation.extras import require_arrays
 from loyalty.simulation.report.texts import texts
 
 if TYPE_CHECKING:
+    from loyalty.simulation.comparison import Figure
     from loyalty.simulation.sweeping import Point, Sweep
 
 #: So many points are shown; the table has all of them.
@@ -80,10 +83,16 @@ def command(
     """
     require_arrays("loyalty sweep")
     from loyalty.simulation.levers import LeverError, grid, read_lever
-    from loyalty.simulation.sweeping import sweep, sweep_table
+    from loyalty.simulation.measuring import figures_of_nothing
+    from loyalty.simulation.sweeping import require_figure, sweep, sweep_tables
     from loyalty.simulation.tables import write_each
 
     programme = load(programme_path)
+    for option, name in (("--cost", cost), ("--response", response)):
+        try:
+            require_figure(figures_of_nothing(programme), name)
+        except LoyaltyError as error:
+            raise WrongUseError(f"{option}: {error}") from None
     try:
         read = [read_lever(programme, text) for text in levers]
         with Meter() as meter:
@@ -101,19 +110,20 @@ def command(
         raise WrongUseError(str(error)) from None
     written: list[Path] = []
     if out_dir is not None:
-        written = [*write_each([sweep_table(found)], out_dir, table_format), _write_report(found, on, out_dir, lang)]
+        written = write_each(sweep_tables(found), out_dir, table_format)
+        written.append(_write_report(found, on, out_dir, lang, written))
     if as_json:
         print_json(_document(found, on, written))
     else:
         _print(found, on, written)
 
 
-def _write_report(found: Sweep, on: Ground, folder: str, lang: str) -> Path:
+def _write_report(found: Sweep, on: Ground, folder: str, lang: str, files: Sequence[Path]) -> Path:
     from loyalty.simulation.report import render_sweep
 
     title = said("title.sweep", programme=found.programme.title or found.programme.id)
     page = render_sweep(found, title=title, parameters=on.parameters, assumptions=on.assumptions, texts=texts(lang))
-    return write_page(page, folder)
+    return write_page(page, folder, files)
 
 
 def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
@@ -130,11 +140,18 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
     letters = [chr(ord("A") + place) for place in range(len(found.levers))]
     for letter, lever in zip(letters, found.levers, strict=True):
         print_line(out, f"  {letter} = {lever.path}")
-    columns = (("", False), *((letter, True) for letter in letters), *((_words(name), True) for name in names))
+    told = {name for name in (found.cost, found.response) if _is_spread(found, name)}
+    columns = (
+        ("", False), *((letter, True) for letter in letters),
+        *((heading, True) for name in names for heading in (_words(name), *(["difference"] if name in told else []))),
+    )  # fmt: skip
     now = tuple(f"{lever.now:f}" for lever in found.levers)
-    rows = [("now", *now, *(writing(name, found.base[name].unit)(found.base[name].value) for name in names))]
+    base = (cell for name in names for cell in (_of(found.base[name]), *([""] if name in told else [])))
+    rows = [("now", *now, *base)]
     shown = found.points if len(found.points) <= _MOST_ROWS else found.front[:_MOST_ROWS]
-    print_table(out, columns, [*rows, *(_row(point, names) for point in shown)])
+    print_table(out, columns, [*rows, *(_row(point, names, told) for point in shown)])
+    if told:
+        print_line(out, _METHOD)
     if len(shown) < len(found.points):
         rest = count_words(len(found.points) - len(shown), "point")
         print_line(out, f"Only the front is shown; {rest} more with --out or --json.")
@@ -153,6 +170,9 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
         print_line(out, f"Report: {written[-1]}", style="bold")
 
 
+_METHOD: Final = (
+    "The difference is that to now, with its interval: 95 % confidence, Student's t over replicates, paired."
+)
 _ANOTHER: Final = "lay cost against another figure with --response."
 _NO_RESPONSE: Final = (
     "nothing here says that partners respond to incentives: declare it in the scenario, or lay cost against another "
@@ -160,11 +180,29 @@ _NO_RESPONSE: Final = (
 )
 
 
-def _row(point: Point, names: Sequence[str]) -> tuple[str, ...]:
+def _is_spread(found: Sweep, name: str) -> bool:
+    """Tell whether a figure differs anywhere from what it is now, with an interval."""
+    estimates = [point.estimates[name] for point in found.points if point.estimates]
+    return any(one.interval is not None and one.difference for one in estimates)
+
+
+def _of(figure: Figure) -> str:
+    return writing(figure.name, figure.unit, is_whole=figure.is_whole)(figure.value)
+
+
+def _row(point: Point, names: Sequence[str], told: Collection[str]) -> tuple[str, ...]:
     values = (f"{value:f}" for value in point.values.values())
     if not point.estimates:
-        return ("", *values, "refused", *("" for _ in names[1:]))
-    cells = (writing(name, point.estimates[name].unit)(point.estimates[name].variant) for name in names)
+        return ("", *values, "refused", *("" for _ in range(len(names) + len(told) - 1)))
+    cells = []
+    for name in names:
+        one = point.estimates[name]
+        write = writing(name, one.unit, is_whole=one.is_whole)
+        cells.append(write(one.variant))
+        if name in told:
+            ends = one.interval if one.difference else None
+            between = f" ({write(Fraction(ends.low))} … {write(Fraction(ends.high))})" if ends else ""
+            cells.append(("+" if one.difference > 0 else "") + write(one.difference) + between)
     return ("*" if point.is_best else "", *values, *cells)
 
 
@@ -173,8 +211,9 @@ def _words(name: str) -> str:
 
 
 def _document(found: Sweep, on: Ground, written: Sequence[Path]) -> dict[str, Any]:
-    from loyalty.simulation.sweeping import sweep_table
+    from loyalty.simulation.sweeping import sweep_tables
 
+    points, figures = sweep_tables(found)
     return {
         "ok": True,
         "programme": {"id": found.programme.id, "revision": found.programme.revision},
@@ -184,7 +223,8 @@ def _document(found: Sweep, on: Ground, written: Sequence[Path]) -> dict[str, An
         "response": found.response,
         "responds": not found.is_flat,
         "now": {lever.path: f"{lever.now:f}" for lever in found.levers},
-        "points": table_rows(sweep_table(found)),
+        "points": table_rows(points),
+        "figures": table_rows(figures),
         "notes": list(found.notes),
         "files": [str(path) for path in written],
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loyalty.cli.compare import writing
-from loyalty.cli.outcome import write_page
+from loyalty.cli.folder import write_page
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.replicates import Ground, ground, ground_options
@@ -175,7 +175,7 @@ def _off(tried: Tried, found: Tuning) -> str:
 
 
 def _written(value: Fraction | float, found: Tuning) -> str:
-    return writing(found.target.figure, found.unit)(Fraction(value))
+    return writing(found.target.figure, found.unit, is_whole=found.is_whole)(Fraction(value))
 
 
 def _document(found: Tuning, on: Ground, write_path: str | None) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _figures(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     for variant in comparison.variants:
         for one in variant.estimates:
             numbers = (decimal(one.base), decimal(one.variant), decimal(one.difference))
-            yield variant.scheme.name, one.name, one.unit, *numbers, *_ends(one.interval)
+            yield variant.scheme.name, one.name, one.unit, *numbers, *interval_ends(one.interval)
 
 
 def _groups(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
@@ -198,10 +198,11 @@ def _counted(value: Fraction, comparison: Comparison) -> Cell:
     return decimal(value) if comparison.replicates > 1 else int(value)
 
 
-def _ends(interval: Interval | None) -> tuple[Cell, Cell]:
+def interval_ends(interval: Interval | None) -> tuple[Cell, Cell]:
+    """Give the ends of an interval as cells."""
     if interval is None:
         return None, None
-    return tuple(share(Fraction(end)) for end in (interval.low, interval.high))  # type: ignore[return-value]
+    return share(Fraction(interval.low)), share(Fraction(interval.high))
 
 
 def _numbers(*names: str) -> tuple[Column, ...]:

@@ -4,12 +4,7 @@ A forecast as tables: by month, of the whole span, and what expires of what is t
 
 from __future__ import annotations
 
-from decimal import Decimal
-from fractions import Fraction
-
-from loyalty.simulation.comparison import Interval
-from loyalty.simulation.comparison_tables import decimal
-from loyalty.simulation.decimals import share
+from loyalty.simulation.comparison_tables import decimal, interval_ends
 from loyalty.simulation.forecasting import Forecast
 from loyalty.simulation.months import month_text
 from loyalty.simulation.tables import Column, Kind, Table
@@ -23,7 +18,7 @@ def forecast_tables(found: Forecast) -> tuple[Table, ...]:
             "forecast",
             (Column("month"), Column("figure"), Column("unit"), Column("mean", Kind.AMOUNT), *ends),
             tuple(
-                (month_text(month), one.name, one.unit, decimal(mean), *_ends(interval))
+                (month_text(month), one.name, one.unit, decimal(mean), *interval_ends(interval))
                 for one in found.series
                 for month, mean, interval in zip(found.months, one.mean, one.intervals, strict=True)
             ),
@@ -33,7 +28,7 @@ def forecast_tables(found: Forecast) -> tuple[Table, ...]:
             (Column("figure"), Column("unit"), Column("today", Kind.AMOUNT), Column("mean", Kind.AMOUNT), *ends),
             tuple(
                 (one.name, one.unit, None if one.today is None else decimal(one.today), decimal(one.mean),
-                 *_ends(one.interval))
+                 *interval_ends(one.interval))
                 for one in found.totals
             ),
         ),
@@ -47,7 +42,3 @@ def forecast_tables(found: Forecast) -> tuple[Table, ...]:
             ),
         ),
     )  # fmt: skip
-
-
-def _ends(interval: Interval) -> tuple[Decimal, Decimal]:
-    return share(Fraction(interval.low)), share(Fraction(interval.high))

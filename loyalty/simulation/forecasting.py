@@ -26,7 +26,7 @@ from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.errors import UsageError
 from loyalty.explaining.said import Day, Value, said
-from loyalty.programme.model import Programme
+from loyalty.programme.model import Currency, Programme
 from loyalty.programme.revisions import currencies_of, tiers_of
 from loyalty.simulation.behaviour import Scenario
 from loyalty.simulation.book_history import Past
@@ -58,6 +58,7 @@ class Series:
     unit: str
     mean: tuple[Fraction, ...]
     intervals: tuple[Interval, ...]
+    is_whole: bool = False
 
 
 @frozen(kw_only=True)
@@ -69,6 +70,7 @@ class Total:
     today: Fraction | None
     mean: Fraction
     interval: Interval
+    is_whole: bool = False
 
 
 @frozen(kw_only=True)
@@ -161,7 +163,7 @@ def forecast(
         today=today,
         until_day=until_day,
         months=span,
-        series=tuple(_series(replicates)),
+        series=tuple(_series(replicates, currencies_of(programme))),
         totals=tuple(_totals(replicates, before)),
         expiring=_expiring(settled, span),
         partners=len(known.partners),
@@ -282,7 +284,7 @@ class _Replicate:
         return cls(months={**head, **months}, whole=whole)
 
 
-def _series(replicates: Sequence[_Replicate]) -> list[Series]:
+def _series(replicates: Sequence[_Replicate], currencies: Mapping[str, Currency]) -> list[Series]:
     found = []
     for name, unit in replicates[0].months:
         columns = list(zip(*(each.months[name, unit] for each in replicates), strict=True))
@@ -292,6 +294,7 @@ def _series(replicates: Sequence[_Replicate]) -> list[Series]:
                 unit=unit,
                 mean=tuple(sum(column, Fraction(0)) / len(column) for column in columns),
                 intervals=tuple(middle([float(each) for each in column], MIDDLE) for column in columns),
+                is_whole=(of := currencies.get(name.rpartition(".")[0])) is not None and not of.scale,
             )
         )
     return found
@@ -314,6 +317,7 @@ def _totals(replicates: Sequence[_Replicate], before: Measures) -> list[Total]:
                 today=today[name].value if stands and name in today else None,
                 mean=sum(values, Fraction(0)) / len(values),
                 interval=middle([float(value) for value in values], MIDDLE),
+                is_whole=figure.is_whole,
             )
         )
     return found

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from loyalty.batch.tables import kinds_of
+from loyalty.batch.running import run
+from loyalty.batch.tables import EventTable, kinds_of
 from loyalty.core.holders import Layer
 from loyalty.programme.model import FieldType, Programme, Role
 from loyalty.programme.revisions import currencies_of, kind_of, tiers_of
@@ -247,6 +248,12 @@ class Measures:
 
     def _layer_total(self, layer: Layer, unit: str, part: _Part) -> Fraction:
         return Fraction(int(self._worth(self.batch.layers[layer].cells, unit, part).sum()), self.divisor)
+
+
+def figures_of_nothing(programme: Programme) -> dict[str, Figure]:
+    """Give every figure that a run of a programme has, by its name, before anything is drawn: all of them are 0."""
+    nothing = run(programme, EventTable.from_events(programme, ()), until_day=programme.first_day, kernel=False)
+    return Measures(nothing).figures()
 
 
 def _sign(programme: Programme, name: str, unit: str) -> int:

@@ -20,10 +20,10 @@ from loyalty.programme.changing import changed
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import did_you_mean
 from loyalty.simulation.comparison import Estimate, Figure, Scheme
-from loyalty.simulation.comparison_tables import decimal
+from loyalty.simulation.comparison_tables import decimal, interval_ends
 from loyalty.simulation.intervals import mean_interval
 from loyalty.simulation.levers import Lever, grid
-from loyalty.simulation.measuring import Measures
+from loyalty.simulation.measuring import Measures, figures_of_nothing
 from loyalty.simulation.replicates import Replicate, Runner
 from loyalty.simulation.tables import Cell, Column, Kind, Table
 
@@ -102,8 +102,11 @@ def sweep(
 
     Raises:
         LeverError: there are too many points.
-        LoyaltyError: no such figure.
+        LoyaltyError: no such figure, which is found before anything is drawn.
     """
+    known = figures_of_nothing(programme)
+    for name in (cost, response):
+        require_figure(known, name)
     points = [Trial.of(programme, values) for values in grid(levers)]
     base = Trial.of(programme, {})
     runner = Runner(until_day=until_day)
@@ -118,8 +121,6 @@ def sweep(
                 done += 1
                 if progress is not None:
                     progress(done)
-    for name in (cost, response):
-        require_figure(base.figures[0], name)
     found = [Point(values=trial.values, estimates=trial.estimates(base), refused=trial.refused) for trial in points]
     return Sweep(
         programme=programme,
@@ -201,17 +202,36 @@ def require_figure(figures: Mapping[str, Figure], name: str) -> None:
         raise LoyaltyError(f"there is no figure {name!r}; {did_you_mean(name, figures, 'figures')}")
 
 
-def sweep_table(found: Sweep) -> Table:
-    """Give one row for each point: its values and every figure."""
+def sweep_tables(found: Sweep) -> tuple[Table, Table]:
+    """
+    Give a sweep as tables.
+
+    Returns:
+        One row for each point, with its values and every figure; and one for each figure of each point, with what it is
+        now and the interval of the difference.
+    """
     names = tuple(found.base)
-    return Table(
-        "points",
-        (*(Column(lever.path, Kind.AMOUNT) for lever in found.levers), Column("best", Kind.COUNT), Column("refused"),
-         *(Column(name, Kind.AMOUNT) for name in names)),
-        tuple(
-            (*point.values.values(), int(point.is_best), point.refused or None,
-             *(_cell(point, name) for name in names))
-            for point in found.points
+    levers = tuple(Column(lever.path, Kind.AMOUNT) for lever in found.levers)
+    numbers = tuple(Column(name, Kind.AMOUNT) for name in ("now", "value", "difference", "low", "high"))
+    return (
+        Table(
+            "points",
+            (*levers, Column("best", Kind.COUNT), Column("refused"), *(Column(name, Kind.AMOUNT) for name in names)),
+            tuple(
+                (*point.values.values(), int(point.is_best), point.refused or None,
+                 *(_cell(point, name) for name in names))
+                for point in found.points
+            ),
+        ),
+        Table(
+            "point_figures",
+            (*levers, Column("figure"), Column("unit"), *numbers),
+            tuple(
+                (*point.values.values(), one.name, one.unit, decimal(one.base), decimal(one.variant),
+                 decimal(one.difference), *interval_ends(one.interval))
+                for point in found.points
+                for one in point.estimates.values()
+            ),
         ),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
@@ -33,11 +33,6 @@ class Kind(Enum):
     AMOUNT = "amount"
     SHARE = "share"
 
-
-#: What tables of results are called, in the order in which they are written; a run has all or some of them.
-TABLE_NAMES: Final = (
-    "by_month", "tiers", "tier_moves", "expiring", "mdf", "by_rule", "activity", "concentration", "by_holder",
-)  # fmt: skip
 
 Cell: TypeAlias = str | int | Decimal | None
 

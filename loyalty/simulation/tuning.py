@@ -20,14 +20,12 @@ from typing import Final
 from attrs import frozen
 
 from loyalty.batch.once import found_once
-from loyalty.batch.running import run
-from loyalty.batch.tables import EventTable
 from loyalty.errors import LoyaltyError
 from loyalty.programme.model import Programme
 from loyalty.simulation.comparison import Figure, Interval
 from loyalty.simulation.intervals import mean_interval
 from loyalty.simulation.levers import Lever, Steps
-from loyalty.simulation.measuring import Measures
+from loyalty.simulation.measuring import figures_of_nothing
 from loyalty.simulation.replicates import Replicate, Runner
 from loyalty.simulation.sweeping import Trial, require_figure
 from loyalty.simulation.targets import Target, TargetError
@@ -69,6 +67,7 @@ class Tuning:
 
     Args:
         tried: In the order of values.
+        is_whole: Whether there is no part of a unit.
         accepted: How many values of the range the language accepts.
         best: The value that comes nearest on the side that the target allows; None where there is none.
         is_met: Whether the target is met: by the next step of the range at the latest for ``=``.
@@ -82,6 +81,7 @@ class Tuning:
     tried: tuple[Tried, ...]
     best: Tried | None
     is_met: bool
+    is_whole: bool = False
     accepted: int = 0
     seeds: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
@@ -118,19 +118,17 @@ def tune(
     return search.result(lever)
 
 
-def require_target(programme: Programme, target: Target) -> str:
+def require_target(programme: Programme, target: Target) -> Figure:
     """
     See, before anything is drawn, that a programme has the figures of a target in units that can be compared.
 
     Returns:
-        The unit of the target's figure.
+        The target's figure, of nothing yet.
 
     Raises:
         TargetError: it has not.
     """
-    # A run of nothing has every figure.
-    nothing = run(programme, EventTable.from_events(programme, ()), until_day=programme.first_day, kernel=False)
-    figures = Measures(nothing).figures()
+    figures = figures_of_nothing(programme)
     try:
         for name in (target.figure, target.share_of):
             if name is not None:
@@ -147,7 +145,7 @@ def require_target(programme: Programme, target: Target) -> str:
         raise TargetError(
             f"{target.text!r}: {target.figure} is in {unit} and {target.share_of} in {other}; take one unit"
         )
-    return unit
+    return figures[target.figure]
 
 
 class _Search:
@@ -164,7 +162,7 @@ class _Search:
         self._replicates = replicates
         self._runner = runner
         self._progress = progress
-        self._unit = require_target(programme, target)
+        self._figure = require_target(programme, target)
         self._refusals: dict[int, str] = {}
         self._spans: list[tuple[int, int]] = []
         self._found: dict[int, Tried] = {}
@@ -227,7 +225,8 @@ class _Search:
             programme=self._programme,
             lever=lever,
             target=self._target,
-            unit=self._unit,
+            unit=self._figure.unit,
+            is_whole=self._figure.is_whole,
             tried=tuple(self._found[place] for place in sorted(self._found)),
             accepted=sum(last - first + 1 for first, last in self._spans),
             best=None if best is None else self._found[best],

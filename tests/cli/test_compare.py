@@ -13,6 +13,7 @@ import pytest
 from loyalty import load
 from loyalty.batch.reading import has_event_columns
 from loyalty.batch.tables import EventTable
+from loyalty.cli.folder import write_page
 from loyalty.sources import read_events
 from tests.cli.conftest import ACME, Call
 
@@ -171,6 +172,10 @@ def test_a_tuned_programme_is_written_and_an_unmet_target_has_exit_code_1(call: 
             "did you mean `cost`?",
         ),
         (("tune", ACME / "programme.yaml", "tiers.gold.multiplier=1,2", "--target", "cost = 2"), "within a range"),
+        (
+            ("sweep", ACME / "programme.yaml", "tiers.gold.multiplier=1..2", "--response", "revenues"),
+            "--response: there is no figure 'revenues'; did you mean `revenue`?",
+        ),
     ],
 )
 def test_what_cannot_be_turned_is_wrong_use(call: Call, arguments: tuple[object, ...], message: str) -> None:
@@ -198,6 +203,54 @@ def test_the_deciles_of_two_replicates_and_what_persons_cost_add_up_to_the_cost(
     points = [line for line in words.splitlines() if line.strip().startswith("points.")]
     assert points
     assert not any("." in line.replace("points.", "") for line in points)
+
+
+def test_a_sweep_tells_the_interval_of_each_difference(call: Call, tmp_path: Path) -> None:
+    """On the console, in a table of its own and in the JSON; of one replicate there is none."""
+    arguments = ("sweep", ACME / "programme.yaml", "tiers.gold.multiplier=1.1,1.4", "--scenario",
+                 ACME / "scenario.yaml", "--partners", 30, "--months", 12)  # fmt: skip
+    words = " ".join(call(*arguments, "--replicates", 2, "--out", tmp_path).stdout.split())
+    assert "The difference is that to now, with its interval: 95 % confidence" in words
+    document = json.loads(call(*arguments, "--replicates", 2, "--json").stdout)
+    costs = [row for row in document["figures"] if row["figure"] == "cost"]
+    assert len(costs) == 2
+    for row in costs:
+        assert float(row["low"]) < float(row["difference"]) < float(row["high"])
+    with (tmp_path / "point_figures.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["low"] for row in csv.DictReader(file) if row["figure"] == "cost"} == {row["low"] for row in costs}
+    assert "with its interval" not in call(*arguments, "--replicates", 1).stdout
+
+
+def test_a_used_folder_keeps_nothing_of_the_earlier_run(call: Call, generous: Path, tmp_path: Path) -> None:
+    """Whatever commands wrote there and in which format; what no run wrote stays."""
+    programme = ACME / "programme.yaml"
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "groups.csv").write_text("mine", encoding="utf-8")
+    small = (*SMALL, "--out", out)
+    ahead = ("--scenario", ACME / "scenario.yaml", "--months", 2, "--replicates", 2, "--out", out)
+    for arguments in (
+        ("sweep", programme, "tiers.gold.multiplier=1.1,1.4", *small),
+        ("sweep", programme, "tiers.gold.multiplier=1.1,1.4", *small, "--format", "parquet"),
+        ("forecast", programme, ACME / "history.jsonl", *ahead),
+        ("compare", programme, generous, *small, "--format", "parquet"),
+        ("simulate", programme, "--partners", 3, "--months", 2, "--journal", "--out", out),
+        ("tune", programme, "tiers.gold.multiplier=1..1.5", "--target", "cost >= 0", *small),
+    ):
+        written = json.loads(call(*arguments, "--json").stdout).get("files", [out / "report.html"])
+        assert {path.name for path in out.iterdir()} == {Path(path).name for path in written} | {"groups.csv"}
+    assert (out / "groups.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_report_of_others_names_no_file_to_remove(tmp_path: Path) -> None:
+    """Paths elsewhere and what is no list are passed over."""
+    kept = tmp_path / "kept.csv"
+    kept.write_text("mine", encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    for content in ("[&quot;../kept.csv&quot;, 3]", "{", "7"):
+        (tmp_path / "out" / "report.html").write_text(f'<meta name="loyalty:files" content="{content}">')
+        write_page("<head>\n</head>", tmp_path / "out")
+        assert kept.exists()
 
 
 def test_a_sweep_of_many_points_says_first_how_many_runs_it_begins(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

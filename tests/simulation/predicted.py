@@ -17,7 +17,8 @@ def forecast(programme: Programme, *, months: int = 12, name: str = "mdf.issued"
 
     def series(name: str, unit: str, start: int, step: int) -> Series:
         mean = tuple(Fraction(start + step * place) for place in range(1, months + 1))
-        return Series(name=name, unit=unit, mean=mean, intervals=tuple(_around(each) for each in mean))
+        return Series(name=name, unit=unit, mean=mean, intervals=tuple(_around(each) for each in mean),
+                      is_whole=unit == "points")  # fmt: skip
 
     def total(name: str, unit: str, mean: int, today: int | None = None) -> Total:
         return Total(name=name, unit=unit, mean=Fraction(mean), interval=_around(Fraction(mean)),

@@ -215,6 +215,14 @@ def test_points_that_were_granted_before_today_do_not_make_the_future_cheaper() 
     assert any("granted from tomorrow on" in texts("en").tell(note) for note in found.notes)
 
 
+def test_points_without_parts_are_whole_and_money_is_not() -> None:
+    """What says so is the currency, in the months as in the totals."""
+    found = ahead(PROGRAMME, "0.5")
+    whole = {one.name for one in (*found.series, *found.totals) if one.is_whole}
+    assert {"points.issued", "points.outstanding"} <= whole
+    assert not any(name.startswith(("mdf", "cost", "liability", "tiers")) for name in whole)
+
+
 def test_one_replicate_has_no_interval() -> None:
     with pytest.raises(UsageError, match="two replicates at least"):
         ahead(PROGRAMME, "1", seeds=(1,))

@@ -65,8 +65,10 @@ def test_a_sweep_tells_its_front_and_lists_every_point(programme: Programme) -> 
     page = render_sweep(_sweep(programme), title="Turned")
     words = _words(page)
     assert "3 points were run on identical events" in words
-    assert f"{PATH} = 1.3: Cost 110.00 EUR (+10.00 EUR), Revenue 5,020.00 EUR (+20.00 EUR)." in words
-    assert "1.2 100.00 EUR 5,010.00 EUR" in words
+    told = "Cost 110.00 EUR (+10.00 EUR; from −5.00 EUR to +25.00 EUR), Revenue 5,020.00 EUR (+20.00 EUR)."
+    assert f"{PATH} = 1.3: {told}" in words
+    assert "Cost: difference, and its interval" in words
+    assert "1.2 100.00 EUR 0.00 EUR; from −5.00 EUR to +25.00 EUR 5,010.00 EUR +10.00 EUR" in words
     assert "Told by the runner." in words
     assert "now 1.25; run with 1.1, 1.2, 1.3" in words
 
@@ -86,9 +88,20 @@ def test_a_flat_response_is_said(programme: Programme) -> None:
 
 
 def test_one_number_is_drawn_against_its_figures(programme: Programme) -> None:
-    """The front, cost and revenue; two numbers have the front alone."""
+    """The front, cost and revenue; two numbers have the front alone; each says what its area or its crosses are."""
     pytest.importorskip("matplotlib", reason="charts need matplotlib")
-    assert render_sweep(_sweep(programme), title="Turned").count("<svg") == 3
+    page = render_sweep(_sweep(programme), title="Turned")
+    assert page.count("<svg") == 3
+    words = _words(page)
+    assert f"By {PATH}, now 1.25: from 90.00 EUR to 110.00 EUR. The area is the 95 % interval" in words
+    assert "Crosses are" not in words, "revenue has no interval here, so that nothing is crossed"
+    both = _sweep(programme)
+    crossed = [
+        evolve(point, estimates={name: evolve(one, interval=Interval(low=-5.0, high=25.0))
+                                 for name, one in point.estimates.items()})
+        for point in both.points
+    ]  # fmt: skip
+    assert "Crosses are 95 % intervals" in _words(render_sweep(evolve(both, points=tuple(crossed)), title="Turned"))
     assert render_sweep(_sweep(programme, two=True), title="Turned").count("<svg") == 1
 
 
@@ -100,6 +113,8 @@ def test_a_search_says_whether_the_target_is_met(programme: Programme) -> None:
     )
     missed = evolve(met, is_met=False)
     assert f"The nearest is {PATH} = 1.2" in _words(render_tuning(missed, title="Tuned"))
+    points = _words(render_tuning(evolve(met, unit="points", is_whole=True), title="Tuned"))
+    assert "1.2 100 points 100 points 0 points from −30 points to +30 points" in points
     nothing = evolve(met, best=None, is_met=False)
     assert "No value of the range meets cost = 2 % of revenue." in _words(render_tuning(nothing, title="Tuned"))
 

@@ -28,7 +28,8 @@ def test_a_forecast_says_where_each_figure_leads(programme: Programme) -> None:
                  "Cost: 12,000 EUR (from 11,400 EUR to 13,200 EUR) until 2027-12-31.",
                  "Partners in gold 10 22 from 20.9 to 24.2",
                  "2027-01 50,900 EUR (from 48,355 EUR to 55,990 EUR)", "90 %; the middle of the replicates",
-                 "In all 36.00 EUR.", "Partners go on as they did.", "The core ran it."):  # fmt: skip
+                 "In all 36.00 EUR.", "410 points (from 390 points to 451 points)",
+                 "Partners go on as they did.", "The core ran it."):  # fmt: skip
         assert told in words, told
     assert "MDF: reversed" not in words
     assert words.count("2027-12-31.") == 2, "only what is asked for first is told in sentences"

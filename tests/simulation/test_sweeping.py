@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,8 +14,8 @@ from loyalty.programme.changing import PathError, changed
 from loyalty.simulation.comparison import Scheme
 from loyalty.simulation.levers import LeverError, grid, read_lever
 from loyalty.simulation.measuring import Measures
-from loyalty.simulation.replicates import Runner
-from loyalty.simulation.sweeping import Sweep, sweep, sweep_table
+from loyalty.simulation.replicates import Replicate, Runner
+from loyalty.simulation.sweeping import Sweep, sweep, sweep_tables
 from loyalty.simulation.targets import TargetError, read_target
 from loyalty.simulation.tuning import Tuning, require_target, tune
 from tests.simulation.portal import PORTAL, PROGRAMME, UNTIL, quarter
@@ -85,7 +86,8 @@ def test_a_point_that_the_language_refuses_is_kept_with_the_reason() -> None:
     assert first.refused.startswith("multiplier-falls at <text>:26:19: ")
     assert (first.estimates, first.is_best) == ({}, False)
     assert all(not point.refused and point.estimates for point in others)
-    table = sweep_table(found)
+    table, figures = sweep_tables(found)
+    assert {row[0] for row in figures.rows} == {Decimal(1), Decimal(2)}
     assert [row[:2] for row in table.rows] == [(Decimal(0), 0), (Decimal(1), 1), (Decimal(2), 0)]
     assert all(len(row) == len(table.columns) for row in table.rows)
 
@@ -143,6 +145,32 @@ def test_a_grid_has_a_bound_and_turns_no_number_twice() -> None:
 def test_a_figure_that_does_not_exist_names_the_nearest() -> None:
     with pytest.raises(LoyaltyError, match=r"there is no figure 'costs'; did you mean `cost`\?"):
         swept("tiers.gold.multiplier=1..3", cost="costs")
+
+
+def test_a_figure_that_does_not_exist_is_said_before_anything_is_drawn() -> None:
+    """A population is drawn when it is asked for, and nobody asks."""
+
+    def never() -> Iterator[Replicate]:
+        pytest.fail("a population was drawn")
+        yield
+
+    lever = read_lever(PROGRAMME, "tiers.gold.multiplier=1..3")
+    with pytest.raises(LoyaltyError, match="there is no figure 'revenues'"):
+        sweep(PROGRAMME, [lever], never(), until_day=UNTIL, response="revenues")
+
+
+def test_each_figure_of_a_point_has_the_interval_of_its_difference() -> None:
+    """By paired differences: of two equal replicates it is a point, and of one there is none."""
+    lever = read_lever(PROGRAMME, "tiers.gold.multiplier=1..3:2")
+    _, alone = sweep_tables(swept("tiers.gold.multiplier=1..3:2"))
+    twice = sweep(PROGRAMME, [lever], [quarter(), quarter()], until_day=UNTIL)
+    _, paired = sweep_tables(twice)
+    names = [column.name for column in paired.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in paired.rows if row[1] == "cost"]
+    assert [row[lever.path] for row in rows] == [Decimal(1), Decimal(3)]
+    for row in rows:
+        assert row["difference"] == row["value"] - row["now"] == row["low"] == row["high"]
+    assert {row[-1] for row in alone.rows} == {None}
 
 
 @pytest.mark.parametrize(

@@ -149,15 +149,27 @@ def stacked(axes: Any, places: Sequence[float], series: Sequence[tuple[str, Sequ
         axes.axhline(0, color=INK, linewidth=0.8)
 
 
-def month_axis(axes: Any, months: Sequence[int], texts: Texts, *, most: int = _LABELS, margin: float = 0.6) -> None:
-    """Label months from left to right, the year where it begins, and write short numbers at the side."""
+def month_axis(
+    axes: Any, months: Sequence[int], texts: Texts, *, most: int = _LABELS, margin: float = 0.6, first: str = ""
+) -> None:
+    """
+    Label months from left to right, the year where it begins, and write short numbers at the side.
+
+    Args:
+        first: What stands at the first place, where that is no month.
+    """
     step = next(step for step in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if len(months) / step <= most)
     ticks = [place for place, month in enumerate(months) if month % step == 0] or [0]
+    if first:
+        # A month beside it has no room for its label.
+        ticks = [place for place in ticks if place > 1]
     labels = []
     for position, place in enumerate(ticks):
         month = months[place]
         year = f"\n{month // 12}" if position == 0 or month % 12 < step else ""
         labels.append(texts.months[month % 12] + year)
+    if first:
+        ticks, labels = [0, *ticks], [first, *labels]
     axes.set_xticks(ticks, labels)
     axes.set_xlim(-margin, len(months) - 1 + margin)
     short_numbers(axes.yaxis, texts)

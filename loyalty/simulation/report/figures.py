@@ -79,12 +79,13 @@ def within(interval: Interval | None, unit: str, texts: Texts, *, is_whole: bool
                      high=signed(high, unit, texts, is_whole=is_whole))  # fmt: skip
 
 
-def bounds(interval: Interval, unit: str, texts: Texts) -> str:
+def bounds(interval: Interval, unit: str, texts: Texts, *, is_whole: bool = False) -> str:
     """Write between what a number lies, or nothing where it is certain."""
     if interval.low == interval.high:
         return ""
     low, high = (Fraction(end).limit_denominator(10**9) for end in (interval.low, interval.high))
-    return texts.say("interval", low=quantity(low, unit, texts), high=quantity(high, unit, texts))
+    return texts.say("interval", low=quantity(low, unit, texts, is_whole=is_whole),
+                     high=quantity(high, unit, texts, is_whole=is_whole))  # fmt: skip
 
 
 def relative(estimate: Estimate, texts: Texts) -> str:

@@ -22,6 +22,7 @@ from loyalty.simulation.report.texts import ENGLISH, Texts
 from loyalty.simulation.tables import Column, Kind
 
 if TYPE_CHECKING:
+    from loyalty.simulation.comparison import Interval
     from loyalty.simulation.forecasting import Forecast, Series, Total
 
 
@@ -58,11 +59,11 @@ def render_forecast(
 
 def _card(total: Total, texts: Texts) -> Card:
     """The mean at the end or of the span, its interval, and what stands today."""
-    remarks = [bounds(total.interval, total.unit, texts)]
+    remarks = [_between(total, total.interval, texts)]
     if total.today is not None:
-        remarks.append(texts.say("forecast.now", value=quantity(total.today, total.unit, texts)))
+        remarks.append(texts.say("forecast.now", value=_told(total, total.today, texts)))
     told = "; ".join(remark for remark in remarks if remark)
-    return Card(figure_name(total.name, texts), quantity(total.mean, total.unit, texts), told)
+    return Card(figure_name(total.name, texts), _told(total, total.mean, texts), told)
 
 
 def _sentences(forecast: Forecast, texts: Texts) -> Iterator[str]:
@@ -76,13 +77,21 @@ def _sentences(forecast: Forecast, texts: Texts) -> Iterator[str]:
         # The others stand in the table: a page of sentences is not read.
         is_told = total.name.partition(".")[0] in MAIN or total.name == "tiers.above_base"
         if is_told and (total.mean or total.today):
-            between = bounds(total.interval, total.unit, texts)
-            values = {"name": figure_name(total.name, texts), "value": quantity(total.mean, total.unit, texts),
+            between = _between(total, total.interval, texts)
+            values = {"name": figure_name(total.name, texts), "value": _told(total, total.mean, texts),
                       "between": f" ({between})" if between else "", "day": texts.day(forecast.until_day)}  # fmt: skip
             if total.today is None:
                 yield texts.say("forecast.span", **values)
             else:
-                yield texts.say("forecast.stock", now=quantity(total.today, total.unit, texts), **values)
+                yield texts.say("forecast.stock", now=_told(total, total.today, texts), **values)
+
+
+def _told(of: Total | Series, value: Fraction, texts: Texts) -> str:
+    return quantity(value, of.unit, texts, is_whole=of.is_whole)
+
+
+def _between(of: Total | Series, interval: Interval, texts: Texts) -> str:
+    return bounds(interval, of.unit, texts, is_whole=of.is_whole)
 
 
 def forecast_charts(forecast: Forecast, texts: Texts) -> tuple[Chart, ...] | None:
@@ -131,13 +140,13 @@ def _fan(forecast: Forecast, series: Series, texts: Texts) -> Chart:
             if today:
                 axes.plot([0], today, color=COLOURS[3], marker="D", linestyle="", label=texts.say("series.today"))
         axes.set_ylim(bottom=min(0.0, *low))
-        month_axis(axes, months, texts)
+        month_axis(axes, months, texts, first=texts.say("series.today") if today else "")
 
     told = {
         "figure": figure_name(series.name, texts),
         "unit": "" if series.unit in ("share", "partners", "events") else f", {series.unit}",
-        "month": texts.month(forecast.months[-1]), "value": quantity(series.mean[-1], series.unit, texts),
-        "between": bounds(series.intervals[-1], series.unit, texts) or texts.say("forecast.certain"),
+        "month": texts.month(forecast.months[-1]), "value": _told(series, series.mean[-1], texts),
+        "between": _between(series, series.intervals[-1], texts) or texts.say("forecast.certain"),
     }  # fmt: skip
     return draw_chart(texts, "fan", draw, told, key=series.name)
 
@@ -167,9 +176,9 @@ def _tables(forecast: Forecast, texts: Texts) -> Iterator[str]:
     rows = tuple(
         (
             figure_name(each.name, texts),
-            "" if each.today is None else Shown(quantity(each.today, each.unit, texts), each.today),
-            Shown(quantity(each.mean, each.unit, texts), each.mean),
-            bounds(each.interval, each.unit, texts),
+            "" if each.today is None else Shown(_told(each, each.today, texts), each.today),
+            Shown(_told(each, each.mean, texts), each.mean),
+            _between(each, each.interval, texts),
         )
         for each in forecast.totals
         if each.mean or each.today
@@ -186,8 +195,8 @@ def _months(forecast: Forecast, shown: Sequence[Series], texts: Texts) -> str:
     for place, month in enumerate(forecast.months):
         cells: list[str | Shown] = [f"{month // 12}-{month % 12 + 1:02}"]
         for each in shown:
-            between = bounds(each.intervals[place], each.unit, texts)
-            told = quantity(each.mean[place], each.unit, texts)
+            between = _between(each, each.intervals[place], texts)
+            told = _told(each, each.mean[place], texts)
             cells.append(Shown(f"{told} ({between})" if between else told, each.mean[place]))
         rows.append(tuple(cells))
     return parts.table(texts.say("forecast.table"), Grid(columns, tuple(rows)), texts, plain_columns=names)

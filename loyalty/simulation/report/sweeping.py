@@ -4,7 +4,7 @@ The reports of a sweep and of a search for one value: every point, the front tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from loyalty.simulation.report.texts import ENGLISH, Texts
 from loyalty.simulation.tables import Column, Kind
 
 if TYPE_CHECKING:
+    from loyalty.simulation.comparison import Estimate
     from loyalty.simulation.levers import Lever
     from loyalty.simulation.sweeping import Sweep
     from loyalty.simulation.tuning import Tried, Tuning
@@ -126,12 +127,20 @@ def _sentences(sweep: Sweep, texts: Texts) -> Iterator[str]:
         cost, response = point.estimates[sweep.cost], point.estimates[sweep.response]
         yield texts.say(
             "sweep.best", values=values_told(point.values, texts), cost_name=figure_name(cost.name, texts),
-            cost=quantity(cost.variant, unit_of(cost), texts),
-            cost_change=signed(cost.difference, unit_of(cost), texts),
+            cost=quantity(cost.variant, unit_of(cost), texts, is_whole=cost.is_whole),
+            cost_change=_change(cost, texts),
             response_name=figure_name(response.name, texts),
             response=quantity(response.variant, unit_of(response), texts, is_whole=response.is_whole),
-            response_change=signed(response.difference, unit_of(response), texts, is_whole=response.is_whole),
+            response_change=_change(response, texts),
         )  # fmt: skip
+
+
+def _change(estimate: Estimate, texts: Texts) -> str:
+    """Write the difference to the programme as it is, with its interval where there are several replicates."""
+    unit, is_whole = unit_of(estimate), estimate.is_whole
+    change = signed(estimate.difference, unit, texts, is_whole=is_whole)
+    ends = within(estimate.interval, unit, texts, is_whole=is_whole)
+    return f"{change}; {ends}" if ends else change
 
 
 def values_told(values: Mapping[str, Decimal], texts: Texts) -> str:
@@ -168,7 +177,8 @@ def _two_levers(sweep: Sweep, texts: Texts) -> str:
 def _points(sweep: Sweep, texts: Texts) -> Grid:
     """One row for each point: its values, whether it is on the front, and the figures that are asked for first."""
     names = [name for name in sweep.base if name.partition(".")[0] in MAIN]
-    names = list(dict.fromkeys((sweep.cost, sweep.response, *names)))
+    laid = dict.fromkeys((sweep.cost, sweep.response))
+    names = list(dict.fromkeys((*laid, *names)))
     rows = []
     for point in sweep.points:
         cells: list[str | Shown] = [Shown(texts.number(value), Fraction(value)) for value in point.values.values()]
@@ -176,12 +186,20 @@ def _points(sweep: Sweep, texts: Texts) -> Grid:
         for name in names:
             found = point.estimates.get(name)
             cells.append("" if found is None else shown(found.variant, unit_of(found), texts, is_whole=found.is_whole))
+            if name in laid:
+                cells.append("" if found is None else Shown(_change(found, texts), found.difference))
         rows.append(tuple(cells))
     columns = (
         *(Column(lever.path, Kind.AMOUNT) for lever in sweep.levers), Column("best"),
-        *(Column(figure_name(name, texts), Kind.AMOUNT) for name in names),
+        *(Column(heading, Kind.AMOUNT) for name in names for heading in _headings(name, laid, texts)),
     )  # fmt: skip
     return Grid(columns, tuple(rows))
+
+
+def _headings(name: str, laid: Collection[str], texts: Texts) -> tuple[str, ...]:
+    """Give the headings of a figure's columns: what is laid against the other has its difference behind it."""
+    told = figure_name(name, texts)
+    return (told, texts.say("sweep.change", figure=told)) if name in laid else (told,)
 
 
 def _found(tuning: Tuning, texts: Texts) -> Iterator[Card]:
@@ -189,8 +207,8 @@ def _found(tuning: Tuning, texts: Texts) -> Iterator[Card]:
         yield Card(tuning.lever.path, texts.number(tuning.best.value),
                    texts.say("tune.now", value=texts.number(tuning.lever.now)))  # fmt: skip
         yield Card(
-            figure_name(tuning.target.figure, texts), quantity(tuning.best.figure, tuning.unit, texts),
-            texts.say("tune.wanted", wanted=quantity(tuning.best.wanted, tuning.unit, texts)),
+            figure_name(tuning.target.figure, texts), _amount(tuning.best.figure, tuning, texts),
+            texts.say("tune.wanted", wanted=_amount(tuning.best.wanted, tuning, texts)),
         )  # fmt: skip
 
 
@@ -200,22 +218,30 @@ def _outcome(tuning: Tuning, texts: Texts) -> str:
     return texts.say(
         "tune.met" if tuning.is_met else "tune.missed", path=tuning.lever.path,
         value=texts.number(tuning.best.value), target=tuning.target.text,
-        figure=quantity(tuning.best.figure, tuning.unit, texts),
-        wanted=quantity(tuning.best.wanted, tuning.unit, texts),
-        difference=signed(tuning.best.gap, tuning.unit, texts),
+        figure=_amount(tuning.best.figure, tuning, texts),
+        wanted=_amount(tuning.best.wanted, tuning, texts),
+        difference=signed(tuning.best.gap, tuning.unit, texts, is_whole=tuning.is_whole),
     )  # fmt: skip
+
+
+def _amount(value: Fraction, tuning: Tuning, texts: Texts) -> str:
+    return quantity(value, tuning.unit, texts, is_whole=tuning.is_whole)
 
 
 def _tried(tuning: Tuning, texts: Texts) -> Grid:
     """One row for each value that was tried."""
+
+    unit, is_whole = tuning.unit, tuning.is_whole
 
     def row(tried: Tried) -> tuple[str | Shown, ...]:
         value = Shown(texts.number(tried.value), Fraction(tried.value))
         if tried.refused:
             return (value, "", "", "", tried.refused)
         return (
-            value, shown(tried.figure, tuning.unit, texts), shown(tried.wanted, tuning.unit, texts),
-            Shown(signed(tried.gap, tuning.unit, texts), tried.gap), within(tried.interval, tuning.unit, texts),
+            value, shown(tried.figure, unit, texts, is_whole=is_whole),
+            shown(tried.wanted, unit, texts, is_whole=is_whole),
+            Shown(signed(tried.gap, unit, texts, is_whole=is_whole), tried.gap),
+            within(tried.interval, unit, texts, is_whole=is_whole),
         )  # fmt: skip
 
     columns = (Column("value", Kind.AMOUNT), Column(figure_name(tuning.target.figure, texts), Kind.AMOUNT),

@@ -12,6 +12,7 @@ from loyalty.simulation.report.figures import figure_name, quantity, unit_of
 from loyalty.simulation.report.texts import Texts
 
 if TYPE_CHECKING:
+    from loyalty.simulation.comparison import Estimate, Interval
     from loyalty.simulation.sweeping import Sweep
     from loyalty.simulation.tuning import Tuning
 
@@ -50,6 +51,7 @@ def _front(sweep: Sweep, texts: Texts) -> Chart | None:
         front = [place(point) for point in sweep.front]
         axes.plot(*zip(*front, strict=True), color=COLOURS[0], marker="o", linewidth=2, markersize=6,
                   label=texts.say("series.front"))  # fmt: skip
+        _spread(axes, sweep, texts)
         axes.scatter([float(sweep.base[sweep.cost].value)], [float(sweep.base[sweep.response].value)], color=COLOURS[3],
                      marker="D", s=44, zorder=4, label=texts.say("series.now"))  # fmt: skip
         axes.set(xlabel=_axis(sweep.cost, sweep.base[sweep.cost].unit, texts),
@@ -57,9 +59,32 @@ def _front(sweep: Sweep, texts: Texts) -> Chart | None:
         short_numbers(axes.xaxis, texts)
         short_numbers(axes.yaxis, texts)
 
+    figures = [(point.estimates[sweep.cost], point.estimates[sweep.response]) for point in sweep.front]
+    crossed = [cost.interval for cost, response in figures if response.interval is not None]
     told = {"cost": figure_name(sweep.cost, texts), "response": figure_name(sweep.response, texts),
-            "points": texts.count("point", len(points)), "best": texts.count("point", len(sweep.front))}  # fmt: skip
+            "points": texts.count("point", len(points)), "best": texts.count("point", len(sweep.front)),
+            "spread": _spread_told("cross", crossed, texts)}  # fmt: skip
     return draw_chart(texts, "front", draw, told)
+
+
+def _spread(axes: Any, sweep: Sweep, texts: Texts) -> None:
+    """Cross each point of the front with the intervals of its differences to the programme as it is."""
+    label: str | None = texts.say("series.interval")
+    for point in sweep.front:
+        cost, response = point.estimates[sweep.cost], point.estimates[sweep.response]
+        if cost.interval is None or response.interval is None:
+            continue
+        axes.errorbar(
+            [float(cost.variant)], [float(response.variant)], _arms(response, response.interval),
+            _arms(cost, cost.interval), fmt="none", ecolor=COLOURS[1], elinewidth=1.6, capsize=3, zorder=1, label=label,
+        )  # fmt: skip
+        label = None
+
+
+def _arms(estimate: Estimate, interval: Interval) -> list[list[float]]:
+    """Give how far an interval of the difference reaches below and above."""
+    difference = float(estimate.difference)
+    return [[max(difference - interval.low, 0.0)], [max(interval.high - difference, 0.0)]]
 
 
 def _by_value(sweep: Sweep, name: str, texts: Texts) -> Chart | None:
@@ -85,8 +110,10 @@ def _by_value(sweep: Sweep, name: str, texts: Texts) -> Chart | None:
 
     low, high = (min(found, key=lambda each: each[1].variant), max(found, key=lambda each: each[1].variant))
     told = {"figure": figure_name(name, texts), "path": lever.path,
-            "low": quantity(low[1].variant, unit_of(low[1]), texts),
-            "high": quantity(high[1].variant, unit_of(high[1]), texts)}  # fmt: skip
+            "low": quantity(low[1].variant, unit_of(low[1]), texts, is_whole=low[1].is_whole),
+            "high": quantity(high[1].variant, unit_of(high[1]), texts, is_whole=high[1].is_whole),
+            "now": texts.number(lever.now),
+            "spread": _spread_told("area", [each.interval for _, each in found], texts)}  # fmt: skip
     return draw_chart(texts, "by_value", draw, told, key=name)
 
 
@@ -109,14 +136,21 @@ def _tuning(tuning: Tuning, texts: Texts) -> Chart | None:
                   label=texts.say("series.wanted"))  # fmt: skip
         if tuning.best is not None:
             axes.scatter([float(tuning.best.value)], [float(tuning.best.figure)], color=INK, s=60, zorder=4,
-                         label=texts.say("series.found"))  # fmt: skip
+                         label=texts.say("series.found" if tuning.is_met else "series.nearest"))  # fmt: skip
         axes.set(xlabel=tuning.lever.path, ylabel=_axis(tuning.target.figure, tuning.unit, texts))
         short_numbers(axes.xaxis, texts)
         short_numbers(axes.yaxis, texts)
 
     told = {"figure": figure_name(tuning.target.figure, texts), "path": tuning.lever.path,
-            "tried": texts.count("value", len(tried))}  # fmt: skip
+            "tried": texts.count("value", len(tried)),
+            "wanted": tuning.target.text,
+            "spread": _spread_told("target", [each.interval for each in tried], texts)}  # fmt: skip
     return draw_chart(texts, "tuning", draw, told)
+
+
+def _spread_told(key: str, intervals: Sequence[Interval | None], texts: Texts) -> str:
+    """Say what shows the intervals, where there are any."""
+    return texts.say(f"spread.{key}") if any(intervals) else ""
 
 
 def _axis(name: str, unit: str, texts: Texts) -> str:
