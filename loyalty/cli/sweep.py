@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -140,18 +140,18 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
     letters = [chr(ord("A") + place) for place in range(len(found.levers))]
     for letter, lever in zip(letters, found.levers, strict=True):
         print_line(out, f"  {letter} = {lever.path}")
-    told = {name for name in (found.cost, found.response) if _is_spread(found, name)}
-    columns = (
-        ("", False), *((letter, True) for letter in letters),
-        *((heading, True) for name in names for heading in (_words(name), *(["difference"] if name in told else []))),
-    )  # fmt: skip
+    heads = (("", False), *((letter, True) for letter in letters))
     now = tuple(f"{lever.now:f}" for lever in found.levers)
-    base = (cell for name in names for cell in (_of(found.base[name]), *([""] if name in told else [])))
-    rows = [("now", *now, *base)]
+    rows = [("now", *now, *(_of(found.base[name]) for name in names))]
     shown = found.points if len(found.points) <= _MOST_ROWS else found.front[:_MOST_ROWS]
-    print_table(out, columns, [*rows, *(_row(point, names, told) for point in shown)])
-    if told:
+    print_table(
+        out, (*heads, *((_words(name), True) for name in names)), [*rows, *(_row(point, names) for point in shown)]
+    )
+    spread = [name for name in dict.fromkeys((found.cost, found.response)) if _is_spread(found, name)]
+    if spread:
         print_line(out, _METHOD)
+        columns = ((f"{_words(name)}, difference", True) for name in spread)
+        print_table(out, (*heads, *columns), [_differences(point, spread) for point in shown if point.estimates])
     if len(shown) < len(found.points):
         rest = count_words(len(found.points) - len(shown), "point")
         print_line(out, f"Only the front is shown; {rest} more with --out or --json.")
@@ -170,9 +170,7 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
         print_line(out, f"Report: {written[-1]}", style="bold")
 
 
-_METHOD: Final = (
-    "The difference is that to now, with its interval: 95 % confidence, Student's t over replicates, paired."
-)
+_METHOD: Final = "Differences to now, with their intervals: 95 % confidence, Student's t over replicates, paired."
 _ANOTHER: Final = "lay cost against another figure with --response."
 _NO_RESPONSE: Final = (
     "nothing here says that partners respond to incentives: declare it in the scenario, or lay cost against another "
@@ -190,20 +188,25 @@ def _of(figure: Figure) -> str:
     return writing(figure.name, figure.unit, is_whole=figure.is_whole)(figure.value)
 
 
-def _row(point: Point, names: Sequence[str], told: Collection[str]) -> tuple[str, ...]:
+def _row(point: Point, names: Sequence[str]) -> tuple[str, ...]:
     values = (f"{value:f}" for value in point.values.values())
     if not point.estimates:
-        return ("", *values, "refused", *("" for _ in range(len(names) + len(told) - 1)))
+        return ("", *values, "refused", *("" for _ in names[1:]))
+    figures = [point.estimates[name] for name in names]
+    cells = (writing(one.name, one.unit, is_whole=one.is_whole)(one.variant) for one in figures)
+    return ("*" if point.is_best else "", *values, *cells)
+
+
+def _differences(point: Point, names: Sequence[str]) -> tuple[str, ...]:
+    """Give a point's differences to now, each with its interval."""
     cells = []
     for name in names:
         one = point.estimates[name]
         write = writing(name, one.unit, is_whole=one.is_whole)
-        cells.append(write(one.variant))
-        if name in told:
-            ends = one.interval if one.difference else None
-            between = f" ({write(Fraction(ends.low))} … {write(Fraction(ends.high))})" if ends else ""
-            cells.append(("+" if one.difference > 0 else "") + write(one.difference) + between)
-    return ("*" if point.is_best else "", *values, *cells)
+        ends = one.interval if one.difference else None
+        between = f" ({write(Fraction(ends.low))} … {write(Fraction(ends.high))})" if ends else ""
+        cells.append(("+" if one.difference > 0 else "") + write(one.difference) + between)
+    return ("*" if point.is_best else "", *(f"{value:f}" for value in point.values.values()), *cells)
 
 
 def _words(name: str) -> str:

@@ -210,7 +210,7 @@ def test_a_sweep_tells_the_interval_of_each_difference(call: Call, tmp_path: Pat
     arguments = ("sweep", ACME / "programme.yaml", "tiers.gold.multiplier=1.1,1.4", "--scenario",
                  ACME / "scenario.yaml", "--partners", 30, "--months", 12)  # fmt: skip
     words = " ".join(call(*arguments, "--replicates", 2, "--out", tmp_path).stdout.split())
-    assert "The difference is that to now, with its interval: 95 % confidence" in words
+    assert "Differences to now, with their intervals: 95 % confidence" in words
     document = json.loads(call(*arguments, "--replicates", 2, "--json").stdout)
     costs = [row for row in document["figures"] if row["figure"] == "cost"]
     assert len(costs) == 2
@@ -218,7 +218,7 @@ def test_a_sweep_tells_the_interval_of_each_difference(call: Call, tmp_path: Pat
         assert float(row["low"]) < float(row["difference"]) < float(row["high"])
     with (tmp_path / "point_figures.csv").open(encoding="utf-8", newline="") as file:
         assert {row["low"] for row in csv.DictReader(file) if row["figure"] == "cost"} == {row["low"] for row in costs}
-    assert "with its interval" not in call(*arguments, "--replicates", 1).stdout
+    assert "with their intervals" not in call(*arguments, "--replicates", 1).stdout
 
 
 def test_a_used_folder_keeps_nothing_of_the_earlier_run(call: Call, generous: Path, tmp_path: Path) -> None:
