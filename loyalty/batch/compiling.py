@@ -27,7 +27,7 @@ import numba
 import numpy as np
 from attrs import frozen
 
-from loyalty.batch import counting, driver, pointers
+from loyalty.batch import counting, driver, linking, pointers
 from loyalty.batch.filling import Filling, filling_of
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.response import share
@@ -204,8 +204,9 @@ _LOCK: Final = Lock()
 @lru_cache(maxsize=256)
 def _module(source: str) -> ModuleType:
     """Import the module of a source, which is written to the cache where it is not there yet."""
-    versions = [numba.__version__, llvmlite.__version__, np.__version__, sys.version, inspect.getsource(pointers)]
-    key = hashlib.sha256("\0".join([source, *versions]).encode()).hexdigest()[:32]
+    versions = [numba.__version__, llvmlite.__version__, np.__version__, sys.version]
+    compilers = [inspect.getsource(module) for module in (linking, pointers)]
+    key = hashlib.sha256("\0".join([source, *versions, *compilers]).encode()).hexdigest()[:32]
     name = f"loyalty_kernel_{key}"
     with _LOCK:
         if name in sys.modules:

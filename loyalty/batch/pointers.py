@@ -27,6 +27,8 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, make_attribute_wrapper, register_model
 from numba.np.arrayobj import make_array
 
+from loyalty.batch.linking import PartCompiler, WholeCompiler
+
 #: The words before each row of numbers: too small, room, length.
 HEADER: Final = 3
 
@@ -277,19 +279,31 @@ def words(typing: Any, record: Any) -> Any:
 
 def inner(function: Any, *, forced: bool = False) -> Any:
     """
-    Compile a function into its callers: once for all numbers, whichever of them are written out in a call.
+    Compile a function into its callers: once for all whole numbers, however wide, written out in a call or not.
 
     Without this numba makes a copy for each number; the compiler folds them anyway, where it puts the function in line,
     which it does everywhere where it is *forced*.
     """
-    made = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forced)(function)
+    made = numba.njit(
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+        forceinline=forced,
+        _nrt=False,
+        pipeline_class=PartCompiler,
+    )(function)
     template = made.get_call_template
 
     def of_any_number(args: Any, kws: Any) -> Any:
-        return template(tuple(map(types.unliteral, args)), {name: types.unliteral(arg) for name, arg in kws.items()})
+        return template(tuple(map(_of_any_width, args)), {name: _of_any_width(arg) for name, arg in kws.items()})
 
     made.get_call_template = of_any_number
     return made
+
+
+def _of_any_width(argument: Any) -> Any:
+    whole = isinstance(argument, types.Integer | types.IntegerLiteral)
+    return types.int64 if whole else types.unliteral(argument)
 
 
 def inline(function: Any) -> Any:
@@ -298,7 +312,9 @@ def inline(function: Any) -> Any:
 
 
 #: Compiles a function that is called from Python: without the interpreter's lock, and kept on disk.
-entry: Final = numba.njit(error_model="numpy", nogil=True, cache=True)
+entry: Final = numba.njit(
+    error_model="numpy", nogil=True, cache=True, no_cfunc_wrapper=True, _nrt=False, pipeline_class=WholeCompiler
+)
 
 
 def records(fields: tuple[str, ...]) -> Any:
