@@ -31,6 +31,7 @@ from loyalty.programme.model import Programme
 from loyalty.programme.nodes import Mapping as MappingNode
 from loyalty.programme.nodes import Node, Scalar, Sequence, shorten
 from loyalty.programme.notes import Notes, join_words, nearest
+from loyalty.programme.renumbering import Edit, renumbered
 from loyalty.programme.yaml_reading import read_yaml
 
 #: A number that is no part of a name or a date.
@@ -104,7 +105,7 @@ def find_number(programme: Programme, path: str) -> FileNumber:
 
 def changed(programme: Programme, values: Mapping[str, Decimal]) -> Programme:
     """
-    Give the programme as it is with other numbers; its file is loaded anew, with all checks of the language.
+    Give the programme as it is with other numbers: its file is loaded anew, with all checks of the language.
 
     Args:
         values: By path; a number is written with the digits that it has.
@@ -118,19 +119,31 @@ def changed(programme: Programme, values: Mapping[str, Decimal]) -> Programme:
     if len(set(places)) < len(places):
         twice = [path for path, number in numbers.items() if places.count(number.start) > 1]
         raise PathError(f"{join_words(twice)} are the same number; give it one value")
-    text = programme.source
+    source = text = programme.source
+    edits = []
     for path, number in sorted(numbers.items(), key=lambda item: -item[1].start):
-        text = text[: number.start] + format(values[path], "f") + text[number.end :]
+        written = format(values[path], "f")
+        text = text[: number.start] + written + text[number.end :]
+        line_start = source.rfind("\n", 0, number.start) + 1
+        line = source.count("\n", 0, number.start) + 1
+        edits.append(Edit(line, number.start - line_start + 1, source[number.start : number.end], written))
+    node = _read(source, programme.file)
+    node = None if node is None else renumbered(node, source.split("\n"), edits)
     try:
-        return loads(text, programme.file, before=programme.earlier[-1] if programme.earlier else None)
+        return loads(text, programme.file, before=programme.earlier[-1] if programme.earlier else None, node=node)
     except ProgrammeError as error:
         given = join_words(f"{path} = {value:f}" for path, value in values.items())
         raise ProgrammeError(evolve(one, why=f"{one.why} (with {given})") for one in error.findings) from None
 
 
 @lru_cache(maxsize=8)
+def _read(source: str, file: str) -> Node | None:
+    return read_yaml(source, Notes(source, file))
+
+
+@lru_cache(maxsize=8)
 def _numbers_in(source: str, file: str) -> tuple[FileNumber, ...]:
-    node = read_yaml(source, Notes(source, file))
+    node = _read(source, file)
     starts = [0]
     for line in source.split("\n"):
         starts.append(starts[-1] + len(line) + 1)

@@ -35,6 +35,7 @@ from loyalty.programme.building.totals import bound_balances
 from loyalty.programme.building.wallets import build_wallets
 from loyalty.programme.language import FILE, LANGUAGE_VERSION
 from loyalty.programme.model import Programme
+from loyalty.programme.nodes import Node
 from loyalty.programme.notes import Notes
 from loyalty.programme.revision import revision_of
 from loyalty.programme.revisions import revisions_of
@@ -52,7 +53,7 @@ def load(path: str | PathLike[str]) -> Programme:
     return _load(Path(path), str(path), ())
 
 
-def loads(text: str, file: str = "<text>", *, before: Programme | None = None) -> Programme:
+def loads(text: str, file: str = "<text>", *, before: Programme | None = None, node: Node | None = None) -> Programme:
     """
     Load a programme from its text.
 
@@ -60,12 +61,13 @@ def loads(text: str, file: str = "<text>", *, before: Programme | None = None) -
         text: The whole file.
         file: Its name, for places.
         before: The revision before it, where it is a later one; what it says of its file is then not looked at.
+        node: What the text says as YAML, where somebody knows.
 
     Raises:
         ProgrammeError: with every finding, in the order of the file.
     """
     notes = Notes(text, file)
-    root = _read(notes)
+    root = _read(notes, node)
     revision = root.node.by_name.get("revision")
     if before is None and revision is not None:
         notes.add(
@@ -142,9 +144,10 @@ def _text_of(path: Path, file: str) -> str:
         ) from None
 
 
-def _read(notes: Notes) -> Section:
+def _read(notes: Notes, node: Node | None = None) -> Section:
     """Read the shape of a file."""
-    node = read_yaml(notes.text, notes)
+    if node is None:
+        node = read_yaml(notes.text, notes)
     if node is None:
         if not notes.findings:
             notes.add(

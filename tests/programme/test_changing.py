@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import astuple
 
 from loyalty import Programme, load, loads
 from loyalty.errors import ProgrammeError
+from loyalty.programme import changing
 from loyalty.programme.changing import PathError, changed, find_number, numbers_of
+from loyalty.programme.nodes import Mapping, Node, Sequence
+from loyalty.programme.notes import Notes
+from loyalty.programme.yaml_reading import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ACME = load(ROOT / "examples/acme/programme.yaml")
@@ -122,3 +128,29 @@ earn:
     ):
         expected = expected.replace(old, new)
     assert changed(programme, {path: Decimal(value) for path, value in values.items()}).source == expected
+
+
+@pytest.mark.parametrize("programme", [ACME, FULL])
+def test_what_is_changed_is_what_the_changed_text_says_when_it_is_read(
+    programme: Programme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is read once for all changes; texts and places of every node are those of the changed text."""
+    known = []
+
+    def compared(text: str, file: str, *, node: Node | None, **_: object) -> Programme:
+        known.append(node is not None)
+        assert node is None or _flat(node) == _flat(read_yaml(text, Notes(text, file)))
+        return programme
+
+    monkeypatch.setattr(changing, "loads", compared)
+    numbers = numbers_of(programme)
+    for number in numbers[::4]:
+        changed(programme, {number.path: Decimal("12345.75")})
+    changed(programme, {number.path: Decimal(place) for place, number in enumerate(numbers[::7])})
+    assert known.count(False) <= 1
+
+
+def _flat(node: Any) -> object:
+    if isinstance(node, Mapping):
+        return node.place, node.flow, [(_flat(key), _flat(value)) for key, value in node.entries]
+    return (node.place, node.flow, [*map(_flat, node.items)]) if isinstance(node, Sequence) else astuple(node)
