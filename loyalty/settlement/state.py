@@ -169,11 +169,11 @@ def _expiry_table(expires: Expiry | None, year_starts_month: int) -> list[int]:
 
     tables: Any = Tables()
     tables.month_of, tables.month_first = month_of, month_first
-    days = []
-    for day in range(FIRST_DAY, LAST_DAY):
-        last = runtime.maturity(tables, day, expires.after.days, expires.after.months)
-        days.append(_day_after_period(tables, last, expires.at_end_of, year_starts_month))
-    return days
+    after_days, after_months, period = expires.after.days, expires.after.months, expires.at_end_of
+    return [
+        _day_after_period(tables, runtime.maturity(tables, day, after_days, after_months), period, year_starts_month)
+        for day in range(FIRST_DAY, LAST_DAY)
+    ]
 
 
 def _day_after_period(tables: Any, day: int, period: Period | None, year_starts_month: int) -> int:
