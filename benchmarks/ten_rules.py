@@ -130,7 +130,7 @@ def encode(history: PartnerHistory) -> Encoded:
             item.currency = 0
             item.amount = what.amount
         else:
-            step.encoder.encode(item, what, slots, tables, row=-1, tier=0)
+            step.encoder.encode(item, what, slots, tables, -1, 0)
         items.append(item)
     return Encoded(history.holder, items, [len(rows) for rows in tables])
 

@@ -17,7 +17,7 @@ import re
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -261,6 +261,7 @@ def later_day(day: int, length: Duration) -> int:
     return min(month_first[target] + day - month_first[place], month_first[target + 1] - 1)
 
 
+@lru_cache(maxsize=1 << 12)
 def format_day(day: int) -> str:
     """Write a day number as an ISO date; the day that never comes is ``never``."""
     return "never" if day >= NEVER else (_EPOCH + timedelta(days=day)).isoformat()

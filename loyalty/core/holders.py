@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from functools import lru_cache
-
-from attrs import frozen
+from typing import NamedTuple
 
 
 class Layer(IntEnum):
@@ -20,9 +19,8 @@ class Layer(IntEnum):
     PERSON = 1
 
 
-@frozen(order=True, cache_hash=True)
-class Holder:
-    """A partner or a person, named by the layer and its id."""
+class Holder(NamedTuple):
+    """A partner or a person, named by the layer and its id; a tuple, by which mappings find it fastest."""
 
     layer: Layer
     id: str

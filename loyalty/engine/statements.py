@@ -191,7 +191,7 @@ def statement_of(
 def _add(
     holdings: Counter[tuple[str, str]], lots: Counter[tuple[str, int]], holder: Holder, due: Iterable[Posting]
 ) -> None:
-    available = accounts_of(holder)[1][0]
+    available = accounts_of(holder)[1]
     for posting in due:
         if posting.account.owner == holder:
             holdings[posting.account.name, posting.asset] += posting.amount

@@ -19,7 +19,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from loyalty.core.amounts import MAX_AMOUNT
 from loyalty.core.holders import Holder
@@ -88,8 +88,20 @@ class Account:
         return cls.of(None if owner == "programme" else Holder.parse(owner), name)
 
 
+@define(eq=False, repr=False)
+class _OpenPosting:
+    """What a posting holds, while it is made: a frozen object takes four times as long to fill."""
+
+    account: Account
+    asset: str
+    amount: int
+    lot_day: int | None = None
+    rule: str | None = None
+    cause: str | None = None
+
+
 @frozen
-class Posting:
+class Posting(_OpenPosting):
     """
     One leg of an entry.
 
@@ -103,13 +115,6 @@ class Posting:
             In a correction this is the corrected cause, while the entry's own cause is the late event.
     """
 
-    account: Account
-    asset: str
-    amount: int
-    lot_day: int | None = None
-    rule: str | None = None
-    cause: str | None = None
-
     def __attrs_post_init__(self) -> None:
         if type(self.amount) is not int or self.amount == 0 or abs(self.amount) > MAX_AMOUNT:
             raise LedgerError(
@@ -122,8 +127,24 @@ class Posting:
             )
 
 
+@define(eq=False, repr=False)
+class _OpenEntry:
+    """What an entry holds, while it is made, as for postings."""
+
+    key: str
+    kind: EntryKind
+    cause: str | None
+    effective_at: int
+    recorded_at: int
+    revision: str
+    postings: tuple[Posting, ...]
+    corrects: str | None = None
+    explanation: Mapping[str, Any] = field(factory=dict, hash=False)
+    booked_day: int | None = None
+
+
 @frozen(kw_only=True)
-class Entry:
+class Entry(_OpenEntry):
     """
     Postings that balance in every asset.
 
@@ -141,17 +162,6 @@ class Entry:
             book was locked through that when the entry was recorded.
     """
 
-    key: str
-    kind: EntryKind
-    cause: str | None
-    effective_at: int
-    recorded_at: int
-    revision: str
-    postings: tuple[Posting, ...]
-    corrects: str | None = None
-    explanation: Mapping[str, Any] = field(factory=dict, hash=False)
-    booked_day: int | None = None
-
     def __attrs_post_init__(self) -> None:
         if not self.postings:
             raise LedgerError(f"entry {self.key} has no postings; post nothing instead of an empty entry")
@@ -168,3 +178,52 @@ class Entry:
                 + ", ".join(f"{total} {asset}" for asset, total in sorted(wrong.items()))
                 + "; every asset must sum to 0"
             )
+
+
+def sound_transfer(
+    source: Account,
+    target: Account,
+    asset: str,
+    amount: int,
+    source_lot: int | None,
+    target_lot: int | None,
+    rule: str,
+    cause: str | None,
+) -> tuple[Posting, Posting]:
+    """
+    Give the two postings of a transfer between accounts whose lots are known to be named as they must.
+
+    Args:
+        amount: Minor units, above 0.
+        source_lot, target_lot: The expiry day where the account keeps lots, else None.
+    """
+    if not 0 < amount <= MAX_AMOUNT:
+        # Posting says what is wrong with it.
+        return (
+            Posting(source, asset, -amount, source_lot, rule, cause),
+            Posting(target, asset, amount, target_lot, rule, cause),
+        )
+    debit: Any = _OpenPosting(source, asset, -amount, source_lot, rule, cause)
+    credit: Any = _OpenPosting(target, asset, amount, target_lot, rule, cause)
+    debit.__class__ = credit.__class__ = Posting
+    return debit, credit
+
+
+def sound_entry(
+    key: str,
+    kind: EntryKind,
+    cause: str | None,
+    effective_at: int,
+    recorded_at: int,
+    revision: str,
+    postings: tuple[Posting, ...],
+    corrects: str | None,
+    explanation: Mapping[str, Any],
+) -> Entry:
+    """Give an entry of transfers, some at least, which balance by how they are made."""
+    entry: Any = _OpenEntry(
+        key, kind, cause, effective_at, recorded_at, revision, postings, corrects, explanation, None
+    )
+    entry.__class__ = Entry
+    made: Entry = entry
+    return made

@@ -40,7 +40,7 @@ class Encoder:
         self._tier_level = {tier.name: level for level, tier in enumerate(layout.programme.ladder.tiers)}
         self._reads_origin = layout.reads_origin
 
-    def encode(self, item: Any, placed: Placed, slots: Slots, tables: Any, *, row: int, tier: int) -> None:
+    def encode(self, item: Any, placed: Placed, slots: Slots, tables: Any, row: int, tier: int) -> None:
         """
         Write an event at its place into *item*; it is read as an event of the partner and person that it reaches.
 
@@ -50,19 +50,18 @@ class Encoder:
             row: The row of the event that it speaks of, or -1.
             tier: The partner's tier just before it, for the person's layer.
         """
-        event = placed.event
-        day = self.calendar.day_of(placed.instant)
-        item.day = day
-        item.instant = placed.instant
+        event, _, instant, holders, first_instant = placed
+        item.day = day = self.calendar.day_of(instant)
+        item.instant = instant
         item.row = row
         item.tier = tier
-        person = placed.holders[1].id if len(placed.holders) > 1 else None
+        person = holders[1].id if len(holders) > 1 else None
         item.has_person = person is not None
         if self._reads_origin:
-            item.origin = self.calendar.day_of(placed.first_instant)
+            item.origin = self.calendar.day_of(first_instant)
         encode = self._by_kind.get(event.kind)
         if encode is not None:
-            encode(item, event, day, slots, tables, placed.holders[0].id, person)
+            encode(item, event, day, slots, tables, holders[0].id, person)
             return
         item.kind = OVERRIDE_ITEM
         item.tier_to = self._tier_level[str(event.fields["tier"])]

@@ -109,27 +109,27 @@ class HolderRun:
         """
         if self.events + self.commands >= self.mark_from:
             self._mark(placed.instant)
-        event = placed.event
+        event, step, item = placed.event, self._step, self.item
         s, m = self.scalars, self.memory
         row = self._rows.get(event.origin, -1) if event.origin is not None else -1
-        self._step.encoder.encode(self.item, placed, self._slots, m.keys, row=row, tier=tier)
+        step.encoder.encode(item, placed, self._slots, m.keys, row, tier)
         if self._has_revisions:
-            self._view = view_on(self._step.layout, self.item.day)
-            self.item.tier = self._view.levels[tier]
+            self._view = view_on(step.layout, item.day)
+            item.tier = self._view.levels[tier]
         movements: list[Movement] = []
         rows = s.row_count
         if traced:
             m.trace.clear()
             if placed.is_moved:
-                own_day = self._step.encoder.calendar.day_of(event.occurred_at)
-                m.trace.append((STEP_CODE["from_now"], own_day, self.item.day))
-            self._step.traced_step(self.item, s, m, movements)
+                own_day = step.encoder.calendar.day_of(event.occurred_at)
+                m.trace.append((STEP_CODE["from_now"], own_day, item.day))
+            step.traced_step(item, s, m, movements)
         else:
-            self._step.step(self.item, s, m, movements)
+            step.step(item, s, m, movements)
         if s.row_count != rows:
             self._rows[event.identity] = rows
         self.events += 1
-        self.through_day = max(self.through_day, self.item.day)
+        self.through_day = max(self.through_day, item.day)
         self.last_key = placed.key
         if self.holder.layer is Layer.PARTNER:
             tier = self._view.places[s.before] if self._has_revisions else s.before
@@ -239,11 +239,11 @@ class HolderRun:
         Returns:
             What gives what entries keep, by the day of the clock; that of the item itself under -1.
         """
-        layout = self._step.layout
-        level = self._view.levels[tier]
+        layout, view = self._step.layout, self._view
+        level = view.levels[tier]
         return {
-            day: partial(_part, layout, self._view if day < 0 else view_on(layout, day), records, level)
-            for day, records in {-1: [], **by_day(self.memory.trace)}.items()
+            day: partial(_part, layout, view if day < 0 else view_on(layout, day), records, level)
+            for day, records in by_day(self.memory.trace).items()
         }
 
     def mappings(self) -> list[dict[Any, int]]:

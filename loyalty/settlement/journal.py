@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import Final
 
 from attrs import frozen
 
 from loyalty.core.calendar import NEVER
 from loyalty.core.holders import Holder
-from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry, Posting
+from loyalty.ledger.entries import LOT_ACCOUNTS, Account, Entry, Posting, sound_transfer
 from loyalty.settlement.layout import Names
 
 #: One movement as the step puts it out: (label, asset, from, to, amount, lot day, day); day -1 is the item's instant.
@@ -41,38 +42,49 @@ class Transfer:
     effective_at: int
 
 
-# Those of one holder take 3 KB; a book may have millions of holders, of whom few are met again and again.
+#: Whether the account of a code keeps lots.
+_KEEPS_LOTS: Final = tuple(
+    code < FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS for code, name in enumerate(ACCOUNT_NAMES)
+)
+
+_OF_PROGRAMME: Final = tuple(Account(None, name) for name in ACCOUNT_NAMES[FIRST_OF_PROGRAMME:])
+
+
+# A book may have millions of holders, of whom few are met again and again.
 @lru_cache(maxsize=1 << 14)
-def accounts_of(holder: Holder) -> tuple[tuple[Account, bool], ...]:
-    """Give the accounts that a holder's movements run between, by code, each with whether it keeps lots."""
-    return tuple(
-        (
-            Account(holder if code < FIRST_OF_PROGRAMME else None, name),
-            code < FIRST_OF_PROGRAMME and name in LOT_ACCOUNTS,
-        )
-        for code, name in enumerate(ACCOUNT_NAMES)
-    )
+def accounts_of(holder: Holder) -> tuple[Account, ...]:
+    """Give the accounts that a holder's movements run between, by code."""
+    return (*(Account(holder, name) for name in ACCOUNT_NAMES[:FIRST_OF_PROGRAMME]), *_OF_PROGRAMME)
 
 
 def postings_of(names: Names, holder: Holder, movements: Iterable[Movement], cause: str | None) -> list[Posting]:
     """Give the two postings of each movement, in order."""
-    accounts = accounts_of(holder)
-    postings = []
+    accounts, labels, assets = accounts_of(holder), names.labels, names.assets
+    postings: list[Posting] = []
     for label, asset, source, target, amount, lot, _ in movements:
-        rule, name = names.labels[label], names.assets[asset]
-        for code, signed in ((source, -amount), (target, amount)):
-            account, keeps_lots = accounts[code]
-            postings.append(Posting(account, name, signed, lot if keeps_lots else None, rule, cause))
+        postings += sound_transfer(
+            accounts[source],
+            accounts[target],
+            assets[asset],
+            amount,
+            lot if _KEEPS_LOTS[source] else None,
+            lot if _KEEPS_LOTS[target] else None,
+            labels[label],
+            cause,
+        )
     return postings
 
 
 def split_by_day(movements: Sequence[Movement]) -> Iterator[tuple[int, list[Movement]]]:
     """Give the movements of each day of the clock, in order, and those of the item itself under -1."""
-    start = 0
-    for end in range(1, len(movements) + 1):
-        if end == len(movements) or movements[end][6] != movements[start][6]:
-            yield movements[start][6], list(movements[start:end])
-            start = end
+    days = [movement[6] for movement in movements]
+    start, count = 0, len(days)
+    while start < count:
+        end = start + 1
+        while end < count and days[end] == days[start]:
+            end += 1
+        yield days[start], list(movements[start:end])
+        start = end
 
 
 def transfers_in(entry: Entry, holder: Holder) -> Iterator[tuple[Transfer, int]]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from attrs import Factory, define
 
 from loyalty.core.calendar import format_day
+from loyalty.core.collecting import uncollected
 from loyalty.core.events import Event
 from loyalty.core.holders import Holder, Layer
 from loyalty.errors import EventConflict, EventRejected
-from loyalty.ledger.entries import Entry, EntryKind, Posting
+from loyalty.ledger.entries import Entry, EntryKind, Posting, sound_entry
 from loyalty.ledger.store import Grant
 from loyalty.programme.admission import admit
 from loyalty.programme.arguments import programme_of
@@ -27,7 +30,7 @@ from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import OrderKey, Placed, command_key, place_events
 from loyalty.settlement.holder_run import HolderRun
 from loyalty.settlement.journal import Movement, postings_of, split_by_day
-from loyalty.settlement.trace import Why, stored
+from loyalty.settlement.trace import Part, Why, stored
 
 Progress = Callable[[int], None]
 
@@ -136,31 +139,32 @@ def settle(
     2
     """
     steps = steps_of(programme_of(programme))
-    placed = place_events(programme, _distinct(programme, events), counts_from or {})
-    items: dict[Holder, list[Item]] = defaultdict(list)
-    for place in placed:
-        items[place.holders[0]].append(Item(place.key, place))
-    for number, grant in enumerate(grants):
-        items[grant.holder].append(Item.of_grant(grant, number))
-    outcomes: list[Outcome] = []
-    settled = 0
-    for layer in Layer:
-        for holder in sorted(holder for holder in items if holder.layer is layer):
-            run = HolderRun(steps, holder)
-            for item in sorted(items[holder], key=lambda item: item.key):
-                tier = apply_item(steps, run, item, outcomes, traced=traced)
-                if isinstance(item.what, Placed) and layer is Layer.PARTNER:
-                    for person in item.what.holders[1:]:
-                        items[person].append(Item(item.key, item.what, tier))
-                settled += 1
-                if progress and settled % 1000 == 0:
-                    progress(settled)
-            if until_day is not None:
-                outcomes.extend(advance_run(steps, run, until_day, traced=traced))
-    if progress:
-        progress(settled)
-    entries = entries_of(steps, outcomes)
-    return Settlement(programme, entries, _balances(entries), until_day)
+    with uncollected():
+        placed = place_events(programme, _distinct(programme, events), counts_from or {})
+        items: dict[Holder, list[Item]] = defaultdict(list)
+        for place in placed:
+            items[place.holders[0]].append(Item(place.key, place))
+        for number, grant in enumerate(grants):
+            items[grant.holder].append(Item.of_grant(grant, number))
+        outcomes: list[Outcome] = []
+        settled = 0
+        for layer in Layer:
+            for holder in sorted(holder for holder in items if holder.layer is layer):
+                run = HolderRun(steps, holder)
+                for item in sorted(items[holder], key=_key):
+                    tier = apply_item(steps, run, item, outcomes, traced=traced)
+                    if isinstance(item.what, Placed) and layer is Layer.PARTNER:
+                        for person in item.what.holders[1:]:
+                            items[person].append(Item(item.key, item.what, tier))
+                    settled += 1
+                    if progress and settled % 1000 == 0:
+                        progress(settled)
+                if until_day is not None:
+                    outcomes.extend(advance_run(steps, run, until_day, traced=traced))
+        if progress:
+            progress(settled)
+        entries = entries_of(steps, outcomes)
+        return Settlement(programme, entries, _balances(entries), until_day)
 
 
 def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome], *, traced: bool = False) -> int:
@@ -168,48 +172,61 @@ def apply_item(steps: Steps, run: HolderRun, item: Item, outcomes: list[Outcome]
     what = item.what
     if isinstance(what, Placed):
         require_room(steps.programme, run, what.event)
-        movements, tier = run.apply(what, item.tier, traced=traced)
-        cause, kind, at, key = what.event.identity, EntryKind.EVENT, what.instant, f"event:{what.event.identity}"
-        corrects = None
+        return apply_event(steps, run, what, item.tier, outcomes, traced=traced)
+    movements = run.grant(what, traced=traced)
+    parts = run.why() if traced else {}
+    key = entry_key_of(command_of(what))
+    _add_outcomes(
+        steps,
+        movements,
+        parts,
+        outcomes,
+        Outcome(key, EntryKind.COMMAND, key, what.at, run.holder, movements, corrected_by(what), item.key),
+    )
+    return 0
+
+
+def apply_event(
+    steps: Steps, run: HolderRun, placed: Placed, tier: int, outcomes: list[Outcome], *, traced: bool = False
+) -> int:
+    """Settle an event for which a holder has room, as :func:`apply_item` does."""
+    movements, tier = run.apply(placed, tier, traced=traced)
+    parts = run.why(tier) if traced else _NO_PARTS
+    why = parts.get(-1)
+    if movements or why is not None:
+        identity = placed.event.identity
+        key = f"event:{identity}"
+        own = Outcome(key, EntryKind.EVENT, identity, placed.instant, run.holder, movements, None, placed.key, why)
+        _add_outcomes(steps, movements, parts, outcomes, own)
+    return tier
+
+
+def _add_outcomes(
+    steps: Steps, movements: list[Movement], parts: Mapping[int, Why], outcomes: list[Outcome], own: Outcome
+) -> None:
+    """Add what an item moved, the clock before it included; *own* has all of it."""
+    for movement in movements:
+        if movement[6] >= 0:
+            break
     else:
-        movements, tier = run.grant(what, traced=traced), 0
-        cause = key = entry_key_of(command_of(what))
-        kind, at, corrects = EntryKind.COMMAND, what.at, corrected_by(what)
-    parts = run.why(tier) if traced else {}
-    why = parts.get(-1) if isinstance(what, Placed) else None
+        if movements or own.why is not None:
+            outcomes.append(own)
+        return
     posted = False
     for day, moved in split_by_day(movements):
         if day >= 0:
-            outcomes.extend(_clock_outcomes(steps, run.holder, moved, parts))
+            outcomes.extend(_clock_outcomes(steps, own.holder, moved, parts))
         else:
-            outcomes.append(Outcome(key, kind, cause, at, run.holder, moved, corrects, item.key, why))
+            outcomes.append(own._replace(movements=moved))
             posted = True
-    if why is not None and not posted:
-        outcomes.append(Outcome(key, kind, cause, at, run.holder, [], corrects, item.key, why))
-    return tier
+    if own.why is not None and not posted:
+        outcomes.append(own._replace(movements=[]))
 
 
 def advance_run(steps: Steps, run: HolderRun, day: int, *, traced: bool = False) -> list[Outcome]:
     """Let everything due through *day* happen, and give what it moved."""
     movements = run.advance(day, traced=traced)
     return _clock_outcomes(steps, run.holder, movements, run.why() if traced and movements else {})
-
-
-def _refuse_if_closed(programme: Programme, run: HolderRun, event: Event) -> None:
-    """Refuse what happens to a holder after its closing; only refunds of what came before still do."""
-    if run.closed_by is None:
-        return
-    kind = kind_of(programme, event.kind)
-    if kind is None or kind.role is not Role.REFUNDS:
-        closed_on = format_day(programme.calendar.day_of(run.closed_by.at))
-        into = f" into {run.closed_by.peer}" if run.closed_by.peer is not None else ""
-        raise EventRejected(
-            event.identity,
-            [
-                f"{run.holder} was closed{into} on {closed_on} by command {run.closed_by.key}; after it only refunds "
-                f"of earlier events are taken{': name ' + str(run.closed_by.peer) if into else ''}"
-            ],
-        )
 
 
 def require_room(programme: Programme, run: HolderRun, event: Event) -> None:
@@ -219,11 +236,27 @@ def require_room(programme: Programme, run: HolderRun, event: Event) -> None:
     Raises:
         EventRejected: it has as many as the programme takes, or was closed.
     """
-    _refuse_if_closed(programme, run, event)
+    if run.closed_by is not None:
+        _refuse_what_earns(programme, run, run.closed_by, event)
     limit = in_force_at(programme, event.occurred_at).events_per_holder
     if run.events >= limit:
         raise EventRejected(
             event.identity, [f"{run.holder} has {limit} events already; raise limits.events_per_holder to take more"]
+        )
+
+
+def _refuse_what_earns(programme: Programme, run: HolderRun, closing: Grant, event: Event) -> None:
+    """Refuse what happens to a holder after its closing; only refunds of what came before still do."""
+    kind = kind_of(programme, event.kind)
+    if kind is None or kind.role is not Role.REFUNDS:
+        closed_on = format_day(programme.calendar.day_of(closing.at))
+        into = f" into {closing.peer}" if closing.peer is not None else ""
+        raise EventRejected(
+            event.identity,
+            [
+                f"{run.holder} was closed{into} on {closed_on} by command {closing.key}; after it only refunds "
+                f"of earlier events are taken{': name ' + str(closing.peer) if into else ''}"
+            ],
         )
 
 
@@ -259,34 +292,63 @@ def entries_of(steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int | 
     """
     together: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        together.setdefault(outcome.key, []).append(outcome)
-    entries = []
+        parts = together.get(outcome.key)
+        if parts is None:
+            together[outcome.key] = [outcome]
+        else:
+            parts.append(outcome)
+    placed = []
     for key, parts in together.items():
-        first = parts[0]
-        postings: list[Posting] = []
-        for part in parts:
+        entry = _entry_of(steps, parts, recorded_at)
+        if entry is not None:
+            # A refund that waited for its deal stands after it, whatever their keys.
+            placed.append((entry.effective_at, _ORDER[kind_code(entry.kind)], parts[0].place, key, entry))
+    if len(placed) > 1:
+        placed.sort()
+    return [one[-1] for one in placed]
+
+
+#: Gives the text of a kind, without the detour that ``Enum.value`` takes.
+kind_code: Final = attrgetter("_value_")
+
+#: Where an item stands.
+_key: Final = itemgetter(0)
+
+#: What happens at one instant: the clock, then events, then commands.
+_ORDER: Final = {
+    kind_code(kind): place
+    for place, kind in enumerate((EntryKind.TIMER, EntryKind.EVENT, EntryKind.COMMAND, EntryKind.CORRECTION))
+}
+
+_NO_PARTS: Final[Mapping[int, Why]] = MappingProxyType({})
+
+
+def _entry_of(steps: Steps, parts: Sequence[Outcome], recorded_at: int | None) -> Entry | None:
+    """Make an entry of outcomes of one key; None where they moved nothing."""
+    first = parts[0]
+    postings: list[Posting] = []
+    why: dict[str, Part] = {}
+    corrects = None
+    for part in parts:
+        if part.movements:
             postings += postings_of(steps.names, part.holder, part.movements, part.cause)
-        if not postings:
-            continue
-        entries.append(
-            Entry(
-                key=key,
-                kind=first.kind,
-                cause=first.cause,
-                effective_at=first.effective_at,
-                recorded_at=first.effective_at if recorded_at is None else recorded_at,
-                revision=in_force_at(steps.programme, first.effective_at).revision,
-                postings=tuple(postings),
-                corrects=next((part.corrects for part in parts if part.corrects), None),
-                explanation=stored({str(part.holder): part.why() for part in parts if part.why is not None}),
-            )
-        )
-    if len(entries) < 2:
-        return entries
-    order = {EntryKind.TIMER: 0, EntryKind.EVENT: 1, EntryKind.COMMAND: 2, EntryKind.CORRECTION: 3}
-    # A refund that waited for its deal stands after it, whatever their keys.
-    entries.sort(key=lambda entry: (entry.effective_at, order[entry.kind], together[entry.key][0].place, entry.key))
-    return entries
+        if part.why is not None:
+            why[str(part.holder)] = part.why()
+        corrects = corrects or part.corrects
+    if not postings:
+        return None
+    at = first.effective_at
+    return sound_entry(
+        first.key,
+        first.kind,
+        first.cause,
+        at,
+        at if recorded_at is None else recorded_at,
+        in_force_at(steps.programme, at).revision,
+        tuple(postings),
+        corrects,
+        stored(why),
+    )
 
 
 def _distinct(programme: Programme, events: Iterable[Event]) -> list[Event]:

@@ -82,9 +82,13 @@ Why = Callable[[], Part]
 
 def by_day(trace: Iterable[Record]) -> dict[int, list[Record]]:
     """Give the records of each day of the clock, and those of the item itself under -1."""
-    days: dict[int, list[Record]] = {}
+    own: list[Record] = []
+    days = {-1: own}
     for record in trace:
-        days.setdefault(record[1] if record[0] in _CLOCK_CODES else -1, []).append(record)
+        if record[0] in _CLOCK_CODES:
+            days.setdefault(record[1], []).append(record)
+        else:
+            own.append(record)
     return days
 
 
