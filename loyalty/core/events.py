@@ -80,17 +80,13 @@ class Event:
 
     def body_hash(self) -> bytes:
         """A digest of the whole body; equal bodies have equal digests whatever the order of their fields."""
-        body = (
-            self.source,
-            self.id,
-            self.kind,
-            self.partner,
-            self.person,
-            self.occurred_at,
-            self.of,
-            dict(self.fields),
-        )
-        return hashlib.sha256(canonical_json(body).encode()).digest()
+        return self.written()[1]
+
+    def written(self) -> tuple[str, bytes]:
+        """Give the fields as canonical JSON, and the digest of the whole body, whose JSON ends with them."""
+        fields = canonical_json(dict(self.fields))
+        names = canonical_json((self.source, self.id, self.kind, self.partner, self.person, self.occurred_at, self.of))
+        return fields, hashlib.sha256(f"{names[:-1]},{fields}]".encode()).digest()
 
 
 def to_record(event: Event) -> dict[str, Any]:

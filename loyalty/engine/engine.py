@@ -22,8 +22,9 @@ from datetime import date
 from functools import partial
 from itertools import islice
 
+from loyalty.core.collecting import uncollected
 from loyalty.core.events import Event
-from loyalty.engine.accepting import accept
+from loyalty.engine.accepting import Accepting
 from loyalty.engine.advice import Advises
 from loyalty.engine.arguments import day_of, text_of
 from loyalty.engine.closing import move_on
@@ -113,10 +114,9 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         leaves_out = refused is not None
         for part in _chunks(events, chunk):
             admitted = [one for one in (self._admit(event, refused) for event in part) if one is not None]
-            receipts, refusals = self._change(
-                partial(self._submit_chunk, events=admitted, recorded_at=recorded_at, leaves_out=leaves_out),
-                events=admitted,
-            )
+            work = partial(self._submit_chunk, events=admitted, recorded_at=recorded_at, leaves_out=leaves_out)
+            with uncollected():
+                receipts, refusals = self._change(work, events=admitted)
             if refused is not None:
                 # A transaction can be tried several times; what became of it in the end is told once.
                 for event, error in refusals:
@@ -208,16 +208,35 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             refused(event, error)
             return None
 
+    def _accepting(self, tx: Transaction) -> Accepting:
+        return Accepting(self.programme, self._histories, tx, self.store.transaction)
+
     def _submit(self, tx: Transaction, event: Event, recorded_at: int | None) -> Receipt:
-        known = tx.find_event(event.identity)
+        accepting = self._accepting(tx)
+        receipt = self._take(accepting, event, recorded_at)
+        accepting.post()
+        return receipt
+
+    def _take(self, accepting: Accepting, event: Event, recorded_at: int | None) -> Receipt:
+        tx, identity = accepting.tx, event.identity
+        known = tx.find_event(identity)
         if known is None:
             at = self._clock() if recorded_at is None else recorded_at
-            accept(self.programme, self._histories, tx, event, at, self.store.transaction)
-            move_on(self._histories, tx, event.identity, at)
-            known = tx.find_event(event.identity)
+            entries = accepting.accept(event, at)
+            if entries is not None:
+                return self._receipt(identity, tuple([entry for entry in entries if entry.cause == identity]))
+            accepting.post()
+            move_on(self._histories, tx, identity, at)
+            known = tx.find_event(identity)
         else:
             require_same(known, event)
-        return self._receipt(tx, event, known.counts_from if known is not None else None)
+            accepting.post()
+        return self._receipt(
+            identity,
+            tuple(tx.entries(cause=identity)),
+            waiting=event.of is not None and not tx.recipients(identity),
+            counts_from=known.counts_from if known is not None else None,
+        )
 
     def _submit_chunk(
         self,
@@ -229,13 +248,15 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
         at = self._clock() if recorded_at is None else recorded_at
         receipts: list[Receipt] = []
         refusals: list[tuple[Event, EventRejected]] = []
+        accepting = self._accepting(tx)
         for event in events:
             try:
-                receipts.append(self._submit(tx, event, at))
+                receipts.append(self._take(accepting, event, at))
             except EventRejected as error:
                 if not leaves_out:
                     raise
                 refusals.append((event, error))
+        accepting.post()
         return receipts, refusals
 
     def _advance(self, tx: Transaction, day: int, batch: int) -> tuple[Sequence[Entry], int, bool]:
@@ -261,26 +282,20 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             self._histories.keep(tx, run)
         return posted, len(holders), is_over
 
-    def _receipt(self, tx: Transaction, event: Event, counts_from: int | None) -> Receipt:
-        entries = tuple(tx.entries(cause=event.identity))
-        waiting = event.of is not None and not tx.recipients(event.identity)
-        own, key = None, f"event:{event.identity}"
+    def _receipt(
+        self, identity: str, entries: tuple[Entry, ...], *, waiting: bool = False, counts_from: int | None = None
+    ) -> Receipt:
+        own, key = None, f"event:{identity}"
         for entry in entries:
             if entry.key == key and entry.explanation:
                 own = entry
                 break
         programme = self._declarations.at_hand(own.revision) if own is not None else None
         if own is None or programme is None:
-            return Receipt(event.identity, entries, waiting, lambda: self.why(event.identity), counts_from=counts_from)
+            return Receipt(identity, entries, waiting, partial(self.why, identity), counts_from=counts_from)
         # The receipt answers by what its entry recorded, long after the host's session is closed.
-        find = self._find
-        return Receipt(
-            event.identity,
-            entries,
-            waiting,
-            lambda: explain_entry(programme, own, find=find),
-            counts_from=counts_from,
-        )
+        answer = partial(explain_entry, programme, own, find=self._find)
+        return Receipt(identity, entries, waiting, answer, counts_from=counts_from)
 
 
 def _chunks(events: Iterable[Event], size: int) -> Iterator[list[Event]]:

@@ -184,6 +184,11 @@ class Histories:
         """Give at most so many holders to whom something may fall due through a day, in order of layer and id."""
         return sorted(tx.holders_due(day, self._chain, limit))
 
+    @property
+    def has_closed(self) -> bool:
+        """Whether states of closed holders moved since :meth:`take_closed` was asked last."""
+        return bool(self._closed)
+
     def begin(self) -> None:
         """Forget what moved in a transaction that failed."""
         self._moved.clear()

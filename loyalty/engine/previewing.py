@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
-from loyalty.engine.accepting import accept
+from loyalty.engine.accepting import Accepting
 from loyalty.engine.answers import Answers
 from loyalty.engine.closing import move_on
 from loyalty.engine.declarations import Declarations
@@ -199,7 +199,9 @@ class Previews(Working):
         """Accept an event as ``submit`` does, with states of its own, and give what can be seen of it then."""
         telling = _Listening(self.programme)
         histories = Histories(self._steps, telling)
-        accept(self.programme, histories, tx, event, recorded_at, self.store.transaction)
+        accepting = Accepting(self.programme, histories, tx, self.store.transaction)
+        accepting.accept(event, recorded_at)
+        accepting.post()
         move_on(histories, tx, event.identity, recorded_at)
         recorded = tx.find_event(event.identity)
         assert recorded is not None
@@ -243,10 +245,9 @@ class _Listening(Telling):
         super().__init__(programme, None)
         self.entries: list[Entry] = []
 
-    def post(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
-        posted = super().post(tx, entries)
-        self.entries += posted
-        return posted
+    def post_booked(self, tx: Transaction, entries: Sequence[Entry]) -> None:
+        super().post_booked(tx, entries)
+        self.entries += entries
 
 
 @frozen

@@ -44,13 +44,17 @@ class Telling:
 
     def post(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Post entries that belong together, tell what they say, and give them as they are booked."""
-        entries = self._booked(tx, entries)
+        entries = self.booked(tx, entries)
+        self.post_booked(tx, entries)
+        return entries
+
+    def post_booked(self, tx: Transaction, entries: Sequence[Entry]) -> None:
+        """Post entries that :meth:`booked` gave, and tell what they say."""
         self._post(tx, entries)
         if self._messages is not None:
             told = [message for _, message in messages_of(self._programme, self._messages, entries)]
             if told:
                 tx.add_messages(told)
-        return entries
 
     def post_clock(
         self, tx: Transaction, entries: Sequence[Entry], day: int, holders: Collection[Holder] | None = None
@@ -64,7 +68,7 @@ class Telling:
             holders: Whose; everybody's where it is None.
         """
         messages = self._messages
-        entries = self._booked(tx, entries)
+        entries = self.booked(tx, entries)
         if messages is None:
             self._post(tx, entries)
             return entries
@@ -82,7 +86,7 @@ class Telling:
         tx.add_messages([message for _, message in sorted(told, key=lambda pair: pair[0])])
         return entries
 
-    def _booked(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def booked(self, tx: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Give entries that count from a locked day the first day that is not locked as the one they are booked on."""
         locked_day = tx.locked_day()
         if locked_day is None:

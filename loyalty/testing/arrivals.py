@@ -28,7 +28,7 @@ from loyalty.core.calendar import format_day
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Holder
 from loyalty.engine import Engine, settle
-from loyalty.engine.accepting import accept
+from loyalty.engine.accepting import Accepting
 from loyalty.engine.corrections import resettle
 from loyalty.engine.histories import Histories
 from loyalty.engine.receipts import Receipt
@@ -262,14 +262,16 @@ class _Recorder(Engine):
 
         self._change(work, holders=holders)
 
-    def _submit(self, tx: Transaction, event: Event, recorded_at: int | None) -> Receipt:
-        if tx.find_event(event.identity) is None:
+    def _accepting(self, tx: Transaction) -> Accepting:
+        return Accepting(self._unasked, self._histories, tx, self.store.transaction)
+
+    def _take(self, accepting: Accepting, event: Event, recorded_at: int | None) -> Receipt:
+        if accepting.tx.find_event(event.identity) is None:
             at = self._clock() if recorded_at is None else recorded_at
-            verdict = self._counts_from.get(event.identity)
-            accept(self._unasked, self._histories, tx, event, at, self.store.transaction, counts_from=verdict)
+            accepting.accept(event, at, counts_from=self._counts_from.get(event.identity))
             # What it posted for a closed holder was moved on by decisions that are among those recorded.
             self._histories.take_closed()
-        return super()._submit(tx, event, recorded_at)
+        return super()._take(accepting, event, recorded_at)
 
 
 def _step_words(step: Batch | Command | Clock | Anew) -> str:

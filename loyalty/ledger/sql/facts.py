@@ -28,7 +28,6 @@ from loyalty.ledger.store import (
     Checkpoint,
     Grant,
     GrantedLot,
-    HolderClock,
     Received,
     RecordedEvent,
     delivery_step,
@@ -48,6 +47,24 @@ class Book:
 
 
 @define(eq=False)
+class OfHolder:
+    """
+    What the transaction knows of a holder, with its own changes: as of :class:`HolderClock`, and the version.
+
+    Attributes:
+        version: That of the holder's history.
+        reached_day: How far its own clock has run, or None.
+        due_day: The day on which something falls due next, or None.
+        revision: Under which that is so.
+    """
+
+    version: int = 0
+    reached_day: int | None = None
+    due_day: int | None = None
+    revision: str | None = None
+
+
+@define(eq=False)
 class Waiting:
     """
     What a transaction knows of facts, and what it has to write.
@@ -59,9 +76,8 @@ class Waiting:
         recorded: The identities, and the causes of commands, that this transaction recorded.
         event_rows: To be written.
         delivery_rows: To be written: by holder and event, the instant and what is brought.
-        versions: The versions of holders, with the changes of this transaction.
-        clocks: How far the holders' own clocks have run, likewise.
-        changed: The holders whose version or clock has to be written.
+        holders: The holders that are known.
+        changed: Those of which something has to be written.
         books: The book's own row, where it is known.
         messages: To be written.
     """
@@ -73,8 +89,7 @@ class Waiting:
     event_rows: list[tuple[Any, ...]] = Factory(list)
     delivery_rows: dict[tuple[int, int], tuple[int, str]] = Factory(dict)
     checkpoint_rows: dict[Holder, tuple[str, Checkpoint]] = Factory(dict)
-    versions: dict[Holder, int] = Factory(dict)
-    clocks: dict[Holder, HolderClock] = Factory(dict)
+    holders: dict[Holder, OfHolder] = Factory(dict)
     changed: set[Holder] = Factory(set)
     books: list[Book] = Factory(list)
     event_ids: list[int] = Factory(list)
@@ -103,9 +118,8 @@ class Facts(Part):
             self.runner.insert(schema.delivery, deliveries)
             states = []
             for holder in waiting.changed:
-                clock = waiting.clocks[holder]
-                state = (waiting.versions[holder], clock.reached_day, clock.due_day, clock.revision)
-                states.append((holders[holder], *state))
+                known = waiting.holders[holder]
+                states.append((holders[holder], known.version, known.reached_day, known.due_day, known.revision))
             states.sort()
             self.runner.update(schema.holder, ("version", "clock_day", "due_day", "due_under"), states)
             if waiting.checkpoint_rows:
@@ -143,11 +157,11 @@ class Facts(Part):
         else:
             (event_id,) = self.ids.take(self.runner, self.runner.schema.event, 1)
         recorded = RecordedEvent(event, event_id, recorded_at, counts_from)
+        fields, digest = event.written()
         waiting.event_rows.append(
             (
                 event_id, self.names.book_id, identity, event.source, event.kind, event.partner, event.person,
-                event.occurred_at, recorded_at, origin, canonical_json(dict(event.fields)),
-                event_digest(event.body_hash(), counts_from), counts_from,
+                event.occurred_at, recorded_at, origin, fields, event_digest(digest, counts_from), counts_from,
             )
         )  # fmt: skip
         waiting.events[identity] = recorded
@@ -165,7 +179,8 @@ class Facts(Part):
             LedgerError: the event is not recorded.
         """
         self.runner.require_writable()
-        found = self.find_event(identity)
+        waiting = self.waiting
+        found = waiting.events.get(identity) or self.find_event(identity)
         if found is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
         brought = _json_of_inputs(inputs)
@@ -175,22 +190,22 @@ class Facts(Part):
             holder_id = self.names.holders[holder]
         key = (holder_id, found.sequence)
         instant = found.event.occurred_at if at is None else at
-        reached = self.waiting.reached.get(identity)
+        reached = waiting.reached.get(identity)
         if reached is not None:
             # An event that this transaction recorded has reached nobody but whom this transaction told.
             before = reached.get(holder)
             if before == brought:
                 return
             reached[holder] = brought
-            if before is not None and key in self.waiting.delivery_rows:
-                instant = self.waiting.delivery_rows[key][0]
-            self.waiting.delivery_rows[key] = (instant, brought)
+            if before is not None and key in waiting.delivery_rows:
+                instant = waiting.delivery_rows[key][0]
+            waiting.delivery_rows[key] = (instant, brought)
         else:
             self.write()
             old = self.runner.first(ask.find_delivery, holder=key[0], event=key[1])
             before = None if old is None else old.inputs
             if before is None:
-                self.waiting.delivery_rows[key] = (instant, brought)
+                waiting.delivery_rows[key] = (instant, brought)
             elif before == brought:
                 return
             else:
@@ -230,14 +245,17 @@ class Facts(Part):
 
     def holder_version(self, holder: Holder) -> int:
         """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
-        version = self.waiting.versions.get(holder)
-        if version is None:
+        return self.of_holder(holder).version
+
+    def of_holder(self, holder: Holder) -> OfHolder:
+        """Give what is known of a holder; its fields are set as it changes."""
+        known = self.waiting.holders.get(holder)
+        if known is None:
             id = self.names.find_holder(self.runner, holder)
             row = None if id is None else self.runner.first(ask.holder_version, holder=id)
-            version = self.waiting.versions[holder] = 0 if row is None else row.version
-            clock = HolderClock() if row is None else HolderClock(row.clock_day, row.due_day, row.due_under)
-            self.waiting.clocks[holder] = clock
-        return version
+            known = OfHolder() if row is None else OfHolder(*row)
+            self.waiting.holders[holder] = known
+        return known
 
     def add_grant(self, grant: Grant) -> None:
         """
@@ -391,11 +409,9 @@ class Facts(Part):
         self.names.add_holders(self.runner, holders)
         ids = self.names.holders
         by_id = {ids[holder]: holder for holder in holders}
-        versions, clocks = self.waiting.versions, self.waiting.clocks
+        known = self.waiting.holders
         for id, version, *clock in self.runner.plain(ask.lock_holders, holders=self._listed(by_id)):
-            holder = by_id[id]
-            versions[holder] = version
-            clocks[holder] = HolderClock(*clock)
+            known[by_id[id]] = OfHolder(version, *clock)
 
     def _write_checkpoints(self, kept: Mapping[Holder, tuple[str, Checkpoint]]) -> None:
         rows = [
@@ -416,13 +432,11 @@ class Facts(Part):
             self.write()
 
     def _changed(self, holder: Holder, step: int) -> None:
-        waiting = self.waiting
-        waiting.versions[holder] = self.holder_version(holder) + step
-        clock = waiting.clocks[holder]
-        if clock.revision is not None:
-            # When something falls due next is to be said anew.
-            waiting.clocks[holder] = HolderClock(clock.reached_day)
-        waiting.changed.add(holder)
+        known = self.of_holder(holder)
+        known.version += step
+        # When something falls due next is to be said anew.
+        known.due_day = known.revision = None
+        self.waiting.changed.add(holder)
 
 
 _NO_INPUTS = "{}"
