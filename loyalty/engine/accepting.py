@@ -110,13 +110,14 @@ class Accepting:
         except EventRejected:
             histories.put_back(tx, runs)
             raise
-        tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
         outcomes: list[Outcome] = []
+        reaches: list[tuple[Holder, Mapping[str, int]]] = []
         tier = 0
         for run in runs:
             tier = apply_event(histories.steps, run, placed, tier, outcomes, traced=True)
-            inputs = {"tier": tier} if run.holder.layer is Layer.PERSON else _NOTHING
-            tx.deliver(event.identity, run.holder, inputs, at=placed.instant)
+            reaches.append((run.holder, {"tier": tier} if run.holder.layer is Layer.PERSON else _NOTHING))
+        tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from, reaches=reaches, at=placed.instant)
+        for run in runs:
             histories.keep(tx, run)
         entries = histories.telling.booked(tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at))
         self._unposted += entries
@@ -162,7 +163,7 @@ def _waiting(tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
 def _is_next(histories: Histories, placed: Placed, runs: Sequence[HolderRun]) -> bool:
     """Tell whether an event comes after everything settled for its holders."""
     day, key = histories.programme.calendar.day_of(placed.instant), placed.key
-    return all(key > run.last_key and day >= run.through_day for run in runs)
+    return not [run for run in runs if run.last_key >= key or run.through_day > day]
 
 
 def _judge(

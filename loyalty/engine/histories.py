@@ -68,17 +68,16 @@ class Histories:
         It is taken out of memory, so that no one else meets it while it moves, and an attempt that fails leaves
         nothing behind; :meth:`keep` puts it back.
         """
-        kept = self._runs.pop(holder, None)
-        if kept is not None and kept[0][0] == tx.holder_version(holder):
-            _, clock_day = kept[0]
-            reached = tx.clock_day(holder)
-            if clock_day == reached:
-                return kept[1]
-            if reached is not None and (clock_day is None or clock_day < reached):
+        under, stale = self._runs.pop(holder, _NOT_KEPT)
+        if stale is not None:
+            mark = tx.holder_mark(holder)
+            if under == mark:
+                return stale
+            (version, clock_day), (present, reached) = under, mark
+            if version == present and reached is not None and (clock_day is None or clock_day < reached):
                 # What has fallen due since was posted by whoever let the time pass.
-                kept[1].advance(reached)
-                return kept[1]
-        stale = kept[1] if kept is not None else None
+                stale.advance(reached)
+                return stale
         return self._caught_up(tx, stale) or self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
 
     def due(self, tx: Transaction, holder: Holder, at: int) -> list[Movement] | None:
@@ -100,7 +99,7 @@ class Histories:
         """
         day = self.programme.calendar.day_of(at)
         kept = self._runs.get(holder)
-        if kept is None or kept[0] != (tx.holder_version(holder), tx.clock_day(holder)):
+        if kept is None or kept[0] != tx.holder_mark(holder):
             run = self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
         else:
             run = kept[1]
@@ -167,18 +166,17 @@ class Histories:
 
     def keep(self, tx: Transaction, run: HolderRun) -> None:
         """Keep a state in memory under the version that the store has of its holder."""
-        holder = run.holder
-        run.version = tx.holder_version(holder)
-        self._put(run, (run.version, tx.clock_day(holder)))
-        tx.keep_due(holder, run.scalars.next_due, self._chain)
-        self._moved[holder] = run
+        mark = tx.holder_mark(run.holder)
+        run.version = mark[0]
+        self._put(run, mark)
+        self._moved[run.holder] = run
         if run.closed_by is not None:
-            self._closed.add(holder)
+            self._closed.add(run.holder)
 
     def put_back(self, tx: Transaction, runs: Iterable[HolderRun]) -> None:
         """Keep states in memory that were looked at and did not move."""
         for run in runs:
-            self._put(run, (tx.holder_version(run.holder), tx.clock_day(run.holder)))
+            self._put(run, tx.holder_mark(run.holder))
 
     def due_by(self, tx: Transaction, day: int, limit: int) -> list[Holder]:
         """Give at most so many holders to whom something may fall due through a day, in order of layer and id."""
@@ -203,12 +201,13 @@ class Histories:
         return closed
 
     def save(self, tx: Transaction) -> None:
-        """Have the store keep the states that moved far since it kept them last."""
+        """Have the store keep when something falls due next to whom something happened, and states that moved far."""
         for holder, run in self._moved.items():
             (version, _), kept_run = self._runs.get(holder, _NOT_KEPT)
             if kept_run is not run or version != tx.holder_version(holder):
                 # A part of the transaction was undone, and the state is one that was never reached.
                 continue
+            tx.keep_due(holder, run.scalars.next_due, self._chain)
             items = run.events + run.commands
             if items - run.saved_items >= max(_SAVE_AFTER_ITEMS, run.saved_items // _SAVE_AFTER_PART):
                 run.saved_items = items

@@ -162,12 +162,22 @@ class MemoryTransaction(MemoryLines):
         """Give the accepted event of this identity, or None."""
         return self._events.get(identity)
 
-    def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
+    def add_event(
+        self,
+        event: Event,
+        *,
+        recorded_at: int,
+        counts_from: int | None = None,
+        reaches: Sequence[tuple[Holder, Mapping[str, int]]] = (),
+        at: int | None = None,
+    ) -> RecordedEvent:
         """
         Record an accepted event.
 
         Args:
             counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
+            reaches: To whom it is delivered at once, each with what it brings.
+            at: As for :meth:`deliver`.
 
         Raises:
             LedgerError: its identity is known.
@@ -183,6 +193,8 @@ class MemoryTransaction(MemoryLines):
             about = self._about.setdefault(origin, [])
             about.append(recorded)
             self.undo.append((about.pop, ()))
+        for holder, inputs in reaches:
+            self.deliver(identity, holder, inputs, at=at)
         return recorded
 
     def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int], *, at: int | None = None) -> None:
@@ -235,6 +247,10 @@ class MemoryTransaction(MemoryLines):
         """Give a number that grows with each change of the holder's history or grants (0 where there is none)."""
         history = self._histories.get(holder)
         return history.version if history else 0
+
+    def holder_mark(self, holder: Holder) -> tuple[int, int | None]:
+        """Give what tells whether a state of a holder is the present one: its version and the day of its clock."""
+        return self.holder_version(holder), self.clock_day(holder)
 
     def add_grant(self, grant: Grant) -> None:
         """

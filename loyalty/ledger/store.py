@@ -221,13 +221,23 @@ class Transaction(Protocol):
     def find_event(self, identity: str) -> RecordedEvent | None:
         """Give the accepted event of this identity, or None."""
 
-    def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
+    def add_event(
+        self,
+        event: Event,
+        *,
+        recorded_at: int,
+        counts_from: int | None = None,
+        reaches: Sequence[tuple[Holder, Mapping[str, int]]] = (),
+        at: int | None = None,
+    ) -> RecordedEvent:
         """
         Record an accepted event; its identity must be new.
 
         Args:
             recorded_at: UTC microseconds: when it is accepted.
             counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
+            reaches: To whom it is delivered at once, each with the inputs that it brings there, as by :meth:`deliver`.
+            at: As for :meth:`deliver`.
         """
 
     def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int], *, at: int | None = None) -> None:
@@ -261,6 +271,9 @@ class Transaction(Protocol):
         Each change adds :func:`version_step` of what changed, so that a number that comes again after a host's
         rollback stands for the same history.
         """
+
+    def holder_mark(self, holder: Holder) -> tuple[int, int | None]:
+        """Give what tells whether a state of a holder is the present one: its version and the day of its clock."""
 
     def add_grant(self, grant: Grant) -> None:
         """Record a decision; its key must be new, and a final one the only one of what it carries on."""

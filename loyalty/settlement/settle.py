@@ -283,13 +283,16 @@ def _clock_outcomes(
     ]
 
 
-def entries_of(steps: Steps, outcomes: Iterable[Outcome], *, recorded_at: int | None = None) -> list[Entry]:
+def entries_of(steps: Steps, outcomes: Sequence[Outcome], *, recorded_at: int | None = None) -> list[Entry]:
     """
     Put the outcomes of one key together as one entry, and the entries in settlement order.
 
     Args:
         recorded_at: UTC microseconds; each entry's own effective instant where it is None.
     """
+    if len(outcomes) == 1:
+        only = _entry_of(steps, outcomes, recorded_at)
+        return [] if only is None else [only]
     together: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         parts = together.get(outcome.key)

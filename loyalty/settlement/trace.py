@@ -101,7 +101,8 @@ def stored_trace(programme: Programme, trace: Iterable[Record], tier: int) -> Pa
         trace: What the traced step recorded.
         tier: The level of the partner's tier before the event.
     """
-    return [programme.ladder.tiers[tier].name, [_plain(programme, record) for record in trace]]
+    plain = [_named_plainly(programme, record) if record[0] in NAMED else list(record) for record in trace]
+    return [programme.ladder.tiers[tier].name, plain]
 
 
 def stored(parts: Mapping[str, Part]) -> dict[str, Any]:
@@ -180,10 +181,8 @@ def names_of(
     )
 
 
-def _plain(programme: Programme, record: Record) -> list[Any]:
+def _named_plainly(programme: Programme, record: Record) -> list[Any]:
     plain = list(record)
-    if record[0] not in NAMED:
-        return plain
     for place, what in enumerate(NAMED[record[0]], start=1):
         # What several revisions number together stands with its name already.
         if what and not isinstance(record[place], str):

@@ -21,6 +21,13 @@ class Clocks(Facts, OwnRow):
         of_book = self._book().clock_day
         return of_book if holder is None else later_clock(of_book, self.of_holder(holder).reached_day)
 
+    def holder_mark(self, holder: Holder) -> tuple[int, int | None]:
+        """Give what tells whether a state of a holder is the present one: its version and the day of its clock."""
+        known = self.waiting.holders.get(holder) or self.of_holder(holder)
+        book = self.waiting.books
+        of_book = book[0].clock_day if book else self._book().clock_day
+        return known.version, of_book if known.reached_day is None else later_clock(of_book, known.reached_day)
+
     def set_clock_day(self, day: int, holder: Holder | None = None) -> None:
         """Record that everything due through *day* was posted, to one holder or to all."""
         if holder is None:

@@ -138,12 +138,22 @@ class Facts(Part):
             found = known[identity] = to_recorded(row) if row is not None else None
         return found
 
-    def add_event(self, event: Event, *, recorded_at: int, counts_from: int | None = None) -> RecordedEvent:
+    def add_event(
+        self,
+        event: Event,
+        *,
+        recorded_at: int,
+        counts_from: int | None = None,
+        reaches: Sequence[tuple[Holder, Mapping[str, int]]] = (),
+        at: int | None = None,
+    ) -> RecordedEvent:
         """
         Record an accepted event.
 
         Args:
             counts_from: UTC microseconds: the instant at which it counts, where that is not its own.
+            reaches: To whom it is delivered at once, each with what it brings.
+            at: As for :meth:`deliver`.
 
         Raises:
             LedgerError: its identity is known.
@@ -165,10 +175,15 @@ class Facts(Part):
             )
         )  # fmt: skip
         waiting.events[identity] = recorded
-        waiting.reached[identity] = {}
+        waiting.reached[identity] = reached = {}
         waiting.recorded.add(identity)
         if origin is not None and origin in waiting.about:
             waiting.about[origin].append(recorded)
+        instant = event.occurred_at if at is None else at
+        for holder, inputs in reaches:
+            reached[holder] = brought = _json_of_inputs(inputs)
+            waiting.delivery_rows[self._holder_id(holder), event_id] = (instant, brought)
+            self._changed(holder, delivery_step(identity, brought, counts_from))
         return recorded
 
     def deliver(self, identity: str, holder: Holder, inputs: Mapping[str, int], *, at: int | None = None) -> None:
@@ -184,11 +199,7 @@ class Facts(Part):
         if found is None:
             raise LedgerError(f"event {identity} is not recorded; add it before it is delivered to {holder}")
         brought = _json_of_inputs(inputs)
-        holder_id = self.names.holders.get(holder)
-        if holder_id is None:
-            self.names.add_holders(self.runner, [holder])
-            holder_id = self.names.holders[holder]
-        key = (holder_id, found.sequence)
+        key = (self._holder_id(holder), found.sequence)
         instant = found.event.occurred_at if at is None else at
         reached = waiting.reached.get(identity)
         if reached is not None:
@@ -431,8 +442,15 @@ class Facts(Part):
         if holder in self.waiting.changed or holder in self.waiting.checkpoint_rows:
             self.write()
 
+    def _holder_id(self, holder: Holder) -> int:
+        found = self.names.holders.get(holder)
+        if found is None:
+            self.names.add_holders(self.runner, [holder])
+            found = self.names.holders[holder]
+        return found
+
     def _changed(self, holder: Holder, step: int) -> None:
-        known = self.of_holder(holder)
+        known = self.waiting.holders.get(holder) or self.of_holder(holder)
         known.version += step
         # When something falls due next is to be said anew.
         known.due_day = known.revision = None
