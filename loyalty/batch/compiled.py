@@ -162,6 +162,9 @@ class _CompiledRun:
                 kept_states[layer] = LayerStates(layers[layer].holders, np.zeros(0, np.int64), np.zeros(0, np.int64))
                 continue
             settled = self._layer(layer)
+            if self.response is not None:
+                # What happened is known only now.
+                refuse_too_many(work, layer, self._all_silent())
             first_months = settled.shared["first_months"]
             kept = first_months >= 0
             kept_places[layer] = kept
@@ -452,15 +455,13 @@ class _CompiledRun:
         return LayerStates(holders, (starts + ranges)[kept], np.concatenate(words))
 
     def _all_states(self, layers: Mapping[Layer, LayerStates]) -> CompiledStates:
-        silent = self._silent()
-        earlier = self.states.silent if self.states is not None else silent[:0]
         return CompiledStates(
             self.work.until_day,
             layers,
             self.grants,
             self.taken[:-1],
             self.paid_from[:-1],
-            np.sort(np.concatenate([earlier, silent])),
+            self._all_silent(),
         )
 
     def _silent(self) -> Ints:
@@ -469,6 +470,11 @@ class _CompiledRun:
         if self.response is None or not len(self.before):
             return rows[:0]
         return np.sort(rows[(self.before[rows] == -1) & (self.work.table.kind[rows] != REDEEM)])
+
+    def _all_silent(self) -> Ints:
+        """Give the rows that did not happen in this run or in those that it goes on from, ascending."""
+        silent = self._silent()
+        return silent if self.states is None else np.sort(np.concatenate([self.states.silent, silent]))
 
     def _spread(self, function: Any, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         return [future.result() for future in [self.pool.submit(function, *call) for call in calls]]

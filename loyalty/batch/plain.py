@@ -23,6 +23,7 @@ from loyalty.batch.work import Work, tiers_by_month, who_took_part
 from loyalty.core.calendar import FIRST_DAY, format_day, month_tables
 from loyalty.core.events import TIER_OVERRIDE, Event, FieldValue
 from loyalty.core.holders import Holder, Layer
+from loyalty.errors import EventRejected
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import FieldType, Role
 from loyalty.programme.revisions import tiers_of
@@ -266,7 +267,10 @@ class _PlainRun:
     def _event(self, holder: _Holder, row: int, instant: int, events: Any, sums: Any) -> None:
         run, code = holder.run, int(self.work.table.kind[row])
         placed = self._placed(row, instant)
-        require_room(self.work.programme, run, placed.event)
+        try:
+            require_room(self.work.programme, run, placed.event)
+        except EventRejected as error:
+            raise EventRejected(self.work.table.identity(row), error.reasons) from None
         kind = self.kinds[code] if code >= 0 else None
         known = run.memory.rows[origin] if kind and (origin := self._origin_row(run, kind, row)) >= 0 else None
         before = (known.refunded, known.whole) if known is not None else (0, 0)

@@ -1,4 +1,4 @@
-"""What a run refuses before it begins: more events than a holder may have, and events that come to a closed one."""
+"""What a run refuses: more events than a holder may have, and events that come to a closed one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from loyalty.programme.model import Role
 from loyalty.programme.revisions import in_force_at, revisions_of
 
 
-def refuse_too_many(work: Work, layer: Layer) -> None:
+def refuse_too_many(work: Work, layer: Layer, silent: Ints | None = None) -> None:
     """
     See that no holder has more events than the programme takes.
+
+    Args:
+        silent: Rows that did not happen, which count for nobody.
 
     Raises:
         EventRejected: the first event beyond that.
@@ -31,6 +34,8 @@ def refuse_too_many(work: Work, layer: Layer) -> None:
     if not len(rows) or np.bincount(codes[codes >= 0], minlength=1).max(initial=0) <= least:
         return
     counted = (work.placing.instant[rows] < end) & (work.table.kind[rows] != REDEEM) & (codes >= 0)
+    if silent is not None and len(silent):
+        counted &= ~np.isin(rows, silent)
     counts = np.bincount(codes[counted], minlength=1)
     for holder in np.flatnonzero(counts > least).tolist():
         for number, row in enumerate(rows[counted & (codes == holder)].tolist()):

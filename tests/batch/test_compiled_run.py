@@ -22,7 +22,8 @@ from loyalty.batch.results import Batch
 from loyalty.batch.tables import REDEEM, kinds_of, missing_of
 from loyalty.cli.progress import Meter
 from loyalty.core.events import Event
-from loyalty.core.holders import Layer
+from loyalty.core.holders import Holder, Layer
+from loyalty.errors import EventRejected
 from loyalty.ledger.store import Grant
 from loyalty.programme.model import Programme
 from loyalty.settlement.runtime import (
@@ -34,6 +35,7 @@ from loyalty.settlement.runtime import (
     PENDING,
     REDEEMED,
     TRANSFERRED,
+    WRITTEN_OFF,
 )
 from loyalty.settlement.settle import EXAMPLE
 from tests.settlement.histories import history
@@ -158,6 +160,81 @@ def test_compiled_moves_what_the_core_moves(name: str) -> None:
     assert silent > HISTORIES // 4
     assert cut > HISTORIES // 3
     assert len(kinds_of(programme)) > 3
+
+
+SMALL = """
+language: 1
+programme: {id: small, starts: 2026-01-01, timezone: UTC}
+currencies:
+  points: {arrears: {limit: {base: 5, gold: 12}}}
+events:
+  deal.won: {amount: {type: money, unit: EUR, max: 1000.00}}
+  deal.refunded: {refunds: deal.won}
+metrics:
+  sales: {sum: event.amount, of: deal.won, window: calendar_year}
+earn:
+  - rule: base
+    on: deal.won
+    of: event.amount
+    give: {partner: {points: 1 per 1 EUR}, person: {points: 1 per 10 EUR}}
+tiers:
+  ladder:
+    - {tier: gold, needs: ['sales >= money("200 EUR")']}
+  review: {every: calendar_year, landing: one_tier_down}
+refunds:
+  deal.refunded: {points: arrears, tier: re_evaluate}
+"""
+
+
+def deals(programme: Programme, *amounts: int, person: str | None = None) -> list[Event]:
+    """Give a deal of acme a second, in cents, from the first."""
+    start = programme.calendar.day_start_us(programme.first_day)
+    return [
+        Event(id=f"D-{number}", kind="deal.won", partner="acme", person=person, occurred_at=start + number * 1_000_000,
+              fields={"amount": amount})
+        for number, amount in enumerate(amounts)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("amount", "limit"), [(10_000, 5), (20_000, 12)])
+def test_what_a_clawback_leaves_beyond_the_limit_of_arrears_is_written_off(amount: int, limit: int) -> None:
+    """All that a deal gave was redeemed when it is refunded: the tier's limit is owed, the rest is forgiven."""
+    programme = loads(SMALL)
+    [deal] = deals(programme, amount)
+    at = deal.occurred_at
+    refund = Event(id="R-1", kind="deal.refunded", partner="acme", occurred_at=at + 9_000_000, of="D-0", fields={})
+    gift = Grant(key="gift", kind="redeem", holder=Holder.partner("acme"), currency="points", amount=amount // 100,
+                 at=at + 5_000_000)  # fmt: skip
+    table = EventTable.from_events(programme, [deal, refund])
+    compiled, _ = both(table, [gift], programme.first_day + 10)
+    # What is forgiven lowers what was redeemed, so that the books close.
+    assert compiled.layers[Layer.PARTNER].cells[0, 0].tolist() == [
+        amount // 100, 0, 0, limit, amount // 100, 0, 0, 0, limit,
+    ]  # fmt: skip
+    assert compiled.journal is not None
+    forgiven = [row for row in compiled.journal.to_pylist() if row["source"] == WRITTEN_OFF]
+    assert [(row["target"], row["amount"]) for row in forgiven] == [(ARREARS, amount // 100 - limit)]
+
+
+@pytest.mark.parametrize("person", [None, "ann"])
+def test_with_a_response_what_happened_is_what_a_holder_may_have(person: str | None) -> None:
+    """Four deals are drawn and three happen: a limit of three takes them, one of two refuses the third, both ways."""
+    programme = loads(SMALL)
+    drawn = deals(programme, 10_000, 100, 100, 100, person=person)
+    response = Response.of(programme, {"deal.won": 10**6})
+    chance = np.array([-1, 999_999, 0, 0], np.int32)
+    for most in (3, 2):
+        limited = evolve(programme, events_per_holder=most)
+        table = evolve(EventTable.from_events(limited, drawn), chance=chance)
+        if most == 3:
+            compiled, _ = both(table, [], limited.first_day + 10, response=response)
+            assert compiled.layers[Layer.PARTNER].events[0].tolist() == [3, 0]
+            assert compiled.silent is not None
+            assert compiled.silent.tolist() == [1]
+            continue
+        for kernel in (True, False):
+            with pytest.raises(EventRejected, match="event /D-3: partner:acme has 2 events already"):
+                run(limited, table, until_day=limited.first_day + 10, response=response, kernel=kernel)
 
 
 def test_compiling_is_told_on_the_screen_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
