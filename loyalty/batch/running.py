@@ -47,6 +47,7 @@ def run(
     keep_states: bool = False,
     journal: bool = False,
     kernel: bool | None = None,
+    runs: int = 1,
     progress: Progress | None = None,
 ) -> Batch:
     """
@@ -66,6 +67,8 @@ def run(
         journal: Whether to keep every movement.
         kernel: Whether to run compiled; None for yes where numba is installed and it is sooner done, which it is for
             a hundred thousand events, or where the kernel is there already. Both ways give the same.
+        runs: How many runs of about so many events one kernel serves, this one included: whether it is sooner done is
+            asked for all of them together.
         progress: Called now and then with how many items are settled.
 
     Raises:
@@ -80,7 +83,7 @@ def run(
         raise UsageError("the state lies after the day through which the run is to go; take a later day")
     work = Work.of(programme, events, list(grants), until_day, since, known)
     note = "" if kernel is False or _has_numba(kernel) else _SLOW
-    if note or kernel is False or (kernel is None and not _is_worth_compiling(work, from_state)):
+    if note or kernel is False or (kernel is None and not _is_worth_compiling(work, from_state, runs)):
         batch = run_plain(work, response, _states_of(from_state, PlainStates), journal, progress)
         return evolve(batch, states=batch.states if keep_states else None, note=note)
     # These take the libraries that only a compiled run needs.
@@ -116,12 +119,13 @@ def _has_numba(needed: bool | None) -> bool:
     return False
 
 
-def _is_worth_compiling(work: Work, from_state: Any) -> bool:
-    """Tell whether kernels settle the rows sooner than the core does, or the states come from kernels."""
+def _is_worth_compiling(work: Work, from_state: Any, runs: int) -> bool:
+    """Tell whether kernels settle the rows of all runs sooner than the core does, or the states come from kernels."""
     if from_state is not None:
         return not isinstance(from_state, PlainStates)
-    if len(work.table) < _FEW or len(work.table) >= _MANY:
-        return len(work.table) >= _MANY
+    rows = len(work.table) * runs
+    if rows < _FEW or rows >= _MANY:
+        return rows >= _MANY
     from loyalty.batch.compiling import is_compiled, kernels_of
 
     return is_compiled(kernels_of(work.programme, work.layers).values())

@@ -141,7 +141,7 @@ def forecast(
     until_day = month_starts(start_day, months)[-1] - 1
     # Rows are known by their places, which the past keeps in front of every future.
     table = evolve(past.events, ids=None, waits={})
-    settled = run(programme, table, grants=past.grants, until_day=today, keep_states=True)
+    settled = run(programme, table, grants=past.grants, until_day=today, keep_states=True, runs=1 + len(seeds))
     before = Measures(settled)
     known = _Known.of(past.events, before)
     response = _response(programme, scenario)

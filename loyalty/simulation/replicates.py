@@ -53,11 +53,12 @@ class Runner:
 
     Args:
         until_day: The last day of each run.
-        threads: As :func:`loyalty.batch.running.run` takes them.
+        threads, runs: As :func:`loyalty.batch.running.run` takes them.
     """
 
-    def __init__(self, *, until_day: int, threads: int | None = None) -> None:
+    def __init__(self, *, until_day: int, threads: int | None = None, runs: int = 1) -> None:
         self.until_day = until_day
+        self._runs = runs
         self.notes: tuple[str, ...] = ()
         self._threads = threads
         self._laid_out: dict[str, tuple[EventTable, EventTable]] = {}
@@ -82,6 +83,7 @@ class Runner:
             from_state=states,
             response=Response.of(scheme.programme, dict(replicate.response)) if replicate.response else None,
             threads=self._threads,
+            runs=self._runs,
             keep_states=keep_states,
         )
         if batch.note and batch.note not in self.notes:

@@ -109,7 +109,7 @@ def sweep(
         require_figure(known, name)
     points = [Trial.of(programme, values) for values in grid(levers)]
     base = Trial.of(programme, {})
-    runner = Runner(until_day=until_day)
+    runner = Runner(until_day=until_day, runs=1 + len(points))
     seeds = []
     done = 0
     for replicate in replicates:

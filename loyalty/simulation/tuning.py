@@ -110,7 +110,8 @@ def tune(
     """
     if lever.steps is None:
         raise LoyaltyError(f"{lever.path} is tuned within a range; write {lever.path}=LOW..HIGH")
-    search = _Search(programme, lever.path, lever.steps, target, replicates, Runner(until_day=until_day), progress)
+    runner = Runner(until_day=until_day, runs=_PLACES * len(replicates))
+    search = _Search(programme, lever.path, lever.steps, target, replicates, runner, progress)
     with ExitStack() as kept:
         for replicate in replicates:
             kept.enter_context(found_once(replicate.events))

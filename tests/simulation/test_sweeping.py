@@ -9,6 +9,8 @@ from fractions import Fraction
 import pytest
 
 from loyalty import loads
+from loyalty.batch import running
+from loyalty.batch.work import Work
 from loyalty.errors import LoyaltyError
 from loyalty.programme.changing import PathError, changed
 from loyalty.simulation.comparison import Scheme
@@ -145,6 +147,24 @@ def test_a_grid_has_a_bound_and_turns_no_number_twice() -> None:
 def test_a_figure_that_does_not_exist_names_the_nearest() -> None:
     with pytest.raises(LoyaltyError, match=r"there is no figure 'costs'; did you mean `cost`\?"):
         swept("tiers.gold.multiplier=1..3", cost="costs")
+
+
+def test_whether_compiling_pays_is_asked_for_all_points_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five events are few; five events on forty points and the programme as it is are compiled for, if 200 are many."""
+    asked: list[tuple[bool, int]] = []
+    original = running._is_worth_compiling
+
+    def noted(work: Work, from_state: object, runs: int) -> bool:
+        asked.append((original(work, from_state, runs), len(work.table) * runs))
+        return False
+
+    monkeypatch.setattr(running, "_MANY", 200)
+    monkeypatch.setattr(running, "_is_worth_compiling", noted)
+    swept("tiers.gold.multiplier=1..3:1")
+    assert {pays for pays, _ in asked if _ < 200} == {False}
+    asked.clear()
+    swept("tiers.gold.multiplier=1..5:0.1")
+    assert set(asked) == {(True, 42 * len(quarter().events))}
 
 
 def test_a_figure_that_does_not_exist_is_said_before_anything_is_drawn() -> None:
