@@ -15,12 +15,12 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from loyalty.explaining.differences import LANGUAGES
 from loyalty.explaining.said import said
 from loyalty.simulation.comparison import Comparison, Fairness, Interval, Scheme
+from loyalty.simulation.csv_columns import write_columns, write_header
 from loyalty.simulation.decimals import exact_decimal, share
 from loyalty.simulation.measuring import Measures
 from loyalty.simulation.months import month_text
@@ -86,7 +86,9 @@ def write_partners(scheme: Scheme, base: Measures, variant: Measures, path: Path
     if path.suffix == ".parquet":
         pq.write_table(table.replace_schema_metadata({"variant": scheme.name}), path, compression="zstd")
     else:
-        pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))
+        with path.open("wb") as file:
+            write_header(file, table.column_names)
+            write_columns(file, [column.combine_chunks().cast(pa.string()) for column in table.columns])
     return path
 
 

@@ -18,14 +18,8 @@ from loyalty.simulation.decimals import exact_decimal
 from loyalty.simulation.flows import FIGURES, STANDING, worth_of
 from loyalty.simulation.holders import Holders
 
-#: Rows that are joined to lines at a time, so that a large table needs no second copy of itself.
-_AT_ONCE: Final = 200_000
-
 #: What is beyond 64 bits is written one by one.
 _MOST: Final = 2**63 - 1
-
-#: A field in which one of these stands is quoted.
-_TO_QUOTE: Final = r'[",\r\n]'
 
 
 def can_write_by_columns() -> bool:
@@ -40,22 +34,17 @@ def can_write_by_columns() -> bool:
 
 def write_holders_csv(holders: Holders, path: Path) -> None:
     """Write the table as CSV, each amount with the digits of its currency."""
-    import pyarrow.compute as pc
+    from loyalty.simulation.csv_columns import write_columns, write_header
 
     rows = _Rows(holders)
     columns = [
-        *(_quoted(column) for column in rows.heads()),
+        *rows.heads(),
         *(rows.join([_text(amounts, scale) for amounts, scale in parts]) for parts in rows.amounts()),
         *(rows.join([_short(*part) for part in rows.costs(unit)]) for unit in holders.units),
     ]
     with path.open("wb") as file:
-        names = [*_HEADS, *_AMOUNTS, *(f"cost_{unit}" for unit in holders.units)]
-        file.write((",".join(names) + "\n").encode())
-        for start in range(0, rows.count, _AT_ONCE):
-            parts = [column.slice(start, _AT_ONCE) for column in columns]
-            lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, ","), "", "\n")
-            for chunk in lines.chunks if hasattr(lines, "chunks") else [lines]:
-                file.write(chunk.buffers()[2])
+        write_header(file, [*_HEADS, *_AMOUNTS, *(f"cost_{unit}" for unit in holders.units)])
+        write_columns(file, columns)
 
 
 def write_holders_parquet(holders: Holders, path: Path) -> None:
@@ -185,22 +174,13 @@ def _decimals(amounts: Any, scale: int) -> Any:
 
 def _text(amounts: Any, scale: int) -> Any:
     """Write minor units in major units, with every digit that the currency has."""
-    import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    from loyalty.simulation.csv_columns import decimals_text
 
     if isinstance(amounts, list):
         return pa.array([format(Decimal(each), "f") for each in amounts], pa.string())
-    if scale == 0:
-        return pa.array(amounts).cast(pa.string())
-    # What is smallest has no counterpart above 0; as unsigned it is written rightly all the same.
-    size = np.where(amounts < 0, -amounts.astype(np.uint64), amounts.astype(np.uint64)).astype(np.uint64)
-    whole, part = np.divmod(size, np.uint64(10**scale))
-    signs = pa.array(["", "-"]).take(pa.array(amounts < 0).cast(pa.int8()))
-    digits = pc.utf8_lpad(pa.array(part).cast(pa.string()), scale, "0")
-    return pc.binary_join_element_wise(
-        pc.binary_join_element_wise(signs, pa.array(whole).cast(pa.string()), ""), digits, "."
-    )
+    return decimals_text(amounts, scale)
 
 
 def _short(amounts: Any, scale: int) -> Any:
@@ -209,14 +189,3 @@ def _short(amounts: Any, scale: int) -> Any:
 
     texts = _text(amounts, scale)
     return pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), ".") if scale and not isinstance(amounts, list) else texts
-
-
-def _quoted(texts: Any) -> Any:
-    """Quote the fields of CSV that would break a row."""
-    import pyarrow.compute as pc
-
-    needed = pc.match_substring_regex(texts, _TO_QUOTE)
-    if not pc.any(needed).as_py():
-        return texts
-    inner = pc.replace_substring(texts, '"', '""')
-    return pc.if_else(needed, pc.binary_join_element_wise('"', inner, '"', ""), texts)
