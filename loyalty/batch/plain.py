@@ -146,7 +146,7 @@ class _PlainRun:
                 if layer is Layer.PARTNER and holder.first_month >= 0:
                     starts[holder.run.tier] += 1
                 self._settle(holder, items.get(place, []), asking, events[place], sums[place])
-                if layer is Layer.PARTNER and place not in known:
+                if layer is Layer.PARTNER and place not in known and holder.first_month >= 0:
                     arrivals.append(holder.first_month)
                 first_months[place] = holder.first_month
                 states[place] = save(holder.run), holder.first_month

@@ -200,6 +200,21 @@ def test_what_responds_happens_more_often_near_the_next_tier() -> None:
     ]
 
 
+def test_of_whom_nothing_happens_nobody_is_counted() -> None:
+    """A partner whose events all need more of a response than there is stands in no tier of any month."""
+    programme = loads(RESPONDING)
+    start = programme.calendar.day_start_us(programme.first_day)
+    deals = [
+        Event(id=partner, kind="deal.won", partner=partner, occurred_at=start, fields={"amount": 10_000})
+        for partner in ("acme", "birch")
+    ]
+    table = evolve(EventTable.from_events(programme, deals), chance=np.array([-1, 999_999]))
+    response = Response.of(programme, {"deal.won": 10**6})
+    batch = run(programme, table, until_day=programme.first_day, response=response, kernel=False)
+    assert batch.layers[Layer.PARTNER].holders.to_pylist() == ["acme"]
+    assert batch.tiers.sum() == 1
+
+
 def test_a_wish_redeems_what_it_asks_where_that_is_there() -> None:
     """A share is rounded down, an amount beyond what is there is refused, and both come after the events."""
     programme = loads(RESPONDING)
