@@ -71,7 +71,7 @@ class Asking(Working):
         entries = tuple(tx.entries(cause=entry_key_of(command)))
         grants = (grant, *(part for part in tx.grants_of(command) if command_of(part) == command))
         # The receipt answers by what its entries recorded, long after the host's session is closed.
-        return Receipt(command, entries, False, lambda: explain_command(self.programme, grants, entries))
+        return Receipt(command, entries, False, lambda _: explain_command(self.programme, grants, entries))
 
     def _instant(self, at: Instant) -> int:
         return self._clock() if at is None else instant_of(at, self.programme.calendar)

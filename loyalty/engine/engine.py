@@ -224,17 +224,18 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             at = self._clock() if recorded_at is None else recorded_at
             entries = accepting.accept(event, at)
             if entries is not None:
-                return self._receipt(identity, tuple([entry for entry in entries if entry.cause == identity]))
+                return Receipt(identity, tuple([one for one in entries if one.cause == identity]), False, self._answer)
             accepting.post()
             move_on(self._histories, tx, identity, at)
             known = tx.find_event(identity)
         else:
             require_same(known, event)
             accepting.post()
-        return self._receipt(
+        return Receipt(
             identity,
             tuple(tx.entries(cause=identity)),
-            waiting=event.of is not None and not tx.recipients(identity),
+            event.of is not None and not tx.recipients(identity),
+            self._answer,
             counts_from=known.counts_from if known is not None else None,
         )
 
@@ -282,20 +283,15 @@ class Engine(Commands, Statements, Standings, Advises, Previews, Locking):
             self._histories.keep(tx, run)
         return posted, len(holders), is_over
 
-    def _receipt(
-        self, identity: str, entries: tuple[Entry, ...], *, waiting: bool = False, counts_from: int | None = None
-    ) -> Receipt:
-        own, key = None, f"event:{identity}"
-        for entry in entries:
+    def _answer(self, receipt: Receipt) -> Explanation:
+        """Say why an event was settled so: by what its entry recorded, long after the host's session is closed."""
+        key = f"event:{receipt.identity}"
+        for entry in receipt.entries:
             if entry.key == key and entry.explanation:
-                own = entry
-                break
-        programme = self._declarations.at_hand(own.revision) if own is not None else None
-        if own is None or programme is None:
-            return Receipt(identity, entries, waiting, partial(self.why, identity), counts_from=counts_from)
-        # The receipt answers by what its entry recorded, long after the host's session is closed.
-        answer = partial(explain_entry, programme, own, find=self._find)
-        return Receipt(identity, entries, waiting, answer, counts_from=counts_from)
+                programme = self._declarations.at_hand(entry.revision)
+                if programme is not None:
+                    return explain_entry(programme, entry, find=self._find)
+        return self.why(receipt.identity)
 
 
 def _chunks(events: Iterable[Event], size: int) -> Iterator[list[Event]]:

@@ -31,10 +31,7 @@ _KEPT_RUNS = 10_000
 #: written each time, and so what is written in all stays in proportion to the history.
 _SAVE_AFTER_ITEMS, _SAVE_AFTER_PART = 32, 8
 
-#: What stands for a holder whose state is not in memory.
-_NOT_KEPT: tuple[tuple[int, int | None], HolderRun | None] = ((0, None), None)
-
-#: The version and day of the clock that no holder has.
+#: The mark that no holder has.
 _STALE: tuple[int, int | None] = (-1, None)
 
 
@@ -53,7 +50,7 @@ class Histories:
         self._marks_apart = ITEMS_APART
         self.programme = steps.programme
         self._chain = chain_of(steps.programme)
-        self._runs: OrderedDict[Holder, tuple[tuple[int, int | None], HolderRun]] = OrderedDict()
+        self._runs: OrderedDict[Holder, HolderRun] = OrderedDict()
         self._moved: dict[Holder, HolderRun] = {}
         self._closed: set[Holder] = set()
 
@@ -68,12 +65,12 @@ class Histories:
         It is taken out of memory, so that no one else meets it while it moves, and an attempt that fails leaves
         nothing behind; :meth:`keep` puts it back.
         """
-        under, stale = self._runs.pop(holder, _NOT_KEPT)
+        stale = self._runs.pop(holder, None)
         if stale is not None:
             mark = tx.holder_mark(holder)
-            if under == mark:
+            if stale.under == mark:
                 return stale
-            (version, clock_day), (present, reached) = under, mark
+            (version, clock_day), (present, reached) = stale.under, mark
             if version == present and reached is not None and (clock_day is None or clock_day < reached):
                 # What has fallen due since was posted by whoever let the time pass.
                 stale.advance(reached)
@@ -98,14 +95,12 @@ class Histories:
             None where something was settled that counts later, or nothing at all.
         """
         day = self.programme.calendar.day_of(at)
-        kept = self._runs.get(holder)
-        if kept is None or kept[0] != tx.holder_mark(holder):
+        run = self._runs.get(holder)
+        if run is None or run.under != tx.holder_mark(holder):
             run = self._caught_up(tx, self._loaded(tx, holder)) or self.fresh_run(tx, holder)
-        else:
-            run = kept[1]
-            if day >= run.scalars.next_due:
-                # The state that is kept stays where it is, and a copy of it moves.
-                run = load(self.steps, holder, save(run), tx.find_grant) or self.fresh_run(tx, holder)
+        elif day >= run.scalars.next_due:
+            # The state that is kept stays where it is, and a copy of it moves.
+            run = load(self.steps, holder, save(run), tx.find_grant) or self.fresh_run(tx, holder)
         if not run.last_key or run.last_key[0] > at or run.through_day > day:
             return None
         return run, run.advance(day) if day >= run.scalars.next_due else []
@@ -130,7 +125,7 @@ class Histories:
         Returns:
             The state, without a mark where it is the beginning.
         """
-        _, run = self._runs.pop(holder, _NOT_KEPT)
+        run = self._runs.pop(holder, None)
         found = None
         if run is not None:
             found = self._at_mark(tx, run, before)
@@ -203,8 +198,8 @@ class Histories:
     def save(self, tx: Transaction) -> None:
         """Have the store keep when something falls due next to whom something happened, and states that moved far."""
         for holder, run in self._moved.items():
-            (version, _), kept_run = self._runs.get(holder, _NOT_KEPT)
-            if kept_run is not run or version != tx.holder_version(holder):
+            version = tx.holder_version(holder)
+            if self._runs.get(holder) is not run or run.under[0] != version:
                 # A part of the transaction was undone, and the state is one that was never reached.
                 continue
             tx.keep_due(holder, run.scalars.next_due, self._chain)
@@ -215,7 +210,8 @@ class Histories:
         self._moved.clear()
 
     def _put(self, run: HolderRun, under: tuple[int, int | None]) -> None:
-        self._runs[run.holder] = (under, run)
+        run.under = under
+        self._runs[run.holder] = run
         self._runs.move_to_end(run.holder)
         if len(self._runs) > _KEPT_RUNS:
             self._runs.popitem(last=False)

@@ -29,12 +29,12 @@ class Receipt:
     identity: str
     entries: tuple[Entry, ...]
     waiting: bool
-    _explain: Callable[[], Explanation]
+    _explain: Callable[[Receipt], Explanation]
     counts_from: int | None = field(default=None, kw_only=True)
 
     def explain(self) -> Explanation:
         """Say why: rule, inputs, multiplier, cap, rounding, posting, and the rules that did not apply."""
-        return self._explain()
+        return self._explain(self)
 
 
 @frozen

@@ -60,6 +60,7 @@ class HolderRun:
         "saved_items",
         "scalars",
         "through_day",
+        "under",
         "version",
     )
 
@@ -81,6 +82,8 @@ class HolderRun:
         #: The version that a store has of the history, and how many of its items the state had that was saved.
         self.version = 0
         self.saved_items = 0
+        #: The mark of the holder under which the state is kept in memory (see ``Transaction.holder_mark``).
+        self.under: tuple[int, int | None] = (0, None)
         self.marks: list[Mark] = []
         self.marks_apart = marks_apart or 0
         #: How many items are settled when the next mark is due.
