@@ -16,6 +16,21 @@ import numpy as np
 from loyalty.batch.tables import Ints
 
 
+def fill_gaps(values: Ints, given: Any, absent: int) -> None:
+    """
+    Put *absent* where nothing is given.
+
+    That is done by arithmetic: a choice for each row costs ten times as much where rows of all kinds come mixed.
+
+    >>> values = np.array([5, 7, 9], np.int8)
+    >>> fill_gaps(values, np.array([True, False, True]), -128)
+    >>> values.tolist()
+    [5, -128, 9]
+    """
+    np.multiply(values, given, out=values)
+    values += np.multiply(~given, values.dtype.type(absent), dtype=values.dtype)
+
+
 class Columns:
     """
     Columns of whole numbers by name.

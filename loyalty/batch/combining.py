@@ -83,7 +83,7 @@ def _united(dictionaries: Sequence[pa.Array], codes: Sequence[Ints]) -> tuple[pa
     for dictionary, column in zip(dictionaries, codes, strict=True):
         names.add(dictionary.cast(pa.string()), len(column))
     united = np.concatenate([np.maximum(column, -1).astype(np.int32, copy=False) for column in codes])
-    return names.share(united), united
+    return names.share(united, absent=-1), united
 
 
 def _widened(column: Ints | None, kind: Any, size: int) -> Ints:

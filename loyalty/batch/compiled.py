@@ -466,7 +466,7 @@ class _CompiledRun:
 
     def _silent(self) -> Ints:
         """Give the rows that did not happen, ascending; wishes stand in no tier either, and are none of them."""
-        rows = self.work.rows
+        rows = self.work.rows.astype(np.int64)
         if self.response is None or not len(self.before):
             return rows[:0]
         return np.sort(rows[(self.before[rows] == -1) & (self.work.table.kind[rows] != REDEEM)])

@@ -143,7 +143,8 @@ class Declared:
 
     def slots(self, kind: Ints, at: Ints) -> Ints:
         """Give the slot of each row."""
-        slots = np.where(kind < 0, kind + self.width, kind).astype(np.intp)
+        slots = kind.astype(np.intp)
+        slots += (kind < 0) * self.width
         if len(self.begins):
             slots = slots + np.searchsorted(self.begins, at, side="right") * self.width
         return slots

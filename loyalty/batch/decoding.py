@@ -60,12 +60,13 @@ class Names:
             self._texts.append(texts)
             self._rows.append(rows)
 
-    def share(self, codes: Ints) -> pa.Array:
+    def share(self, codes: Ints, absent: int) -> pa.Array:
         """
         Bring the codes of all rows, in place, to those of one dictionary, which it gives.
 
         Args:
-            codes: Those of the rows that were added; what is below 0 stays.
+            codes: Those of the rows that were added.
+            absent: What stands in them where there is no name; less than 0.
         """
         texts, rows = self._texts, self._rows
         self._texts, self._rows = texts[:1], [0]
@@ -76,11 +77,12 @@ class Names:
         ).unify_dictionaries()
         end = 0
         for count, chunk in zip(rows, united.chunks, strict=True):
-            new = integers(chunk.indices)
-            if len(new) and (new != np.arange(len(new))).any():
+            # The first stands for no name.
+            new = np.append(np.int32(absent), integers(chunk.indices))
+            if (new[1:] != np.arange(len(new) - 1)).any():
                 for start in range(end, end + count, _PART_ROWS):
                     part = codes[start : min(start + _PART_ROWS, end + count)]
-                    np.copyto(part, new.take(part, mode="clip"), where=part >= 0)
+                    new.take(np.maximum(part, -1) + 1, out=part, mode="clip")
             end += count
         return united.chunk(0).dictionary
 

@@ -125,8 +125,7 @@ class Encoder:
             slots.append(self._encode_envelope(part, first_row + place))
             self.fields.read(contents, place, slots[-1], self.columns)
             self.rows += len(slots[-1].of_row)
-        speaks = np.concatenate([self.declared.speaks[one.of_row] for one in slots])
-        envelope.read_partners(columns["partner"], speaks, start, first_row)
+        envelope.read_partners(columns["partner"], slots, start, first_row)
         envelope.read_persons(columns.get("person"), len(batch), start)
 
     def _encode_envelope(self, columns: dict[str, pa.Array], first_row: int) -> Slots:
@@ -135,8 +134,9 @@ class Encoder:
         self.last_at = int(at.max(initial=self.last_at))
         kind = envelope.kinds(columns["kind"], first_row)
         slot = self.declared.slots(kind, at)
-        present = np.flatnonzero(np.bincount(slot, minlength=len(self.declared.known)))
-        slots = Slots(slot, present, first_row, place)
+        is_present = np.zeros(len(self.declared.known), bool)
+        is_present[slot] = True
+        slots = Slots(slot, np.flatnonzero(is_present), first_row, place)
         envelope.check_kinds(slots)
         end = place + len(slot)
         self.columns.part(AT, np.int64, place, end)[:] = at
@@ -144,7 +144,7 @@ class Encoder:
         if CHANCE in columns:
             self.columns.part(CHANCE, np.int32, place, end)[:] = _chances(columns[CHANCE])
         ids = envelope.ids_of(columns["id"], first_row) if "id" in columns else None
-        of = envelope.origins_of(columns.get("of"), slot, first_row)
+        of = envelope.origins_of(columns.get("of"), slots)
         source = envelope.sources_of(columns["source"], first_row) if "source" in columns else None
         self.texts.append((ids, of, source))
         return slots

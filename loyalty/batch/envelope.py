@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loyalty.batch.columns import Columns
+from loyalty.batch.columns import Columns, fill_gaps
 from loyalty.batch.declared import UNKNOWN, Declared
 from loyalty.batch.decoding import (
     Names,
@@ -68,7 +68,7 @@ class Envelope:
         found = {}
         for name, names in self._names.items():
             codes = self._columns.taken(name, np.int32, rows, absent=-1)
-            texts = names.share(codes)
+            texts = names.share(codes, absent=-1)
             self._check_names(name.removeprefix("@"), codes, texts, first_row)
             found[name] = codes, texts
         return found
@@ -110,7 +110,8 @@ class Envelope:
         if column.null_count:
             nulls = np.flatnonzero(~given_in(column))
             self._note("kind", first_row, nulls, lambda _: "it is missing; say what happened: deal.won", "null")
-        kinds: Ints = numbers[codes]
+        # The last stands for rows without a kind.
+        kinds: Ints = numbers.take(codes, mode="wrap")
         return kinds
 
     def check_kinds(self, slots: Slots) -> None:
@@ -121,11 +122,12 @@ class Envelope:
             say = partial(self._unknown, name, programme=revision)
             self._note("kind", slots.first_row, np.flatnonzero(slots.of_row == one), say, one)
 
-    def read_partners(self, column: pa.Array, speaks: Any, place: int, first_row: int) -> None:
+    def read_partners(self, column: pa.Array, slots: Sequence[Slots], place: int, first_row: int) -> None:
         """Note the partner of each row of a batch; what speaks of another event may leave it to that."""
         named = self._coded("partner", column)
         self._keep(PARTNER, named, place)
         if named.null_count:
+            speaks = np.concatenate([self._declared.speaks[part.of_row] for part in slots])
             nobody = np.flatnonzero(~given_in(named) & ~speaks)
             self._note("partner", first_row, nobody, partial(said, _MISSING), "null")
 
@@ -141,12 +143,12 @@ class Envelope:
             self._note("id", first_row, np.flatnonzero(np.asarray(texts.is_null())), partial(said, _MISSING), "null")
         return texts
 
-    def origins_of(self, column: pa.Array | None, slot: Ints, first_row: int) -> pa.Array | None:
+    def origins_of(self, column: pa.Array | None, slots: Slots) -> pa.Array | None:
         """Give what rows speak of: ids as text, or the numbers of rows where rows have no ids."""
-        speaks = self._declared.speaks[slot]
-        texts = None
-        if column is None and not speaks.any():
+        if column is None and not self._declared.speaks[slots.present].any():
             return None
+        slot, first_row = slots.of_row, slots.first_row
+        speaks, texts = self._declared.speaks[slot], None
         if column is not None:
             numbered = not self.has_ids and pa.types.is_integer(column.type)
             texts = column.cast(pa.int64()) if numbered else self._texts("of", column, first_row)
@@ -176,7 +178,7 @@ class Envelope:
         codes = self._columns.part(name, np.int32, place, place + len(named))
         codes[:] = integers(named.indices)
         if named.null_count:
-            np.copyto(codes, -1, where=~given_in(named.indices))
+            fill_gaps(codes, given_in(named.indices), -1)
         self._names[name].add(named.dictionary, len(named))
 
     def _check_names(self, name: str, codes: Ints, texts: pa.Array, first_row: int) -> None:

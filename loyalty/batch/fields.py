@@ -17,7 +17,7 @@ import pyarrow as pa
 from attrs import field as attribute
 from attrs import frozen
 
-from loyalty.batch.columns import Columns
+from loyalty.batch.columns import Columns, fill_gaps
 from loyalty.batch.declared import ABSENT, CODE, FLAG, NUMBER, OWN_SLOTS, UNKNOWN, Declared, Field
 from loyalty.batch.decoding import (
     Names,
@@ -201,7 +201,7 @@ class Fields:
                 self._findings.add_column(field.name, str(error))
                 column = None
             if not given.all():
-                np.copyto(values, missing, where=~given)
+                fill_gaps(values, given, missing)
         if (given == slots.having(field.fits(form))).all():
             # Everyone has what all of the kind have: there is nothing to find, and no default to put in.
             return values

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from attrs import frozen
 
 from loyalty.batch.compiling import Kernel
+from loyalty.batch.declared import Declared
 from loyalty.batch.driver import RELEASE_REST_ITEM, WISH_ITEM
 from loyalty.batch.kinds import Kind
 from loyalty.batch.once import once
@@ -61,12 +62,14 @@ def order_of(work: Work, layer: Layer, parts: Ints) -> tuple[Ints, Ints]:
     rows = work.rows
     column = placing.partner if layer is Layer.PARTNER else placing.person
     # A wish that names a person is of the person's wallet alone; an event reaches both.
-    wishes = (table.kind[rows] == REDEEM) & (placing.person[rows] >= 0)
+    wishes = (table.kind == REDEEM) & (placing.person >= 0)
     if layer is Layer.PERSON:
-        rows = rows[(column[rows] >= 0) & ((table.kind[rows] >= 0) | wishes)]
+        rows = rows[((column >= 0) & ((table.kind >= 0) | wishes))[rows]]
     elif wishes.any():
-        rows = rows[~wishes]
-    codes = column[rows]
+        rows = rows[~wishes[rows]]
+    is_whole = placing.is_whole and len(rows) == len(table)
+    # The kernel is compiled for arrays that could be written to.
+    codes = np.require(column, requirements=["C", "W"]) if is_whole else column[rows]
     if not len(parts):
         return rows, codes
     instants = placing.instant[rows]
@@ -75,7 +78,7 @@ def order_of(work: Work, layer: Layer, parts: Ints) -> tuple[Ints, Ints]:
     keys = np.concatenate([2 * wishes, np.ones(len(parts), np.int64)])
     order = np.lexsort((keys, np.concatenate([instants, parts[:, 9]])))
     return (
-        np.concatenate([rows, -2 - np.arange(len(parts))])[order],
+        np.concatenate([rows, -2 - np.arange(len(parts))], dtype=np.int32)[order],
         np.concatenate([codes, parts[:, PART_WIDTH]])[order],
     )
 
@@ -184,16 +187,18 @@ def translations(work: Work, kernel: Kernel) -> tuple[Ints, Ints]:
 
 
 def _column(table: EventTable, name: str) -> Ints:
-    """Give a column of values; one of small numbers that stand for nothing where the table has none."""
+    """Give a column of values; where the table has none, one of the type that it would have, for the same kernel."""
     column = table.values.get(name)
-    return np.full(max(len(table), 1), -128, np.int8) if column is None else column
+    if column is not None:
+        return column
+    kind = Declared.of(table.programme).fields[name].dtype
+    return np.full(max(len(table), 1), np.iinfo(kind).min, kind)
 
 
 def _pairs(table: EventTable) -> tuple[Ints, Ints]:
     """Give the two numbers of tiers by hand (last day, tier) and of wishes (amount or -1 less the share, currency)."""
-    first, second = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    if TIER in table.values or CURRENCY in table.values:
-        first, second = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
+    size = len(table) if TIER in table.values or CURRENCY in table.values else 1
+    first, second = np.zeros(size, np.int64), np.zeros(size, np.int16)
     if TIER in table.values:
         by_hand = table.kind == OVERRIDE
         first[by_hand], second[by_hand] = table.values[UNTIL][by_hand], table.values[TIER][by_hand]

@@ -23,12 +23,14 @@ class Placing:
 
     Attributes:
         rows: The rows that count, in settlement order.
+        is_whole: Whether these are all rows as they stand.
         instant: By row: UTC microseconds from which it counts.
         first_instant: By row: that of the first event of the chain that it belongs to.
         partner, person: By row: whom it reaches, as codes; -1 for no person.
     """
 
     rows: Ints
+    is_whole: bool
     instant: Ints
     first_instant: Ints
     partner: Ints
@@ -50,7 +52,7 @@ def place(table: EventTable) -> Placing:
         # A tier by hand is the partner's, whoever set it.
         person = np.where(is_override, person.dtype.type(-1), person)
     if table.of is None or not len(alive):
-        return Placing(_by_time(table, counts), table.at, table.at, table.partner, person)
+        return Placing(*_by_time(table, counts), table.at, table.at, table.partner, person)
     of = table.of
     alive = alive[of[alive] >= 0]
     alive = alive[table.kind[of[alive]] == origins[table.kind[alive]]]
@@ -63,8 +65,8 @@ def place(table: EventTable) -> Placing:
         chains.follow(alive[ready])
         counts[alive[ready]] = True
         alive = alive[~ready]
-    rows = _by_time(table, counts & ~chains.waits)
-    return Placing(chains.insert(rows), chains.instant, chains.first_instant, chains.partner, chains.person)
+    rows, is_whole = _by_time(table, counts & ~chains.waits)
+    return Placing(chains.insert(rows), is_whole, chains.instant, chains.first_instant, chains.partner, chains.person)
 
 
 def reached_partners(table: EventTable) -> Ints:
@@ -126,13 +128,21 @@ class _Chains:
         return path[::-1]
 
 
-def _by_time(table: EventTable, counts: Any) -> Ints:
-    """Give the rows that count by instant and order, wishes to redeem after the events of their instant."""
-    rows = np.arange(len(table)) if counts.all() else np.flatnonzero(counts)
-    key = table.at if len(rows) == len(table) else table.at[rows]
-    is_wish = table.kind == REDEEM
-    if is_wish.any():
-        key = 2 * key + is_wish[rows]
+def _by_time(table: EventTable, counts: Any) -> tuple[Ints, bool]:
+    """
+    Give the rows that count by instant and order, wishes to redeem after the events of their instant.
+
+    Returns:
+        The rows, and whether they are all as they stand.
+    """
+    is_whole = bool(counts.all())
+    rows = np.arange(len(table), dtype=np.int32) if is_whole else np.flatnonzero(counts).astype(np.int32)
+    at, is_wish = table.at, table.kind == REDEEM
+    if not is_whole:
+        at, is_wish = at[rows], is_wish[rows]
     if table.order is not None:
-        return rows[np.lexsort((table.order[rows], key))]
-    return rows if (key[1:] >= key[:-1]).all() else rows[np.argsort(key, kind="stable")]
+        return rows[np.lexsort((table.order[rows], is_wish, at))], False
+    before, after = at[:-1], at[1:]
+    if ((before < after) | ((before == after) & (is_wish[:-1] <= is_wish[1:]))).all():
+        return rows, is_whole
+    return rows[np.lexsort((is_wish, at))], False
