@@ -13,8 +13,8 @@ b'["a","event",null,0,0,"r1",null,"{}","programme/issued","poi'
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -47,7 +47,7 @@ def content_hash(entry: Entry, version: int | None = None, *, explanation: str |
     Raises:
         LedgerError: no encoding has this version.
     """
-    return hashlib.sha256(encode(entry, version, explanation=explanation)).digest()
+    return sha256(encode(entry, version, explanation=explanation)).digest()
 
 
 def encode(entry: Entry, version: int | None = None, *, explanation: str | None = None) -> bytes:
@@ -76,7 +76,9 @@ def encode(entry: Entry, version: int | None = None, *, explanation: str | None 
 
 def hash_fields(fields: Sequence[str | int | None], booked_day: int | None = None) -> bytes:
     """Give the content hash of an entry whose fields, and then those of its postings, are at hand."""
-    return hashlib.sha256(encode_fields(fields, booked_day)).digest()
+    if booked_day is None:
+        return sha256(_VERSION_1 + orjson.dumps(fields)).digest()
+    return sha256(encode_fields(fields, booked_day)).digest()
 
 
 def encode_fields(fields: Sequence[str | int | None], booked_day: int | None = None) -> bytes:

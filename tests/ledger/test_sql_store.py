@@ -211,7 +211,7 @@ def test_another_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     store = SqlStore(bind, book="new")
     with pytest.raises(StoreError, match=r"another writer is in the way .*try again") as caught, store.transaction():
         pass
-    assert isinstance(caught.value.__cause__, DBAPIError)
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
     if not isinstance(bind, Engine):
         bind.close()
     host.dispose()

@@ -8,6 +8,7 @@ statements see them together, and many by COPY, where the driver can.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -19,6 +20,9 @@ COPY_FROM_ROWS: Final = 20
 
 #: Up to this many rows stand in a statement value by value; more are given as one list for each column.
 _FEW_ROWS: Final = 2
+
+#: How many rows one statement of SQLite's takes where there are as many.
+_ROWS_OF_A_STATEMENT: Final = 20
 
 #: Rows of a table, each its values in order.
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -35,14 +39,16 @@ class Inserter:
     What writes whole rows of one table.
 
     Attributes:
-        text: What stands before the rows, or, where each is written alone, the statement.
-        types: The types of the columns, where many rows are written at once.
+        text: What stands before the rows, or, where the driver runs it once for each, the statement for one row.
+        types: The types of the columns, where the driver takes many rows at once.
         copy: Begins a COPY, or "".
+        row: What stands in the statement for each row after the first, on SQLite, or "".
     """
 
     text: str
     types: tuple[str, ...]
     copy: str
+    row: str = ""
 
     @classmethod
     def of(cls, table: Table, dialect: Dialect) -> Inserter:
@@ -56,32 +62,41 @@ class Inserter:
             return cls(f"INSERT INTO {place} ({listed}) ", types, f"COPY {place} ({listed}) FROM STDIN")
         values: dict[str, Any] = {column.name: bindparam(column.name) for column in columns}
         statement = insert(table)
-        if dialect.name == "sqlite":
-            # A trigger has SQLite copy each page that a statement changes, in case that it must be undone; what writes
-            # one row or none needs no undoing.
-            statement = statement.prefix_with("OR FAIL")
-        return cls(str(statement.values(values).compile(dialect=dialect)), (), "")
+        if dialect.name != "sqlite":
+            return cls(str(statement.values(values).compile(dialect=dialect)), (), "")
+        # Whoever may have to undo a statement copies each page that it changes, and SQLite may where triggers abort.
+        # What failed is undone by us in any case, with all that was written before it.
+        text = str(statement.prefix_with("OR FAIL").values(values).compile(dialect=dialect))
+        return cls(text, (), "", f", ({', '.join('?' * len(columns))})")
 
     def statement(self, rows: Rows, *, new: bool) -> tuple[str, list[Any]]:
         """Give the statement that writes rows at once, and its values; *new* as for :meth:`insert`."""
         text, values = _given(self.types, rows)
         return self.text + text + ("" if new else _SKIP), values
 
-    def insert(self, cursor: Any, rows: Rows, *, new: bool) -> None:
+    def insert(self, cursor: Any, rows: Iterable[tuple[Any, ...]], count: int, *, new: bool) -> None:
         """
         Write rows through the driver's cursor.
 
         Args:
+            count: About how many there are.
             new: Whether a row that is there already is an error; otherwise it is left as it is.
         """
         if not self.types:
-            cursor.executemany(self.text if new else self.text + _SKIP, rows)
-        elif new and len(rows) >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
+            behind = "" if new else _SKIP
+            if self.row and count >= _ROWS_OF_A_STATEMENT:
+                rows = iter(rows)
+                text = self.text + self.row * (_ROWS_OF_A_STATEMENT - 1) + behind
+                while len(some := list(islice(rows, _ROWS_OF_A_STATEMENT))) == _ROWS_OF_A_STATEMENT:
+                    cursor.execute(text, list(chain.from_iterable(some)))
+                rows = some
+            cursor.executemany(self.text + behind, rows)
+        elif new and count >= COPY_FROM_ROWS and hasattr(cursor, "copy"):
             with cursor.copy(self.copy) as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
-            cursor.execute(*self.statement(rows, new=new))
+            cursor.execute(*self.statement(list(rows), new=new))
 
 
 @frozen(eq=False)

@@ -140,9 +140,12 @@ def _require_transactions(connection: Connection) -> None:
 
 
 def _say(connection: Connection, statement: str) -> None:
+    """Run a statement of SQLite's through the driver, since SQLAlchemy's own way costs more than the statement."""
     try:
-        connection.exec_driver_sql(statement)
-    except FAULTS as fault:
+        cursor = connection.connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+    except connection.dialect.loaded_dbapi.Error as fault:
         raise to_store_error(fault) from fault
 
 

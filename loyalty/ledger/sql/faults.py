@@ -8,9 +8,10 @@ cause of ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Final, TypeVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Final, Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
@@ -51,26 +52,40 @@ def to_store_error(fault: Exception, schema: Schema | None = None) -> StoreError
     return StoreError(f"the database refused or failed ({_words(driver)}); roll back, and mend what its words say")
 
 
-@contextmanager
-def told(open_block: Callable[[], AbstractContextManager[_Opened]]) -> Iterator[_Opened]:
+class told(Generic[_Opened]):
     """
     Enter and leave a block of SQLAlchemy's; what that raises is told, what is raised inside stays as it is.
+
+    A class, and no generator, since every transaction passes here several times.
+
+    Args:
+        open_block: Gives the block.
 
     Raises:
         StoreError: the block could not be entered or left.
     """
-    inside: BaseException | None = None
-    try:
-        with open_block() as opened:
-            try:
-                yield opened
-            except BaseException as error:
-                inside = error
-                raise
-    except FAULTS as fault:
-        if fault is inside:
-            raise
-        raise to_store_error(fault) from fault
+
+    __slots__ = ("_block", "_open_block")
+
+    def __init__(self, open_block: Callable[[], AbstractContextManager[_Opened]]) -> None:
+        self._open_block = open_block
+
+    def __enter__(self) -> _Opened:
+        try:
+            self._block = self._open_block()
+            return self._block.__enter__()
+        except FAULTS as fault:
+            raise to_store_error(fault) from fault
+
+    def __exit__(
+        self, kind: type[BaseException] | None, inside: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        try:
+            return self._block.__exit__(kind, inside, trace)
+        except FAULTS as fault:
+            if fault is inside:
+                return False
+            raise to_store_error(fault) from fault
 
 
 def _words(driver: BaseException) -> str:

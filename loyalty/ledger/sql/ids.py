@@ -30,6 +30,10 @@ class Ids:
         self._next[table.name] = first + count
         return range(first, first + count)
 
+    def know_last(self, table: Table, last: int | None) -> None:
+        """Count on from a table's last id, or from none where it is empty, as it was read along with something else."""
+        self._next.setdefault(table.name, (last or 0) + 1)
+
     def forget(self) -> None:
         """Look the last ids up again, since rows may have been undone."""
         self._next.clear()

@@ -9,7 +9,7 @@ nobody else can change it until the end, and what it posts can wait to be writte
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from loyalty.ledger.sql import posting_statements as ask
 from loyalty.ledger.sql.bulk import COPY_FROM_ROWS
 from loyalty.ledger.sql.ids import Ids
 from loyalty.ledger.sql.names import Names
-from loyalty.ledger.sql.statements import Runner
+from loyalty.ledger.sql.statements import FEW, Runner
 
 #: Gives the text of a kind, without the detour that ``Enum.value`` takes.
 kind_code: Final = attrgetter("_value_")
@@ -187,16 +187,18 @@ class Batch:
             self.names.add_accounts(self.runner, [wallet.account for wallet in new])
             for wallet in new:
                 wallet.account_id = self.names.accounts[wallet.account.path]
-        ids = self._take_ids(len(entries))
-        with self.runner.together(len(entries)):
-            lots = self._write_entries(entries, legs, ids)
+        count, schema = len(entries), self.runner.schema
+        ids = self._take_ids(count)
+        with self.runner.together(count):
+            lots: list[tuple[Any, ...]] = []
+            self.runner.insert(schema.entry, self._entry_rows(entries, legs, ids, lots), count)
             if self._book is None:
-                self.runner.insert(self.runner.schema.lot, lots)
+                self.runner.insert(schema.lot, lots)
                 self._look_ahead((), with_balances=True)
             else:
                 journal, self._written_lots = self._book.lot_journal[self._written_lots :], self._book.mark()[1]
                 self._write_lots(journal, {entry.key: id for id, entry in zip(ids, entries, strict=True)})
-            self._write_postings(entries, legs, ids)
+            self.runner.insert(schema.posting, self._posting_rows(entries, legs, ids), count)
             self._write_balances(wallets)
 
     def _take_ids(self, count: int) -> Sequence[int]:
@@ -253,16 +255,21 @@ class Batch:
             unread, self._unread = self._unread, {}
         if not unread and not entries:
             return
-        listed = self.runner.compiler.listed
-        keys, count = listed(entry.key for entry in entries), len(entries)
+        compiler, keys, count = self.runner.compiler, [entry.key for entry in entries], len(entries)
+        if count <= FEW and len(unread) <= FEW:
+            ahead, given = ask.ahead_of_few, compiler.few("accounts", unread) | compiler.few("keys", keys)
+        else:
+            ahead, given = ask.ahead, {"accounts": compiler.listed(unread), "keys": compiler.listed(keys)}
         asset_name = self.names.asset_name
         for what, first, asset_id, posted, version, key in self.runner.plain(
-            ask.ahead, book=self.names.book_id, accounts=listed(unread), keys=keys, count=count
+            ahead, book=self.names.book_id, count=count, **given
         ):
             if what == ask.BALANCE:
                 unread[first].balances[asset_name(self.runner, asset_id)] = _Balance(posted, version)
             elif what == ask.ID:
                 self._ready_ids.append(first)
+            elif what == ask.LAST_ID:
+                self.ids.know_last(self.runner.schema.entry, first)
             else:
                 raise LedgerError(f"entry {key} is posted already; a key is used once in a book")
         if self._book is not None:
@@ -313,40 +320,42 @@ class Batch:
                     lots.append(OpenLot(row.id, account, asset, key[2], row.earned_at, "", row.seq, amount, left))
         book.load_lots(lots)
 
-    def _write_entries(
-        self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]
-    ) -> list[tuple[Any, ...]]:
-        """Write entries, and give the lots that those make which take nothing: one for each posting with a day."""
+    def _entry_rows(
+        self,
+        entries: Sequence[Entry],
+        legs: Sequence[Sequence[_Wallet]],
+        ids: Sequence[int],
+        lots: list[tuple[Any, ...]],
+    ) -> Iterator[tuple[Any, ...]]:
+        """Make rows of entries, and add to *lots* those that they make which take nothing: one for each day named."""
         book_id, assets, hashes = self.names.book_id, self.names.assets, self.hashes
-        rows: list[tuple[Any, ...]] = []
-        lots: list[tuple[Any, ...]] = []
         for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
-            booked_day, explanation = entry.booked_day, entry.explanation
+            booked_day, explanation, effective_at = entry.booked_day, entry.explanation, entry.effective_at
             own = (
-                entry.key, kind_code(entry.kind), entry.cause, entry.effective_at, entry.recorded_at, entry.revision,
+                entry.key, kind_code(entry.kind), entry.cause, effective_at, entry.recorded_at, entry.revision,
                 entry.corrects, canonical_json(dict(explanation)) if explanation else "{}",
             )  # fmt: skip
             fields = [*own]
             lot_id = entry_id << LOT_BITS
-            for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
-                amount, lot_day = posting.amount, posting.lot_day
+            for seq, posting in enumerate(entry.postings):
+                wallet, amount, lot_day = wallets[seq], posting.amount, posting.lot_day
                 fields += (wallet.path, posting.asset, amount, lot_day, posting.rule, posting.cause)
                 if lot_day is not None:
                     asset_id = assets[posting.asset]
-                    lots.append((lot_id, wallet.account_id, asset_id, lot_day, own[3], seq, amount, amount))
+                    lots.append((lot_id, wallet.account_id, asset_id, lot_day, effective_at, seq, amount, amount))
                     lot_id += 1
             digest = hash_fields(fields, booked_day)
             hashes.append((entry_id, digest))
-            rows.append((entry_id, book_id, *own, digest, version_for(booked_day), booked_day))
-        self.runner.insert(self.runner.schema.entry, rows)
-        return lots
+            yield entry_id, book_id, *own, digest, version_for(booked_day), booked_day
 
-    def _write_postings(self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]) -> None:
+    def _posting_rows(
+        self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], ids: Sequence[int]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Make rows of postings, and number those of each balance."""
         assets = self.names.assets
-        rows: list[tuple[Any, ...]] = []
         for entry_id, entry, wallets in zip(ids, entries, legs, strict=True):
-            for seq, (posting, wallet) in enumerate(zip(entry.postings, wallets, strict=True)):
-                asset, amount = posting.asset, posting.amount
+            for seq, posting in enumerate(entry.postings):
+                wallet, asset, amount = wallets[seq], posting.asset, posting.amount
                 after = version = None
                 if wallet.sign:
                     balance = wallet.balances.get(asset)
@@ -354,13 +363,10 @@ class Batch:
                         balance = wallet.balances[asset] = _Balance(0, 0)
                     after = balance.posted = balance.posted + amount
                     version = balance.version = balance.version + 1
-                rows.append(
-                    (
-                        entry_id, seq, wallet.account_id, assets[asset], amount, posting.lot_day, posting.rule,
-                        posting.cause, after, version,
-                    )
+                yield (
+                    entry_id, seq, wallet.account_id, assets[asset], amount, posting.lot_day, posting.rule,
+                    posting.cause, after, version,
                 )  # fmt: skip
-        self.runner.insert(self.runner.schema.posting, rows)
 
     def _write_balances(self, wallets: Iterable[_Wallet]) -> None:
         assets = self.names.assets

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     CompoundSelect,
     Select,
     Text,
@@ -22,35 +23,52 @@ from sqlalchemy import (
 )
 
 from loyalty.ledger.sql.rows import BIG
-from loyalty.ledger.sql.statements import Compiler
+from loyalty.ledger.sql.statements import FEW, Compiler
 
-#: What a row of :func:`ahead` says.
-BALANCE, KEY, ID = 0, 1, 2
+#: What a row of :func:`ahead` says: a balance, a key that is known, an id for an entry, or (SQLite) the last one's.
+BALANCE, KEY, ID, LAST_ID = 0, 1, 2, 3
 
 
-def ahead(compiler: Compiler) -> Select[Any] | CompoundSelect[Any]:
+def ahead(compiler: Compiler) -> CompoundSelect[Any]:
     """Write all that has to be known before a decision as one statement, which locks the balances first."""
+    numbers = func.generate_series(1, bindparam("count")).table_valued("number")
+    return _ahead(compiler, compiler.in_list, [select(*_row(compiler, ID)).select_from(numbers)])
+
+
+def ahead_of_few(compiler: Compiler) -> CompoundSelect[Any]:
+    """Write the same for few entries and accounts."""
+    wanted = bindparam("count", type_=BIG)
+    ids = [select(*_row(compiler, ID)).where(wanted > literal_column(str(place))) for place in range(FEW)]
+    return _ahead(compiler, compiler.in_few, ids)
+
+
+def _ahead(
+    compiler: Compiler, is_among: Callable[[Any, str], ColumnElement[bool]], ids: Sequence[Select[Any]]
+) -> CompoundSelect[Any]:
     balance, entry = compiler.schema.balance, compiler.schema.entry
     kept = (
         select(balance.c.account_id, balance.c.asset_id, balance.c.posted, balance.c.version)
-        .where(compiler.in_list(balance.c.account_id, "accounts"))
+        .where(is_among(balance.c.account_id, "accounts"))
         .order_by(balance.c.account_id, balance.c.asset_id)
         .with_for_update(key_share=True)
         .cte("kept")
     )
-    zero, no_key = literal_column("0", BIG), cast(null(), Text)
-    parts = [
-        select(literal_column(str(BALANCE)).label("what"), *kept.c, no_key.label("key")),
-        select(literal_column(str(KEY)), zero, zero, zero, zero, entry.c.key).where(
-            entry.c.book_id == bindparam("book"), compiler.in_list(entry.c.key, "keys")
-        ),
-    ]
-    if not compiler.on_sqlite:
-        # A transaction that locks first has larger ids than the one that it waited for.
-        numbers = func.generate_series(1, bindparam("count")).table_valued("number")
-        next_id = compiler.schema.ids.next_value()
-        parts.append(select(literal_column(str(ID)), next_id, zero, zero, zero, no_key).select_from(numbers))
-    return union_all(*parts)
+    keys = select(*_row(compiler, KEY)).where(entry.c.book_id == bindparam("book"), is_among(entry.c.key, "keys"))
+    # A transaction that locks first has larger ids than the one that it waited for.
+    if compiler.on_sqlite:
+        ids = [select(*_row(compiler, LAST_ID))]
+    return union_all(select(literal_column(str(BALANCE)).label("what"), *kept.c, _NO_KEY.label("key")), keys, *ids)
+
+
+def _row(compiler: Compiler, what: int) -> list[ColumnElement[Any]]:
+    """Write the columns of a row that says no balance."""
+    entry = compiler.schema.entry
+    id = compiler.schema.ids.next_value() if what == ID else func.max(entry.c.id) if what == LAST_ID else _ZERO
+    return [literal_column(str(what)), id, _ZERO, _ZERO, _ZERO, entry.c.key if what == KEY else _NO_KEY]
+
+
+_ZERO: Final = literal_column("0", BIG)
+_NO_KEY: Final = cast(null(), Text)
 
 
 def first_open_lots(compiler: Compiler) -> Select[Any]:

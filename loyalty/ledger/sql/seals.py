@@ -33,6 +33,8 @@ Link = tuple[int, int, bytes]
 def seal_written(runner: Runner, names: Names, ids: Ids, hashes: Sequence[tuple[int, bytes]], sealed_at: int) -> None:
     """Seal what a transaction of SQLite wrote, which nothing can have come before."""
     chain = ChainEnd.read(runner, names)
+    if chain.last_id is not None:
+        ids.know_last(runner.schema.seal, chain.last_id)
     for start in range(0, len(hashes), SEAL_SIZE):
         chain.add(runner, names, ids, [(0, *link) for link in hashes[start : start + SEAL_SIZE]], sealed_at)
 
@@ -82,13 +84,17 @@ class ChainEnd:
         epoch: The epoch that it is of.
         place: The (transaction number, entry id) up to which entries of the epoch are sealed.
         first_id: Entries of the epoch have larger ids.
+        last_id: The largest id of a seal of any book, where it was read along (SQLite).
     """
 
-    def __init__(self, head: Head | None, epoch: int, place: tuple[int, int], first_id: int) -> None:
+    def __init__(
+        self, head: Head | None, epoch: int, place: tuple[int, int], first_id: int, last_id: int | None = None
+    ) -> None:
         self.head = head
         self.epoch = epoch
         self.place = place
         self.first_id = first_id
+        self.last_id = last_id
 
     @classmethod
     def read(cls, runner: Runner, names: Names) -> ChainEnd:
@@ -99,7 +105,8 @@ class ChainEnd:
         first_id = -1
         if row.epoch > 1:
             first_id = runner.number(_first_id, book=names.book_id, epoch=row.epoch)
-        return cls(Head(row.number, row.root_hash), row.epoch, (row.last_xid, row.last_entry_id), first_id)
+        head, place = Head(row.number, row.root_hash), (row.last_xid, row.last_entry_id)
+        return cls(head, row.epoch, place, first_id, getattr(row, "last_id", None))
 
     def unsealed(self, runner: Runner, names: Names, writer: Any) -> Iterator[Sequence[Link]]:
         """Give the entries behind the place, in order, as many at a time as one seal holds."""
@@ -175,7 +182,9 @@ def _to_seal(row: Record) -> Seal:
 
 def _last_seal(compiler: Compiler) -> Select[Any]:
     seal = compiler.schema.seal
-    columns = (seal.c.number, seal.c.epoch, seal.c.root_hash, seal.c.last_xid, seal.c.last_entry_id)
+    columns: list[Any] = [seal.c.number, seal.c.epoch, seal.c.root_hash, seal.c.last_xid, seal.c.last_entry_id]
+    if compiler.on_sqlite:
+        columns.append(select(func.max(seal.c.id)).scalar_subquery().label("last_id"))
     return select(*columns).where(seal.c.book_id == bindparam("book")).order_by(seal.c.number.desc()).limit(1)
 
 

@@ -14,7 +14,7 @@ import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 from attrs import define, field
@@ -45,6 +45,11 @@ Record: TypeAlias = Any
 
 #: What writes a statement.
 Writer: TypeAlias = "Callable[[Compiler], Select[Any] | CompoundSelect[Any] | Insert | Update | Delete | TextClause]"
+
+#: Up to this many values of a list can stand in a statement one by one.
+FEW: Final = 2
+
+_NONE: Final = (None,) * FEW
 
 
 @define(eq=False)
@@ -125,6 +130,21 @@ class Compiler:
             return column.in_(select(values.c.value))
         return column == func.any(bindparam(parameter, type_=ARRAY(column.type)))
 
+    def in_few(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+        """
+        Write the condition that a column is one of the few values in parameters that :meth:`few` made.
+
+        SQLite need not read a text then, and PostgreSQL, which knows how many there are at most, keeps one plan; for a
+        list it makes another one each time.
+        """
+        return column.in_([bindparam(f"{parameter}_{place}", type_=column.type) for place in range(FEW)])
+
+    @staticmethod
+    def few(parameter: str, values: Iterable[str | int]) -> dict[str, Any]:
+        """Give at most :data:`FEW` values as parameters; in the place of one that is missing stands none."""
+        given = [*values, *_NONE][:FEW]
+        return {f"{parameter}_{place}": value for place, value in enumerate(given)}
+
     def listed(self, values: Iterable[str | int]) -> Any:
         """Give many values as one parameter."""
         given = list(values)
@@ -135,6 +155,10 @@ class Compiler:
         except TypeError:
             # The standard library writes every text and number, and slower.
             return json.dumps(given)
+
+
+#: Keeps of a connection the cursor that our statements are run on, since to make one costs as much as a statement.
+_CURSOR: Final = "loyalty.cursor"
 
 
 @define(eq=False)
@@ -159,15 +183,10 @@ class Runner:
     _gathered: list[tuple[str, list[Any]]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        self._cursor = self.connection.connection.cursor()
-        dialect = self.compiler.dialect
-        # Of asyncio's drivers SQLAlchemy gives a wrapping, which takes numbers as they are.
-        if dialect.driver == "psycopg" and not dialect.is_async:
-            # By itself the driver sends a number as the smallest type that holds it, and the server then prepares a
-            # statement anew for each mixture of types.
-            from psycopg.types.numeric import Int8Dumper
-
-            self._cursor.adapters.register_dumper(int, Int8Dumper)
+        kept = self.connection.info
+        self._cursor = kept.get(_CURSOR)
+        if self._cursor is None:
+            self._cursor = kept[_CURSOR] = self._new_cursor()
 
     @contextmanager
     def together(self, rows: int) -> Iterator[None]:
@@ -189,7 +208,11 @@ class Runner:
         if gathered:
             parts = ", ".join(f"w{place} AS ({text})" for place, (text, _) in enumerate(gathered))
             values = [value for _, values in gathered for value in values]
-            self._write(lambda: self._cursor.execute(f"WITH {parts} SELECT 1", values))
+            self.require_writable()
+            try:
+                self._cursor.execute(f"WITH {parts} SELECT 1", values)
+            except BaseException as error:
+                raise self._failed(error) from error
 
     @property
     def schema(self) -> Schema:
@@ -271,40 +294,68 @@ class Runner:
         """Run a writing statement once for each mapping of its parameters."""
         statement = self.compiler.statement(writer)
         if arguments := [statement.arguments(change) for change in changes]:
-            self._write(lambda: self._cursor.executemany(statement.text, arguments))
+            self.require_writable()
+            try:
+                self._cursor.executemany(statement.text, arguments)
+            except BaseException as error:
+                raise self._failed(error) from error
 
-    def insert(self, table: Table, rows: Iterable[tuple[Any, ...]], *, new: bool = True) -> None:
+    def insert(
+        self, table: Table, rows: Iterable[tuple[Any, ...]], count: int | None = None, *, new: bool = True
+    ) -> None:
         """
         Insert rows whose values stand in the order of the table's columns, without those that the database fills in.
 
         Args:
+            count: About how many there are, where they are made one by one; a server takes in the first ones while the
+                next are made.
             new: Whether a row that is there already is an error; otherwise it is left as it is.
         """
+        if count is None:
+            rows = list(rows)
+            count = len(rows)
+        if not count:
+            return
         inserter = self.compiler.inserter(table)
-        if many := list(rows):
-            if self._gathered is not None:
-                self._gathered.append(inserter.statement(many, new=new))
-                return
-            self._write(lambda: inserter.insert(self._cursor, many, new=new))
+        if self._gathered is not None:
+            self._gathered.append(inserter.statement(list(rows), new=new))
+            return
+        self.require_writable()
+        try:
+            inserter.insert(self._cursor, rows, count, new=new)
+        except BaseException as error:
+            raise self._failed(error) from error
 
     def update(self, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         """Set columns of the rows whose primary key each of *rows* begins with."""
-        if rows:
-            updater = self.compiler.updater(table, names)
-            if self._gathered is not None:
-                self._gathered.append(updater.statement(rows))
-                return
-            self._write(lambda: updater.update(self._cursor, rows))
-
-    def _write(self, write: Callable[[], object]) -> None:
+        if not rows:
+            return
+        updater = self.compiler.updater(table, names)
+        if self._gathered is not None:
+            self._gathered.append(updater.statement(rows))
+            return
         self.require_writable()
         try:
-            write()
+            updater.update(self._cursor, rows)
         except BaseException as error:
-            self.failure = error
-            if isinstance(error, Exception):
-                raise self._told(error) from error
-            raise
+            raise self._failed(error) from error
+
+    def _new_cursor(self) -> Any:
+        cursor = self.connection.connection.cursor()
+        dialect = self.compiler.dialect
+        # Of asyncio's drivers SQLAlchemy gives a wrapping, which takes numbers as they are.
+        if dialect.driver == "psycopg" and not dialect.is_async:
+            # By itself the driver sends a number as the smallest type that holds it, and the server then prepares a
+            # statement anew for each mixture of types.
+            from psycopg.types.numeric import Int8Dumper
+
+            cursor.adapters.register_dumper(int, Int8Dumper)
+        return cursor
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """Keep in mind that a write failed, and give what is to be raised."""
+        self.failure = error
+        return self._told(error) if isinstance(error, Exception) else error
 
     def _run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         try:
