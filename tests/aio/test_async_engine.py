@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from random import Random
 from typing import Any
@@ -209,6 +210,29 @@ def test_a_cancelled_task_leaves_whole_transactions(engine: AsyncEngine, run: Ru
         assert cancelled > 3
         assert len([receipt async for receipt in engine.submit_many(events)]) == len(events)
         await settled(engine, events)
+
+    run(main())
+
+
+def test_a_cancelled_task_says_that_it_was_cancelled(engine: AsyncEngine, run: Run) -> None:
+    """At whatever moment a late event is cancelled, inside a savepoint too, nothing else is raised in its place."""
+    on_time = deal("D-0", "2026-03-20", 100, programme=PROGRAMME)
+    late = [deal(f"D-{number}", "2026-03-10", 100, programme=PROGRAMME) for number in range(1, 60)]
+
+    async def main() -> None:
+        await engine.submit(on_time)
+        ended = Counter[str]()
+        for number, event in enumerate(late):
+            task = asyncio.create_task(engine.submit(event))
+            await asyncio.sleep(0.0008 * (number % 30))
+            task.cancel()
+            await asyncio.wait([task])
+            ended["cancelled" if task.cancelled() else type(task.exception()).__name__] += 1
+        assert set(ended) <= {"cancelled", "NoneType"}, ended
+        assert ended["cancelled"] > 10
+        for event in late:
+            await engine.submit(event)
+        await settled(engine, [on_time, *late])
 
     run(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -13,7 +14,7 @@ from sqlalchemy import create_engine
 from loyalty.core.events import Event
 from loyalty.engine import Engine
 from loyalty.errors import StoreError
-from loyalty.ledger.sql import SqlStore
+from loyalty.ledger.sql import SqlStore, create_tables
 from loyalty.programme.loading import loads
 
 PROGRAMME = loads("""\
@@ -81,6 +82,21 @@ def test_autocommit_is_refused(postgresql_book: SqlEngine) -> None:
         Engine(PROGRAMME, SqlStore(host)).submit(DEAL)
     with SqlStore(postgresql_book).transaction(read_only=True) as book:
         assert book.find_event(DEAL.identity) is None
+    database.dispose()
+
+
+def test_autocommit_is_refused_on_sqlite_too(tmp_path: Path) -> None:
+    """A transaction that we began there would never end, and take what the host writes next with it."""
+    database = create_engine(f"sqlite:///{tmp_path / 'book.db'}")
+    create_tables(database)
+    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as host:
+        host.exec_driver_sql("CREATE TABLE orders (id TEXT)")
+        host.exec_driver_sql("INSERT INTO orders VALUES ('before')")
+        with pytest.raises(StoreError, match="in AUTOCOMMIT"):
+            Engine(PROGRAMME, SqlStore(host)).submit(DEAL)
+        host.exec_driver_sql("INSERT INTO orders VALUES ('after')")
+    with database.connect() as host:
+        assert host.exec_driver_sql("SELECT id FROM orders").scalars().all() == ["before", "after"]
     database.dispose()
 
 

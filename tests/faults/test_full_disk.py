@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from loyalty.errors import RetryableConflict
 from loyalty.ledger.sql import SqlStore, create_tables, sqlite_engine
 from loyalty.ledger.verify import verify
 from tests.databases import Server
-from tests.engine.scenes import assert_settled
+from tests.engine.scenes import assert_settled, deal
 from tests.faults.history import UNTIL_DAY, history, read_all
 from tests.faults.programme import PROGRAMME
 
@@ -81,6 +82,34 @@ def test_a_file_that_may_not_grow(tmp_path: Path, journal: str) -> None:
         pages[0] = 1_000_000
 
     fill(Engine(PROGRAMME, SqlStore(database)), limited, "database or disk is full")
+    database.dispose()
+
+
+@pytest.mark.parametrize("day", ["2026-02-20", "2026-02-10"], ids=["on time", "late"])
+@pytest.mark.parametrize("is_nested", [False, True], ids=["alone", "in a transaction"])
+def test_a_savepoint_in_a_full_file_is_told_as_that(tmp_path: Path, day: str, is_nested: bool) -> None:
+    """SQLite has taken back the savepoint with all the rest by then; what is told is that the disk is full."""
+    database = sqlite_engine(tmp_path / "book.db")
+    create_tables(database)
+    store = SqlStore(database)
+    engine = Engine(PROGRAMME, store)
+    first = deal("D-0", "2026-02-20", 1, programme=PROGRAMME)
+    engine.submit(first)
+
+    def limit(driver: sqlite3.Connection, *_pool: object) -> None:
+        driver.execute("PRAGMA max_page_count = 1")
+
+    event.listen(database, "checkout", limit)
+    kept = [first]
+    with pytest.raises(StoreError, match="database or disk is full"):  # noqa: PT012 - the block is what fails.
+        for number in range(1, 500):
+            one = deal(f"D-{number}", day, 1, programme=PROGRAMME)
+            with store.transaction() if is_nested else contextlib.nullcontext():
+                engine.submit(one)
+            kept.append(one)
+    event.remove(database, "checkout", limit)
+    database.dispose()
+    assert_settled(Engine(PROGRAMME, SqlStore(database)), kept, UNTIL_DAY)
     database.dispose()
 
 

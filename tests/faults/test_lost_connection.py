@@ -7,12 +7,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, text
 
-from loyalty import Engine, StoreError
+from loyalty import Engine, Event, StoreError
 from loyalty.engine import working
 from loyalty.errors import RetryableConflict
 from loyalty.ledger.sql import SqlStore, connections, create_tables, sqlite_engine
@@ -66,6 +67,76 @@ def test_a_connection_that_is_ended_in_a_transaction(postgresql_book: Database, 
     assert [type(error) for error in errors] == [StoreError]
     assert re.search("the database refused or failed .*(terminating connection|closed)", str(errors[0]))
     assert_settled(engine, _EVENTS, UNTIL_DAY)
+
+
+class Way(NamedTuple):
+    """A way in which a host calls, and what it does with an event."""
+
+    name: str
+    day: str
+    call: Callable[[Database, Event], object]
+
+
+def by_engine(database: Database, event: Event) -> None:
+    """Submit in a transaction of the engine's own."""
+    Engine(PROGRAMME, SqlStore(database)).submit(event)
+
+
+def by_connection(database: Database, event: Event) -> None:
+    """Submit inside the host's transaction."""
+    with database.begin() as connection:
+        Engine(PROGRAMME, SqlStore(connection)).submit(event)
+
+
+def by_block(database: Database, event: Event) -> None:
+    """Submit inside a transaction of the store's."""
+    store = SqlStore(database)
+    with store.transaction():
+        Engine(PROGRAMME, store).submit(event)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        Way("a new event", "2026-02-20", by_engine),
+        Way("a late event", "2026-02-10", by_engine),
+        Way("a late event on the host's connection", "2026-02-10", by_connection),
+        Way("a new event in a transaction in another", "2026-02-20", by_block),
+    ],
+    ids=lambda way: way.name,
+)
+def test_a_connection_that_is_ended_before_any_statement(postgresql_book: Database, way: Way) -> None:
+    """Wherever in a call, and inside whichever savepoint, the connection ends, the host gets one error of ours."""
+    latest = deal("W-1", "2026-02-20", 1, programme=PROGRAMME)
+    Engine(PROGRAMME, SqlStore(postgresql_book)).submit(latest)
+    postgresql_book.dispose()
+    count = ending = 0
+
+    def before_statement(_statement: str) -> None:
+        nonlocal count
+        count += 1
+        if count == ending:
+            end_all(postgresql_book)
+
+    watch(postgresql_book, before_statement)
+    kept = [latest]
+    errors: list[str] = []
+    for number in range(1, 60):
+        event = deal(f"D-{number}", way.day, 1, programme=PROGRAMME)
+        count, ending = 0, number
+        try:
+            way.call(postgresql_book, event)
+        except StoreError as error:
+            errors.append(str(error))
+        else:
+            kept.append(event)
+            if count < number:
+                break
+    assert len(errors) >= 8
+    assert all(re.search("terminating connection|closed|lost", error) for error in errors)
+    assert len(kept) == 2
+    ending = 0
+    assert_settled(Engine(PROGRAMME, SqlStore(postgresql_book)), kept, UNTIL_DAY)
 
 
 def test_connections_that_end_while_they_are_idle(postgresql_book: Database) -> None:

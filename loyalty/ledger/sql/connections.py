@@ -112,8 +112,7 @@ def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[No
             connection.begin()
         except FAULTS as fault:
             raise to_store_error(fault) from fault
-    if connection.dialect.name != "sqlite":
-        _require_transactions(connection)
+    _require_transactions(connection)
     changes = None
     driver: Any = connection.connection.driver_connection
     # Without a transaction around it, releasing the savepoint would commit.
@@ -131,8 +130,15 @@ def join_host(connection: Connection, *, read_only: bool = False) -> Iterator[No
 
 
 def _require_transactions(connection: Connection) -> None:
-    """See that a server's connection is in a transaction: where each statement commits by itself no lock lasts."""
-    if getattr(connection.connection.dbapi_connection, "autocommit", False):
+    """See that the host's statements do not commit by themselves: no lock would last, and on SQLite ours would."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        # Python's driver says so by having no level; a host that begins by a statement of its own has begun by now.
+        own: Any = connection.connection.driver_connection
+        commits_each = driver.isolation_level is None and not own.in_transaction
+    else:
+        commits_each = getattr(driver, "autocommit", False)
+    if commits_each:
         raise StoreError(
             "the connection is in AUTOCOMMIT, where what belongs together does not stand or fall together; give one "
             "that is READ COMMITTED or SERIALIZABLE"

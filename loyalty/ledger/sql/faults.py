@@ -83,7 +83,8 @@ class told(Generic[_Opened]):
         try:
             return self._block.__exit__(kind, inside, trace)
         except FAULTS as fault:
-            if fault is inside:
+            if inside is not None:
+                # That the block could not be left follows from what failed inside, which says more.
                 return False
             raise to_store_error(fault) from fault
 

@@ -376,7 +376,8 @@ class Runner:
         dialect = self.compiler.dialect
         if not isinstance(fault, dialect.dbapi.Error if dialect.dbapi else ()):
             return fault
-        if dialect.is_disconnect(fault, self.connection.connection, self._cursor):
+        connection = self.connection
+        if not connection.invalidated and dialect.is_disconnect(fault, connection.connection, self._cursor):
             # The pool must not hand the broken connection to the next one who asks.
-            self.connection.invalidate(fault)
+            connection.invalidate(fault)
         return to_store_error(fault, self.schema)

@@ -153,21 +153,22 @@ class SqlTransaction(Clocks, Journal, Declarations, WalletLines, Seals, Audit, K
     def savepoint(self) -> Iterator[None]:
         """Have an error inside undo what was done inside, and nothing else."""
         self.write()
-        waits, hashes = self._waits, list(self.batch.hashes)
+        waits, hashes, book_id = self._waits, list(self.batch.hashes), self.names.book_id
         try:
             with told(self.runner.connection.begin_nested):
                 yield
                 self.check()
                 self.write()
         except BaseException:
-            # What failed is undone, and so are ids that were given inside and what was read or waited there.
+            # What failed is undone, and so are ids that were given inside and what was read or waited there. The book
+            # was there before; asking for it again would fail where the connection is what failed.
             self.runner.failure = None
             self.names.forget()
+            self.names.book_id = book_id
             self.ids.forget()
             self.waiting = Waiting()
             self.batch = Batch(self.runner, self.names, self.ids, hashes)
             self._waits = waits
-            self.names.open_book(self.runner)
             raise
 
     @contextmanager
