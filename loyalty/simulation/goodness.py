@@ -54,9 +54,10 @@ class Distance:
     How far observed and drawn lie apart.
 
     Args:
-        name: Of the test: ``kolmogorov_smirnov``, ``chi_squared``, or words.
+        name: Of the test: ``kolmogorov_smirnov``, ``share_apart``, or words.
         statistic: Its value, as it is usually written.
-        p_value: The chance of so large a distance between two draws of one distribution; None where there is none.
+        p_value: The chance of so large a distance where the scenario is right: the share of its populations, the
+            history counted in, that lie as far from what is drawn; None where there is none.
     """
 
     name: Value

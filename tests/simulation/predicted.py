@@ -64,7 +64,7 @@ def goodness(programme: Programme, *, name: str = "deal.won: amount") -> Goodnes
                              drawn=(0.22, 0.49, 0.29)),
             ),
             Quantity(name="deal.won", observations=812, fits=False, estimated=("rate 0.91",),
-                     distances=(Distance(name="chi_squared", statistic=31.0, p_value=0.002),),
+                     distances=(Distance(name="share_apart", statistic=0.31, p_value=0.01),),
                      picture=Curve(months=tuple(range(FIRST - 12, FIRST)), observed=tuple(map(float, range(50, 62))),
                                    drawn=(56.0,) * 12, low=(45.0,) * 12, high=(67.0,) * 12)),
             Quantity(name="deal.won: product", observations=812,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import exp
 from pathlib import Path
@@ -15,19 +16,22 @@ from loyalty.batch.tables import EventTable
 from loyalty.core.calendar import Period, Unit, parse_day
 from loyalty.core.holders import Layer
 from loyalty.errors import UsageError
+from loyalty.explaining.said import said
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
-from loyalty.simulation.behaviour import Delay, Scenario
-from loyalty.simulation.distributions import Choice, Constant, LogNormal, Quantiles
+from loyalty.simulation.behaviour import EVEN_SEASON, Delay, Noise, Scenario
+from loyalty.simulation.distributions import Choice, Constant, LogNormal, Quantiles, Uniform
 from loyalty.simulation.events_file import happened
 from loyalty.simulation.fitting.comparing import goodness_of
 from loyalty.simulation.fitting.fit import Fit, fit_scenario
 from loyalty.simulation.fitting.presence import presence_of
 from loyalty.simulation.fitting.rates import fit_market, month_noise, size_sigma
 from loyalty.simulation.fitting.writing import scenario_text
+from loyalty.simulation.goodness import Curve
 from loyalty.simulation.months import month_starts
 from loyalty.simulation.partners import draw_partners
 from loyalty.simulation.population import population
+from loyalty.simulation.report.texts import ENGLISH, RUSSIAN
 from loyalty.simulation.scenario import load_scenario, read_scenario
 from loyalty.simulation.simulating import response_of
 from loyalty.sources import load_mapping, read_events
@@ -265,6 +269,10 @@ def test_a_real_history_is_told_as_it_is() -> None:
     fits = {str(each.name): each.fits for each in goodness_of(fit).quantities}
     assert fits["deal.won: amount"]
     assert fits["deal.won: product"]
+    for seed in (1, 2, 4):
+        poor = [each.name for each in goodness_of(fit, seed).quantities if not each.fits]
+        # Nearly every account has met the same agents, and some have met many more: no even range has both.
+        assert poor == [said("fit.persons")], seed
 
 
 def test_a_field_that_is_always_the_same_is_written_so(acme: Programme, known: Scenario) -> None:
@@ -287,3 +295,47 @@ def test_what_is_yet_to_be_decided_is_no_history(acme: Programme) -> None:
     assert len(decided) < len(table)
     [deals] = [each for each in fit_scenario(decided).kinds if each.kind.name == "deal.won"]
     assert deals.count == int(settled.layers[Layer.PARTNER].events[:, 0].sum())
+
+
+def test_months_that_all_partners_share_are_chance(acme: Programme, known: Scenario) -> None:
+    """Where the market alone varies, no seed of the draw says that the scenario it was drawn from does not fit."""
+    deal = evolve(known.activities[0], noise=Noise(market=Fraction(3, 10)), season=EVEN_SEASON)
+    scenario = evolve(known, activities=(deal,))
+    fit = fit_scenario(population(acme, scenario, 60, 10, 4, acme.first_day), segments=1)
+    for seed in range(1, 6):
+        by_month, by_partner = (
+            each for each in goodness_of(fit, seed).quantities
+            if each.name in (said("fit.months", kind="deal.won"), said("fit.per_partner", kind="deal.won"))
+        )  # fmt: skip
+        assert by_month.fits, seed
+        assert by_partner.fits, seed
+        [distance] = by_month.distances
+        assert distance.p_value is not None
+        assert isinstance(by_month.picture, Curve)
+        assert all(low <= high for low, high in zip(by_month.picture.low, by_month.picture.high, strict=True))
+        # The populations' months lie further apart than single events would make them.
+        assert max(by_month.picture.high) > 1.2 * max(min(by_month.picture.low), 1)
+
+
+def test_nobody_is_drawn_without_people_where_everybody_has_some(acme: Programme, known: Scenario) -> None:
+    """Partners of few and of many people in one segment keep their mean, and none is left without; this is told."""
+    few, many = (
+        evolve(known.segments[0], name=name, share=Fraction(share, 10), persons=Uniform(*persons))
+        for name, share, persons in (("few", 7, (1, 3)), ("many", 3, (6, 12)))
+    )
+    table = population(acme, evolve(known, segments=(few, many)), 600, 18, 4, acme.first_day)
+    fit = fit_scenario(table, segments=1)
+    [segment] = fit.scenario.segments
+    assert segment.persons.lowest >= 1
+    assert (segment.persons.lowest + segment.persons.highest) / 2 == pytest.approx(4.1, abs=0.6)
+    [people] = [each for each in goodness_of(fit).quantities if each.name == said("fit.persons")]
+    assert people.fits is False
+
+
+def test_what_was_found_is_told_in_the_language_of_the_report(fit: Fit) -> None:
+    """Means and medians are numbers until they are written, and distributions are told in words."""
+    told = {ENGLISH.tell(each.name): each.estimated for each in goodness_of(fit, seed=11).quantities}
+    amount = told["deal.won: amount"]
+    assert re.fullmatch(r"median [\d,]+\.\d\d EUR, sigma [\d.]+", ENGLISH.tell(amount[0]))
+    assert re.fullmatch(r"среднее [\d\xa0]+, разыграно [\d\xa0]+", RUSSIAN.tell(amount[1]))
+    assert "." not in "".join(RUSSIAN.tell(each[-1]) for each in told.values() if each)

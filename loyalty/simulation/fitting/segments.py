@@ -73,10 +73,16 @@ def persons_range(seen: Floats) -> Uniform:
     """
     Give the even range of how many people partners have whose mean and variance are those of *seen*.
 
+    Where they are spread otherwise, such a range may begin far below what anybody has: it begins where all but a
+    twentieth of the partners have at least as many, and keeps the mean.
+
+    >>> persons_range(np.array([1.0] * 30 + [2.0] * 30 + [12.0] * 20))
+    Uniform(lowest=1, highest=7)
     >>> persons_range(np.array([1.0, 2.0, 3.0] * 20))
     Uniform(lowest=1, highest=3)
     """
     mean = float(seen.mean()) if len(seen) else 0.0
     reach = (sqrt(12 * float(seen.var()) + 1) - 1) / 2 if len(seen) else 0.0
-    lowest = max(round(mean - reach), 0)
+    fewest = int(np.quantile(seen, 0.05)) if len(seen) else 0
+    lowest = max(round(mean - reach), fewest)
     return Uniform(lowest, max(round(2 * mean) - lowest, lowest))

@@ -144,7 +144,7 @@ def _histogram(bars: Bars, of: Quantity, texts: Texts) -> Any:
                   linewidth=2, label=texts.say("series.drawn"))  # fmt: skip
         every = -(-len(bars.edges) // _EDGES)
         ticks = range(0, len(bars.edges), every)
-        axes.set_xticks([place - 0.5 for place in ticks], [texts.short(_rounded(bars.edges[place])) for place in ticks])
+        axes.set_xticks([place - 0.5 for place in ticks], _labels([bars.edges[place] for place in ticks], texts))
         if of.unit:
             axes.set_xlabel(of.unit)
         percents(axes.yaxis, texts)
@@ -191,9 +191,13 @@ def _curve(curve: Curve, of: Quantity, texts: Texts) -> Any:
     return draw
 
 
-def _rounded(value: float) -> float:
-    """Give an edge with two digits that count, which is what fits below a bar."""
-    return float(f"{value:.2g}")
+def _labels(edges: Sequence[float], texts: Texts) -> list[str]:
+    """Write edges with two digits that count, which is what fits below a bar, or with as many as tell them apart."""
+    for digits in range(2, 6):
+        labels = [texts.short(float(f"{edge:.{digits}g}")) for edge in edges]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
 
 
 def _facts(goodness: Goodness, parameters: Mapping[str, Value], texts: Texts) -> Section:

@@ -342,10 +342,15 @@ TEXTS: Final[Mapping[str, str]] = {
     "fit.months": "{kind}, by month",
     "fit.per_partner": "{kind}, by partner",
     "fit.delay": "{kind}: days until it follows",
+    "fit.persons": "people who do something, by partner",
+    "fit.constant": "always {value}",
+    "fit.lognormal": "median {median}, sigma {sigma}",
+    "fit.empirical": "{low} to {high}, median {median} ({count} observed quantiles)",
     "fit.means": "mean {observed}, drawn {drawn}",
-    "fit.rule": "A quantity fits where the greatest difference of two shares is at most 0.05, or where chance alone "
-    "makes one as large in more than one of a hundred draws; a figure by month fits where at most a tenth lies in "
-    "other months.",
+    "fit.rule": "A quantity fits where its distance from what is drawn is small, at most 0.05 (a figure by month: at "
+    "most a tenth), or where chance explains it: one of up to {most} populations of the scenario, each with its own "
+    "months and partners, lies as far from the others. p is the share of populations, the history counted in, that "
+    "lie as far.",
     "fit.no_response": "What the next tier moves partners to do cannot be seen in a history; none of it is assumed.",
     "test.share_apart": "share that lies elsewhere",
     "fit.table": "What was estimated",
@@ -363,7 +368,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "fit.distance": "{test} {statistic}",
     "fit.distance.p": "{test} {statistic} (p = {p})",
     "test.kolmogorov_smirnov": "Kolmogorov and Smirnov",
-    "test.chi_squared": "chi squared",
     "chart.fit": "{name}",
     "chart.fit.desc": "{known}.",
     "series.observed": "observed",
