@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, frozen
 
-from loyalty.batch.compiling import Kernel, cache_folder, is_compiled, kernels_of
+from loyalty.batch.compiling import Kernel, kernels_of
 from loyalty.batch.counting import FIGURES, NOW
 from loyalty.batch.driver import Found, Given, Space
 from loyalty.batch.journal import COLUMNS, journal_table
+from loyalty.batch.kept import cache_folder, is_compiled, ready
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.packing import Packed, pack, parts_of_grants, translations
 from loyalty.batch.pointers import HEADER, records, with_header
@@ -126,7 +127,7 @@ class _CompiledRun:
         self.names = Names.of(work.programme)
         self.kinds = kinds_for(work.programme)
         self.kernels = kernels_of(work.programme, work.layers)
-        if not is_compiled(self.kernels.values()):
+        if not is_compiled(kernel.module for kernel in self.kernels.values()):
             _log.info(
                 "%s is compiled, which takes some ten seconds or more; it is kept in %s, for other numbers too",
                 work.programme.id,
@@ -255,6 +256,7 @@ class _CompiledRun:
             now = space.now
             now["journal_room"] = notes if self.journal else -1
             now["state_room"] = words if self.keep_states else -1
+        ready(kernel.module.settle, given, spaces[0], found[0], 0, 0)
         stop = Signal()
 
         def settle(number: int) -> bool:
@@ -477,6 +479,7 @@ class _CompiledRun:
         return silent if self.states is None else np.sort(np.concatenate([self.states.silent, silent]))
 
     def _spread(self, function: Any, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        ready(function, *calls[0])
         return [future.result() for future in [self.pool.submit(function, *call) for call in calls]]
 
 

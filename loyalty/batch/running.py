@@ -126,9 +126,10 @@ def _is_worth_compiling(work: Work, from_state: Any, runs: int) -> bool:
     rows = len(work.table) * runs
     if rows < _FEW or rows >= _MANY:
         return rows >= _MANY
-    from loyalty.batch.compiling import is_compiled, kernels_of
+    from loyalty.batch.compiling import kernels_of
+    from loyalty.batch.kept import is_compiled
 
-    return is_compiled(kernels_of(work.programme, work.layers).values())
+    return is_compiled(kernel.module for kernel in kernels_of(work.programme, work.layers).values())
 
 
 def _states_of(states: Any, kind: type[States]) -> States | None:

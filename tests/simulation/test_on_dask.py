@@ -17,6 +17,7 @@ from loyalty.core.events import Event
 from loyalty.errors import UsageError
 from loyalty.programme.model import Programme
 from tests.batch.columns import arrow_of
+from tests.batch.watching import compiled_here, watch_compiling
 
 distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
 
@@ -55,6 +56,29 @@ def cluster() -> Iterator[distributed.LocalCluster]:
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
     ) as cluster:
         yield cluster
+
+
+def test_workers_load_what_one_process_compiled(
+    programme: Programme, events: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker of a cluster compiles a kernel that lies on the disk of its machine."""
+    pytest.importorskip("numba", reason="needs the [sim] extra: pip install 'loyalty-engine[sim]'")
+    monkeypatch.setenv("LOYALTY_CACHE", str(tmp_path / "kernels"))
+    until_day = programme.first_day + 400
+    buckets = write_buckets(programme, arrow_of(programme, events), tmp_path / "buckets", buckets=3)
+    here = settle_buckets(programme, buckets, until_day=until_day, out=tmp_path / "here", kernel=True)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.run(watch_compiling)
+        there = settle_on_dask(client, programme, buckets, until_day=until_day, out=tmp_path / "there", kernel=True)
+        compiled = client.run(compiled_here)
+    assert there.digest() == here.digest()
+    assert len(compiled) == 2
+    assert not any(compiled.values())
 
 
 def test_a_worker_that_is_killed_in_mid_run_changes_nothing(
