@@ -139,7 +139,7 @@ class Accepting:
             with self._nest():
                 tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from)
                 for item in joining:
-                    at = delivered_at(histories.programme, tx, item)
+                    at = delivered_at(histories.programme, tx.find_event, item)
                     for holder in holders:
                         tx.deliver(item.identity, holder, {}, at=at)
                 histories.telling.post(tx, replay(histories, tx, set(holders), joining, recorded_at))

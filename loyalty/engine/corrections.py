@@ -99,7 +99,7 @@ class _Replay:
         self._steps = histories.steps
         self._tx = tx
         self._whole = whole
-        self._since = min((delivered_at(histories.programme, tx, event) for event in joining), default=0)
+        self._since = min((delivered_at(histories.programme, tx.find_event, event) for event in joining), default=0)
         self._moved: list[tuple[HolderRun, Mark | None]] = []
         #: By person what tier its partner has now, and by event the one that it had: from which instant, and which.
         self._news: dict[Holder, dict[str, tuple[int, int]]] = defaultdict(dict)

@@ -4,7 +4,7 @@ What histories are made of: what a holder received and decided, all of it or fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from attrs import field, frozen
@@ -114,27 +114,30 @@ def moved_instants(recorded: Iterable[RecordedEvent]) -> dict[str, int]:
     return {one.event.identity: one.counts_from for one in recorded if one.counts_from is not None}
 
 
-def delivered_at(programme: Programme, tx: Facts, event: Event) -> int:
+def delivered_at(programme: Programme, find_event: Callable[[str], RecordedEvent | None], event: Event) -> int:
     """
     Give the instant from which a recorded event counts in the histories that it reaches, UTC microseconds.
 
     It is its own, but for what waits for a later one, and for a void, which counts from where what it takes out does.
+
+    Args:
+        find_event: Gives the accepted event of an identity, or None.
     """
-    at = _own_instant(tx, event)
+    at = _own_instant(find_event, event)
     seen = {event.identity}
     while event.kind == VOID or waits_for_origin(programme, event):
-        known = tx.find_event(event.origin or "")
+        known = find_event(event.origin or "")
         if known is None or known.event.identity in seen:
             break
-        own = _own_instant(tx, known.event)
+        own = _own_instant(find_event, known.event)
         at = own if event.kind == VOID else max(at, own)
         event = known.event
         seen.add(event.identity)
     return at
 
 
-def _own_instant(tx: Facts, event: Event) -> int:
-    recorded = tx.find_event(event.identity)
+def _own_instant(find_event: Callable[[str], RecordedEvent | None], event: Event) -> int:
+    recorded = find_event(event.identity)
     moved = None if recorded is None else recorded.counts_from
     return event.occurred_at if moved is None else moved
 

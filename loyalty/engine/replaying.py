@@ -28,11 +28,11 @@ from loyalty.core.calendar import FIRST_DAY, NEVER
 from loyalty.core.events import VOID, Event
 from loyalty.core.holders import Layer
 from loyalty.engine.adopting import require_going_on
-from loyalty.engine.received import in_order
+from loyalty.engine.received import delivered_at, in_order
 from loyalty.errors import LoyaltyError
 from loyalty.ledger.entries import LOT_ACCOUNTS
 from loyalty.ledger.kept import KeepsInBulk, Kept, SharesWork, kept_of
-from loyalty.ledger.store import Store, Transaction
+from loyalty.ledger.store import RecordedEvent, Store, Transaction
 from loyalty.programme.model import Programme
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import Placed, waits_for_origin
@@ -164,6 +164,7 @@ def _settle_again(steps: Steps, tx: Transaction, kept: Kept, found: list[_Found]
     outcomes: list[Outcome] = []
     run = HolderRun(steps, holder)
     is_partner = holder.layer is Layer.PARTNER
+    _compare_instants(steps.programme, tx, kept, found)
     for item in in_order(steps.programme, tx, kept.received, kept.grants):
         tier = apply_item(steps, run, item, outcomes)
         if is_partner and isinstance(item.what, Placed) and len(item.what.holders) > 1:
@@ -186,6 +187,25 @@ def moved_by(steps: Steps, outcomes: Iterable[Outcome]) -> dict[tuple[Any, ...],
             move = (key, cause, labels[label], first, second, assets[asset], lot_day if keeps_lots else NEVER, at)
             moved[move] = moved.get(move, 0) + (amount if is_forward else -amount)
     return {move: amount for move, amount in moved.items() if amount}
+
+
+def _compare_instants(programme: Programme, tx: Transaction, kept: Kept, found: list[_Found]) -> None:
+    """See that what speaks of another event counts from where the programme says; of the rest its row says it."""
+    speaking = [item for item in kept.received if item.recorded.event.of is not None]
+    received = {item.recorded.event.identity: item.recorded for item in kept.received} if speaking else {}
+
+    def find(identity: str) -> RecordedEvent | None:
+        return received.get(identity) or tx.find_event(identity)
+
+    for item in speaking:
+        event = item.recorded.event
+        if (at := delivered_at(programme, find, event)) != item.at:
+            found.append((
+                at,
+                f"event:{event.identity}",
+                f"event {event.identity} is kept in the history of {kept.holder} as counting from instant {item.at}; "
+                f"settled again it counts from {at} (UTC microseconds)",
+            ))  # fmt: skip
 
 
 def _compare_told(placed: Placed, tier: int, kept: Kept, found: list[_Found]) -> None:

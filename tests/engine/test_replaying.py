@@ -174,6 +174,43 @@ def test_a_forgery_that_no_digest_shows_is_named(
     database.dispose()
 
 
+@pytest.mark.parametrize(
+    ("identity", "at", "verified", "settled"),
+    [
+        ("/D-1", "2026-02-03", "event /D-1 count from 2026-02-02T23:00:00Z, but it counts from 2026-01-09", ""),
+        ("/R-1", "2026-01-05", "", "event /R-1 is kept in the history of partner:acme as counting from instant"),
+        ("/R-1", "2026-01-06", "event /R-1 count from 2026-01-05T23:00:00Z, but it counts from 2026-01-04", "/R-1 is"),
+        ("/V-1", "2026-04-12", "event /V-1 count from 2026-04-11T22:00:00Z, but it counts from 2026-01-31", "/V-1 is"),
+    ],
+)
+def test_another_instant_in_a_history_is_named(
+    book_file: Path, identity: str, at: str, verified: str, settled: str
+) -> None:
+    """An event that counts from elsewhere in a history is found by verify; which end of a chain, by settling again."""
+    database = open_database(book_file)
+    store = SqlStore(database)
+    engine = Engine(PROGRAMME, store)
+    for event in (
+        deal("D-1", "2026-01-10", 300, person="ann"),
+        # A refund that says that it came before its deal counts from where the deal does.
+        refund("R-1", "2026-01-05", "D-1", 50),
+        deal("D-2", "2026-02-01", 200),
+        refund("R-2", "2026-02-05", "D-2", 50),
+        void("V-1", "2026-04-12", "D-2"),
+        void("V-2", "2026-04-13", "R-2"),
+        void("V-3", "2026-04-14", "V-2"),
+    ):
+        engine.submit(event)
+    assert (store.verify().findings, again(store)) == ((), ())
+    with database.begin() as connection:
+        unguard(connection)
+        where = f"event_id = (SELECT id FROM loyalty_event WHERE identity = '{identity}')"
+        connection.exec_driver_sql(f"UPDATE loyalty_delivery SET at = {instant(at)} WHERE {where}")
+    for finding, findings in ((verified, store.verify().findings), (settled, again(store))):
+        assert any(finding in sentence for sentence in findings) if finding else findings == ()
+    database.dispose()
+
+
 def test_what_moves_nothing_of_a_holders_is_named(book_file: Path) -> None:
     """An entry between two accounts of the programme comes of no event, and balances nowhere but in itself."""
     store = SqlStore(open_database(book_file))

@@ -419,6 +419,16 @@ def test_the_database_keeps_what_was_written(engine: Engine, table: str) -> None
             connection.exec_driver_sql(attempt)
 
 
+@pytest.mark.parametrize("name", ["rowid", "oid", "_rowid_", "RowId"])
+def test_a_lot_keeps_its_id_by_whatever_name(engine: Engine, name: str) -> None:
+    """SQLite knows the key of a row by more names than its column's; under none of them does a lot replace another."""
+    with SqlStore(engine).transaction() as book:
+        book.post([earn("a", 5), earn("b", 7)])
+    for how in ("UPDATE", "UPDATE OR REPLACE"):
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.exec_driver_sql(f"{how} loyalty_lot SET {name} = (SELECT max(id) FROM loyalty_lot)")
+
+
 def test_the_database_refuses_what_the_library_would_have_refused(engine: Engine) -> None:
     """Floors, lots and types are held by constraints as well."""
     with SqlStore(engine).transaction() as book:

@@ -7,7 +7,8 @@ since a session that replicates passes all others.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import DDL, Table, event
 
@@ -42,7 +43,8 @@ def sqlite_guards(table: Table, row: type[Row]) -> list[str]:
         + ")"
         for columns in keys
     )
-    occasions = {"update": _update(table, row), "delete": "DELETE", "replace": "INSERT"}
+    # SQLite knows the key by three more names, and an occasion that names columns goes by the names that are written.
+    occasions = {"update": _update(table, row, _ALIASES), "delete": "DELETE", "replace": "INSERT"}
     return [
         f'CREATE TRIGGER "tr_{name}_{verb}" BEFORE {occasion} ON "{name}" '
         + (f"WHEN {same} " if verb == "replace" else "")
@@ -89,11 +91,16 @@ def _refusal(name: str, verb: str) -> str:
     return f"{name} is append-only: add a row that corrects, {verb} none"
 
 
-def _update(table: Table, row: type[Row]) -> str:
-    """Give the occasion of an update: of any column, or of those that may not change."""
+#: The names by which SQLite knows the key of a row whatever its column is called.
+_ALIASES: Final = ("rowid", "oid", "_rowid_")
+
+
+def _update(table: Table, row: type[Row], besides: Sequence[str] = ()) -> str:
+    """Give the occasion of an update: of any column, or of those that may not change and the names besides."""
     if not row.MUTABLE:
         return "UPDATE"
-    return "UPDATE OF " + ", ".join(f'"{column.name}"' for column in table.c if column.name not in row.MUTABLE)
+    fixed = [column.name for column in table.c if column.name not in row.MUTABLE]
+    return "UPDATE OF " + ", ".join(f'"{name}"' for name in (*fixed, *besides))
 
 
 def _function(table: Table, name: str, body: str) -> str:

@@ -30,7 +30,7 @@ from loyalty.ledger.sql.faults import FAULTS, to_store_error
 from loyalty.ledger.sql.schema import DEFAULT_PREFIX, Schema
 
 #: Every version that there ever was, in order; a test compares them with the migrations.
-VERSIONS: Final = ("0001", "0002")
+VERSIONS: Final = ("0001", "0002", "0003")
 
 #: The version of the tables that this library reads and writes.
 HEAD: Final = VERSIONS[-1]

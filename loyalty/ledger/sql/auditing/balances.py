@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, cast, func, literal_column, or_, select
+from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
 
-from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.entries import HOLDER_ACCOUNTS, PROGRAMME_ACCOUNTS
-from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader
+from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader, exact_sum, owner_name
 from loyalty.ledger.sql.auditing.runs import Runs
-from loyalty.ledger.sql.journal import summed
-from loyalty.ledger.sql.rows import BIG
 from loyalty.ledger.sql.statements import Compiler
 
 
@@ -27,7 +24,7 @@ def audit_balances(reader: Reader, runs: Runs) -> Findings:
     for page in reader.runner.stream(_accounts, PAGE, book=reader.book_id):
         for account_id, path, name, mode, layer, ref, asset_id, posted, version, floor, ceiling in page:
             is_holders = layer is not None
-            owner = str(Holder(Layer(layer), ref)) if is_holders else "programme"
+            owner = owner_name(layer, ref) if is_holders else "programme"
             known = HOLDER_ACCOUNTS if is_holders else PROGRAMME_ACCOUNTS
             if path != f"{owner}/{name}" or name not in known or mode != ("sync" if is_holders else "derived"):
                 findings.add(f"account {path} is stored as {name!r} of {owner}, {mode}: it is not what was opened")
@@ -55,15 +52,15 @@ def find_broken_runs(reader: Reader) -> Iterator[str]:
     for path, asset, posted, version, total, count in runner.plain(_wrong_balances, book=book):
         if posted != total:
             if posted is None:
-                yield f"{path} is kept at 0 {asset}, but its postings sum to {total}"
+                yield f"{path} is kept at 0 {asset}, but its postings sum to {int(total)}"
             else:
-                yield f"{path} is kept at {posted} {asset}, but its postings sum to {total or 0}"
+                yield f"{path} is kept at {posted} {asset}, but its postings sum to {int(total or 0)}"
         if version is not None and version != count:
             yield f"{path} is kept in version {version} of {asset}, but has {count or 0} postings"
     for entry_id, seq, path, asset, balance_after, version, run, place in runner.plain(_wrong_runs, book=book):
         yield (
             f"posting {seq} of entry {reader.entry_name(entry_id)} says that {path} stood at {balance_after} {asset} "
-            f"(version {version}), but its postings run to {run} (version {place})"
+            f"(version {version}), but its postings run to {int(run)} (version {place})"
         )
 
 
@@ -88,7 +85,7 @@ def _wrong_balances(compiler: Compiler) -> Select[Any]:
         select(
             posting.c.account_id,
             posting.c.asset_id,
-            summed(posting.c.amount).label("total"),
+            exact_sum(compiler, posting.c.amount).label("total"),
             func.count().label("postings"),
         )
         .join(account, account.c.id == posting.c.account_id)
@@ -136,7 +133,7 @@ def _wrong_runs(compiler: Compiler) -> Select[Any]:
             asset.c.name,
             posting.c.balance_after,
             posting.c.version,
-            cast(func.sum(posting.c.amount).over(rows=(None, 0), **order), BIG).label("run"),
+            exact_sum(compiler, posting.c.amount, rows=(None, 0), **order).label("run"),
             func.row_number().over(**order).label("place"),
         )
         .select_from(posting)

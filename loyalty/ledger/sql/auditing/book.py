@@ -17,6 +17,7 @@ from loyalty.ledger.sql.auditing.chain import ChainAudit, audit_chain
 from loyalty.ledger.sql.auditing.entries import audit_entries
 from loyalty.ledger.sql.auditing.facts import audit_events, audit_histories
 from loyalty.ledger.sql.auditing.lots import audit_lots
+from loyalty.ledger.sql.auditing.orphans import audit_orphans
 from loyalty.ledger.sql.auditing.own_row import audit_own_row
 from loyalty.ledger.sql.auditing.reading import Reader
 from loyalty.ledger.sql.auditing.runs import Runs, Secret
@@ -120,6 +121,7 @@ def conclude(reader: Reader, results: Iterable[Result], *, waiting: int = 0) -> 
     if not runs.are_whole:
         findings += list(find_broken_runs(reader)) or ["balances are not where their postings run to"]
     findings += audit_own_row(reader)
+    findings += audit_orphans(reader)
     if left_out:
         findings.append(f"{left_out} more findings are not listed")
     chain = by_what["chain"][0].chain

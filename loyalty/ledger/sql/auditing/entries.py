@@ -13,10 +13,9 @@ from typing import Any, Final
 from attrs import define
 from sqlalchemy import Select, bindparam, select
 
-from loyalty.core.calendar import format_day
 from loyalty.ledger.entries import EntryKind
 from loyalty.ledger.hashing import HASH_VERSIONS, hash_fields, version_for
-from loyalty.ledger.sql.auditing.reading import Findings, Reader
+from loyalty.ledger.sql.auditing.reading import Findings, Reader, shown_day
 from loyalty.ledger.sql.auditing.runs import Runs
 from loyalty.ledger.sql.posting import LOT_BITS
 from loyalty.ledger.sql.statements import Compiler
@@ -194,8 +193,8 @@ class _Passing:
         leg = legs[seq] if 0 <= seq < len(legs) else None
         if leg is None or leg[4] <= 0 or leg[2:4] != (account_id, asset_id) or leg[5] != expires_day:
             find(
-                f"lot {id & (1 << LOT_BITS) - 1} of entry {key}, of {amount} that expire on {_day(expires_day)}, says "
-                f"that posting {seq} made it, which does not credit that to {self._reader.path(account_id)}"
+                f"lot {id & (1 << LOT_BITS) - 1} of entry {key}, of {amount} that expire on {shown_day(expires_day)}, "
+                f"says that posting {seq} made it, which does not credit that to {self._reader.path(account_id)}"
             )
         else:
             due[leg[1]] = due.get(leg[1], 0) - amount
@@ -241,13 +240,6 @@ def _sums(legs: Sequence[Any]) -> Iterator[tuple[int, int]]:
     for leg in legs:
         sums[leg[3]] = sums.get(leg[3], 0) + leg[4]
     return ((asset_id, total) for asset_id, total in sums.items() if total)
-
-
-def _day(day: int) -> str:
-    try:
-        return format_day(day)
-    except (ValueError, OverflowError):
-        return f"day {day}"
 
 
 def _entries(compiler: Compiler) -> Select[Any]:

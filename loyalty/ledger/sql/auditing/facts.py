@@ -2,7 +2,8 @@
 What the book was settled from: events and decisions against their digests, histories against the holders' versions.
 
 A holder's version is a sum over what its history holds, so that a delivery or a decision that was put in, taken out or
-changed shows in it.
+changed shows in it. From which instant an event counts in a history follows from the event, or for what speaks of
+another from the chain of events behind it; which of them, the programme knows, and settling again looks at it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, bindparam, literal_column, select
 
-from loyalty.core.holders import Holder, Layer
-from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader, between
+from loyalty.core.events import VOID
+from loyalty.ledger.sql import fact_statements as ask
+from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader, between, owner_name, shown_instant
 from loyalty.ledger.sql.facts import to_grant
 from loyalty.ledger.sql.statements import Compiler
 from loyalty.ledger.store import VERSION_CYCLE, delivery_step, event_digest, version_step
@@ -53,15 +55,21 @@ def audit_histories(reader: Reader, after: int, until: int) -> Findings:
 def _audit_page(reader: Reader, findings: Findings, holders: Sequence[Any], after: int, until: int) -> None:
     runner = reader.runner
     sums = {row[0]: 0 for row in holders}
-    ours = {row[0]: Holder(Layer(row[3]), row[4]) for row in holders if row[1] == reader.book_id}
+    ours = {row[0]: owner_name(row[3], row[4]) for row in holders if row[1] == reader.book_id}
     for rows in runner.stream(_deliveries, PAGE, after=after, until=until):
-        for holder_id, event_id, inputs, identity, book_id, counts_from in rows:
+        for holder_id, at, event_id, inputs, identity, book_id, kind, occurred_at, origin, counts_from in rows:
             if holder_id in ours:
                 if book_id != reader.book_id:
                     place = _between_events(reader, event_id)
                     findings.add(f"{ours[holder_id]} received an event that is missing {place}")
-                else:
-                    sums[holder_id] += delivery_step(identity, inputs, counts_from)
+                    continue
+                sums[holder_id] += delivery_step(identity, inputs, counts_from)
+                own = occurred_at if counts_from is None else counts_from
+                if (at != own or kind == VOID) and at not in (instants := _instants(reader, kind, own, origin)):
+                    findings.add(
+                        f"the history of {ours[holder_id]} has event {identity} count from {shown_instant(at)}, but "
+                        f"it counts from {' or '.join(map(shown_instant, sorted(instants)))}"
+                    )
             elif holder_id not in sums:
                 findings.add(f"event {identity or event_id} is delivered to a holder {holder_id} that there is not")
             elif book_id == reader.book_id:
@@ -84,6 +92,27 @@ def _audit_page(reader: Reader, findings: Findings, holders: Sequence[Any], afte
                 f"the history of {ours[holder_id]} is not what its version {version} says: "
                 "a delivery or a decision was put in, taken out or changed"
             )
+
+
+def _instants(reader: Reader, kind: str, own: int, origin: str | None) -> set[int]:
+    """
+    Give the instants from which an event may count that speaks of another, as the engine says of histories.
+
+    A void counts from where what it takes out does. Everything else counts from its own instant, or where it waits for
+    what it speaks of from the later of the two, and so on along the chain; whether it waits, its kind says.
+    """
+    at, instants, seen = own, set() if kind == VOID else {own}, set[str]()
+    while origin is not None and origin not in seen:
+        seen.add(origin)
+        known = reader.runner.first(ask.find_event, book=reader.book_id, identity=origin)
+        if known is None:
+            break
+        own = known.occurred_at if known.counts_from is None else known.counts_from
+        at = own if kind == VOID else max(at, own)
+        kind, origin = known.kind, known.origin
+        if kind != VOID:
+            instants.add(at)
+    return instants or {at}
 
 
 def _body(row: Sequence[Any]) -> bytes:
@@ -149,8 +178,8 @@ def _deliveries(compiler: Compiler) -> Select[Any]:
     delivery, event = compiler.schema.delivery, compiler.schema.event
     return (
         select(
-            delivery.c.holder_id, delivery.c.event_id, delivery.c.inputs,
-            event.c.identity, event.c.book_id, event.c.counts_from,
+            delivery.c.holder_id, delivery.c.at, delivery.c.event_id, delivery.c.inputs,
+            event.c.identity, event.c.book_id, event.c.kind, event.c.occurred_at, event.c.origin, event.c.counts_from,
         )
         .select_from(delivery)
         .outerjoin(event, event.c.id == delivery.c.event_id)

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Select, func, literal_column, select
 
 from loyalty.ledger.lots import lot_finding
-from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader
-from loyalty.ledger.sql.journal import summed
+from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader, exact_sum
 from loyalty.ledger.sql.posting import LOT_BITS
 from loyalty.ledger.sql.statements import Compiler
 
@@ -23,14 +22,14 @@ def audit_lots(reader: Reader) -> Findings:
             if account is not None and account.book_id != reader.book_id:
                 continue
             path, key, asset = reader.path(account_id), reader.entry_name(lot_id >> LOT_BITS), reader.asset(asset_id)
-            findings.add(lot_finding(path, key, asset, amount, remaining, taken))
+            findings.add(lot_finding(path, key, asset, amount, remaining, int(taken)))
     return findings
 
 
 def _wrong_lots(compiler: Compiler) -> Select[Any]:
     allocation, lot = compiler.schema.lot_allocation, compiler.schema.lot
     consumed = (
-        select(allocation.c.lot_id, summed(allocation.c.amount).label("taken"))
+        select(allocation.c.lot_id, exact_sum(compiler, allocation.c.amount).label("taken"))
         .group_by(allocation.c.lot_id)
         .subquery("consumed")
     )
@@ -40,6 +39,6 @@ def _wrong_lots(compiler: Compiler) -> Select[Any]:
         select(lot.c.id, lot.c.account_id, lot.c.asset_id, lot.c.amount, lot.c.remaining, taken)
         .select_from(lot)
         .outerjoin(consumed, consumed.c.lot_id == lot.c.id)
-        .where(taken != lot.c.amount - lot.c.remaining)
+        .where(taken + lot.c.remaining != lot.c.amount)
         .order_by(lot.c.id)
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loyalty.core.calendar import format_day
 from loyalty.ledger.sql import fact_statements as ask
-from loyalty.ledger.sql.auditing.reading import Reader
+from loyalty.ledger.sql.auditing.reading import Reader, shown_day
 
 
 def audit_own_row(reader: Reader) -> Iterator[str]:
@@ -27,7 +26,7 @@ def audit_own_row(reader: Reader) -> Iterator[str]:
 
 
 def _locked(day: int | None) -> str:
-    return "open" if day is None else f"locked through {format_day(day)}"
+    return "open" if day is None else f"locked through {shown_day(day)}"
 
 
 def _named(chain: str | None) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from attrs import Factory, define, frozen
-from sqlalchemy import Select, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Numeric, Select, bindparam, cast, func, literal_column, select
 
+from loyalty.core.calendar import format_day
+from loyalty.core.holders import Holder, Layer
 from loyalty.ledger.sql.names import Names
 from loyalty.ledger.sql.statements import Compiler, Record, Runner, Writer
 
@@ -18,6 +21,8 @@ PAGE: Final = 2_000
 MOST_FINDINGS: Final = 500
 
 _MOST_ACCOUNTS: Final = 100_000
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Findings(list[str]):
@@ -116,6 +121,47 @@ class Reader:
         before = self.runner.first(_entry_before, book=self.book_id, id=id)
         behind = self.runner.first(_entry_behind, book=self.book_id, id=id)
         return between(before, behind)
+
+
+def exact_sum(compiler: Compiler, amounts: ColumnElement[int], **window: Any) -> ColumnElement[Any]:
+    """
+    Write a sum that no amount can make too large for the database, so that one forged amount stops no audit.
+
+    PostgreSQL sums to numbers without end. SQLite refuses a sum beyond 64 bits; summed in halves it is a number with
+    rounded digits there, which is no sum of an honest book.
+
+    Args:
+        window: What a running sum runs over.
+    """
+    parts = [amounts]
+    if compiler.on_sqlite:
+        parts = [amounts.bitwise_rshift(literal_column("30")), amounts.bitwise_and(literal_column(f"{(1 << 30) - 1}"))]
+    sums: list[Any] = [func.sum(part).over(**window) if window else func.sum(part) for part in parts]
+    return sums[0] * literal_column(f"{1 << 30}") + sums[1] if compiler.on_sqlite else cast(sums[0], Numeric)
+
+
+def owner_name(layer: int, ref: str) -> str:
+    """Name a holder as the store does, or in words where there is no such layer."""
+    try:
+        return str(Holder(Layer(layer), ref))
+    except ValueError:
+        return f"a holder {ref!r} of a layer {layer} that there is not"
+
+
+def shown_day(day: int) -> str:
+    """Write a day as a date, or as its number where it is of no calendar."""
+    try:
+        return format_day(day)
+    except (ValueError, OverflowError):
+        return f"day {day}"
+
+
+def shown_instant(at: int) -> str:
+    """Write an instant, UTC microseconds, as date and time, or as its number where it is of no calendar."""
+    try:
+        return (_EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return f"instant {at}"
 
 
 def between(before: Record | None, behind: Record | None, what: str = "entry") -> str:

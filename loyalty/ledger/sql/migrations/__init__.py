@@ -4,7 +4,7 @@ Migrations of the ledger's tables, on a connection that the host gives and besid
 >>> from sqlalchemy import create_engine
 >>> engine = create_engine("sqlite://")
 >>> migrate(engine, prefix="points_")
-['0001', '0002']
+['0001', '0002', '0003']
 >>> migrate(engine, prefix="points_")
 []
 >>> current(engine, prefix="points_") == head()
