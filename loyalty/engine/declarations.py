@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from loyalty.errors import ProgrammeError, StoreError
 from loyalty.ledger.store import Declaration, Transaction
 from loyalty.programme.model import Programme
-from loyalty.programme.revisions import revisions_of
+from loyalty.programme.revisions import digest_of_chain, revisions_of
 
 
 class Declarations:
@@ -47,9 +47,16 @@ class Declarations:
 
 
 def check_declarations(tx: Transaction) -> Iterator[str]:
-    """Look for texts that are not what they are kept as: the digest of each is its name."""
+    """
+    Compare the texts that a book keeps with what names them: their digests, the chains that it took up, its entries.
+
+    A text is found that is not what it is kept as, one that stands elsewhere in the order of revisions, and one that is
+    missing although there are entries under it; a programme that was built without a file leaves none.
+    """
     kept = {one.digest: one for one in tx.declarations()}
-    for digest in kept:
+    for digest, declaration in kept.items():
+        if declaration.after is not None and declaration.after not in kept:
+            yield f"the text of revision {digest} is kept as following revision {declaration.after}, which is not kept"
         try:
             programme = _read(kept, digest)
         except StoreError as error:
@@ -60,6 +67,40 @@ def check_declarations(tx: Transaction) -> Iterator[str]:
                 f"the text of revision {digest} is that of revision {programme.revision}: it was changed, or a later "
                 "library reads it otherwise"
             )
+        elif programme.from_day != declaration.first_day:
+            yield (
+                f"the text of revision {digest} is kept as in force from day {declaration.first_day} on, and says "
+                f"day {programme.from_day} (days since 1970-01-01)"
+            )
+    places: dict[str, set[str | None]] = {}
+    for adoption in tx.adoptions():
+        if digest_of_chain(adoption.revisions) != adoption.chain:
+            yield (
+                f"the chain {adoption.chain} that the book took up is not that of its revisions "
+                f"{', '.join(digest for _, digest in adoption.revisions)}: they were changed"
+            )
+        chain = [digest for _, digest in adoption.revisions]
+        for place, digest in enumerate(chain):
+            places.setdefault(digest, set()).add(chain[place - 1] if place else None)
+    for digest in kept.keys() & places.keys():
+        after = kept[digest].after
+        if after not in places[digest]:
+            expected = " or ".join(sorted(one or "none" for one in places[digest]))
+            yield f"the text of revision {digest} is kept as following {after or 'none'}, but by its chain {expected}"
+    yield from _missing(tx, {digest for digest in places if digest not in kept})
+
+
+def _missing(tx: Transaction, digests: set[str]) -> Iterator[str]:
+    """Name each revision of which there is no text and under which there are entries."""
+    for entry in tx.entries() if digests else ():
+        if entry.revision in digests:
+            digests.discard(entry.revision)
+            yield (
+                f"the text of revision {entry.revision}, under which there are entries from {entry.key} on, is not in "
+                "the book: it was taken out, or the programme was built without a file"
+            )
+            if not digests:
+                return
 
 
 def _read(kept: Mapping[str, Declaration], digest: str) -> Programme:

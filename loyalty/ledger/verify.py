@@ -72,13 +72,13 @@ def inspect(transaction: Transaction, heads: Sequence[Head] = ()) -> Verificatio
     In a database besides: each entry, with its postings and its explanation, has the digest that is stored with it,
     and so have events and decisions; every entry is in one seal at its place, and every seal follows from the one
     before; lots and allocations belong to postings and sum to them; balances run, posting by posting; what each holder
-    received and decided is what its version says; the book is locked, and settled under the revisions, as it was last
-    told; and no row belongs to nothing.
+    received and decided is what its version says, and counts from where the event does; the book is locked, and
+    settled under the revisions, as it was last told; and no row belongs to nothing.
 
-    Not looked at: when an event was accepted and in which place, the clock, checkpoints, the outbox, and which of two
-    lots of a day and account a debit took. Events and decisions have digests and are in no chain: whoever changes one
-    together with its digest is found by settling again. And whoever makes the whole chain anew is found by a head
-    that was kept outside, and by nothing else.
+    Not looked at: when an event was accepted and in which place, the clock, checkpoints, the outbox, who locked the
+    book or adopted revisions, when and why, and which of two lots of a day and account a debit took. Events and
+    decisions have digests and are in no chain: whoever changes one together with its digest is found by settling
+    again. And whoever makes the whole chain anew is found by a head that was kept outside, and by nothing else.
 
     Args:
         heads: What was kept outside of the book's chain.

@@ -7,7 +7,7 @@ A programme knows the revisions before it. An event settles under the one that w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from loyalty.programme.model import Currency, EventKind, Programme
@@ -105,9 +105,14 @@ def chain_of(programme: Programme) -> str:
 
     What is settled under it can be settled again with the same result; a checkpoint is kept under it.
     """
-    if not programme.earlier:
-        return programme.revision
-    names = "\n".join(f"{one.from_day} {one.revision}" for one in revisions_of(programme))
+    return digest_of_chain([(one.from_day, one.revision) for one in revisions_of(programme)])
+
+
+def digest_of_chain(parts: Sequence[tuple[int, str]]) -> str:
+    """Give the digest of a chain by the first day, 0 of the first, and the digest of each revision."""
+    if len(parts) == 1:
+        return parts[0][1]
+    names = "\n".join(f"{day} {revision}" for day, revision in parts)
     return hashlib.sha256(names.encode()).hexdigest()[:_DIGITS]
 
 

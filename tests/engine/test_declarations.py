@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
 from attrs import evolve
 
 from loyalty import Engine, loads
@@ -35,6 +36,52 @@ def test_a_programme_without_a_text_keeps_nothing(store: Store) -> None:
     Engine(evolve(PROGRAMME, source=""), store).submit(deal("D-1", "2026-02-01"))
     with store.transaction(read_only=True) as book:
         assert book.declarations() == ()
+        (finding,) = check_declarations(book)
+    assert "there are entries from event:/D-1 on, is not in the book: it was taken out, or the programme was" in finding
+
+
+LATER = SCENES.replace("1 per 1 EUR", "2 per 1 EUR").replace(
+    "language: 1\n", "language: 1\nrevision: {after: before.yaml, from: 2026-07-01}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        (
+            "DELETE FROM loyalty_revision WHERE after IS NULL",
+            "is kept as following revision {first}, which is not",
+        ),
+        ("DELETE FROM loyalty_revision", "the text of revision {first}, under which there are entries from event:/D-1"),
+        ("DELETE FROM loyalty_revision WHERE after IS NOT NULL", "of revision {later}, under which there are entries"),
+        ("UPDATE loyalty_revision SET after = 'zzz'", "the text of revision {later} is kept as following revision zzz"),
+        (
+            "UPDATE loyalty_revision SET after = '{later}' WHERE after IS NULL",
+            "the text of revision {first} is kept as following {later}, but by its chain none",
+        ),
+        ("UPDATE loyalty_revision SET first_day = 0", "{later} is kept as in force from day 0 on, and says day 20635"),
+        (
+            "UPDATE loyalty_adoption SET revisions = replace(revisions, '20635', '20636')",
+            "is not that of its revisions {first}, {later}: they were changed",
+        ),
+    ],
+)
+def test_a_declaration_that_is_gone_or_moved_is_found(book_file: Path, statement: str, finding: str) -> None:
+    """Whoever takes a text out, or has it follow another revision or begin on another day, is told by what names it."""
+    store = SqlStore(open_database(book_file))
+    programme = loads(LATER, before=PROGRAMME)
+    engine = Engine(programme, store)
+    engine.submit_all([deal("D-1", "2026-02-01"), deal("D-2", "2026-08-01")])
+    with store.transaction(read_only=True) as book:
+        assert list(check_declarations(book)) == []
+    names = {"first": PROGRAMME.revision, "later": programme.revision}
+    with sqlite3.connect(book_file) as connection:
+        for trigger in ("revision_update", "revision_delete", "adoption_update"):
+            connection.execute(f"DROP TRIGGER tr_loyalty_{trigger}")
+        assert connection.execute(statement.format(**names)).rowcount
+    with store.transaction(read_only=True) as book:
+        found = list(check_declarations(book))
+    assert any(finding.format(**names) in sentence for sentence in found), found
 
 
 def test_a_declaration_that_was_changed_is_found(book_file: Path) -> None:
