@@ -18,8 +18,9 @@ from loyalty.batch.decoding import coded, codes_of, text_of
 from loyalty.batch.identities import hashes_of, identities_of
 from loyalty.batch.tables import Ints
 
-#: So many pairs of persons and partners are gathered before those that came again are dropped.
-_GATHERED = 1 << 22
+#: So many pairs of persons and partners, and as many as there were then, are gathered before those that came again
+#: are dropped.
+_GATHERED = 1 << 18
 
 
 class Places:
@@ -36,6 +37,7 @@ class Places:
         self._names: dict[int, str] = {}
         self._together: dict[str, str] = {}
         self._pairs = np.zeros((0, 2), np.uint64)
+        self._gathered: list[Any] = []
         #: Hashes of the identities that others speak of, the bucket of each, and of which it speaks itself.
         self._spoken = np.zeros(0, np.uint64)
         self._bucket_of = np.zeros(0, np.int32)
@@ -57,14 +59,14 @@ class Places:
         partner_hashes, person_hashes = _text_hashes(partners.dictionary), _text_hashes(persons.dictionary)
         for number, name in zip(partner_hashes.tolist(), partners.dictionary.to_pylist(), strict=True):
             self._names.setdefault(number, name)
-        pairs = np.stack([person_hashes[both >> 32], partner_hashes[both & 0xFFFFFFFF]], axis=1)
-        self._pairs = np.concatenate([self._pairs, pairs])
-        if len(self._pairs) > _GATHERED:
-            self._pairs = np.unique(self._pairs, axis=0)
+        self._gathered.append(np.stack([person_hashes[both >> 32], partner_hashes[both & 0xFFFFFFFF]], axis=1))
+        if sum(map(len, self._gathered)) > len(self._pairs) + _GATHERED:
+            self._drop_repeats()
 
     def join(self) -> None:
         """Put those together who share a person."""
-        pairs = np.unique(self._pairs, axis=0)
+        self._drop_repeats()
+        pairs = self._pairs
         shared = np.flatnonzero(pairs[1:, 0] == pairs[:-1, 0])
         for one, other in zip(pairs[shared, 1].tolist(), pairs[shared + 1, 1].tolist(), strict=True):
             first, last = sorted((self._first(self._names[one]), self._first(self._names[other])))
@@ -73,6 +75,12 @@ class Places:
         self._pairs, self._names = np.zeros((0, 2), np.uint64), {}
         self._bucket_of = np.full(len(self._spoken) + 1, -1, np.int32)
         self._origin = np.arange(len(self._spoken) + 1)
+
+    def _drop_repeats(self) -> None:
+        pairs = np.concatenate([self._pairs, *self._gathered])
+        self._gathered.clear()
+        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+        self._pairs = pairs[np.append(True, (pairs[1:] != pairs[:-1]).any(axis=1))[: len(pairs)]]
 
     def learn_origins(self, batch: pa.RecordBatch) -> None:
         """Note where the events are that others speak of."""

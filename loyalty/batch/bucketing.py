@@ -155,8 +155,11 @@ def _append(
         start = int(ends[bucket - 1]) if bucket else 0
         part = table.slice(start, int(ends[bucket]) - start)
         if bucket not in writers:
+            # A bucket is read whole; what is known of each of its parts would stay in memory until the end.
             writers[bucket] = stack.enter_context(
-                pq.ParquetWriter(made.file(bucket), part.schema, compression="zstd", compression_level=1)
+                pq.ParquetWriter(
+                    made.file(bucket), part.schema, compression="zstd", compression_level=1, write_statistics=False
+                )
             )
         writers[bucket].write_table(part.cast(writers[bucket].schema))
 

@@ -120,7 +120,8 @@ def _decoded(
 ) -> Iterator[pa.RecordBatch]:
     for file in files:
         try:
-            with pq.ParquetFile(file, read_dictionary=list(coded)) as opened:
+            # What is read ahead of a file on a disk is kept until its end, so that the whole file would be held.
+            with pq.ParquetFile(file, read_dictionary=list(coded), pre_buffer=False) as opened:
                 for batch in opened.iter_batches(batch_size=batch_rows, columns=list(columns)):
                     yield batch.select(list(columns))
         except (pa.ArrowInvalid, OSError) as error:
