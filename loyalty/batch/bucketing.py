@@ -32,7 +32,7 @@ from loyalty.programme.revisions import chain_of
 Progress = Callable[[int, int | None], None]
 
 #: Rows that are read and written at a time: few, since each column is held several times on the way.
-_BATCH_ROWS: Final = 1 << 18
+_BATCH_ROWS: Final = 3 << 16
 
 #: A column whose dictionary is longer than this is written as plain text, of which the writer makes one of its own.
 _LONG_DICTIONARY: Final = 1000

@@ -263,8 +263,9 @@ class _Filler:
                             w.line("x.of = -2 - of[row] if origin < 0 else origin - offsets[codes[rank]]")
                     w.line("continue")
             # A tier by hand, or a wish to redeem: two numbers.
-            w.line(f"x.v0 = columns[{len(self.columns)}][row]")
-            w.line(f"x.v1 = columns[{len(self.columns) + 1}][row]")
+            w.line(f"pair = columns[{len(self.columns)}][row]")
+            w.line(f"x.v0 = columns[{len(self.columns) + 1}][pair]")
+            w.line(f"x.v1 = columns[{len(self.columns) + 2}][pair]")
         w.line("")
 
     def _write_day(self, w: Writer) -> None:

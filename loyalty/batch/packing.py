@@ -195,21 +195,34 @@ def _column(table: EventTable, name: str) -> Ints:
     return np.full(max(len(table), 1), np.iinfo(kind).min, kind)
 
 
-def _pairs(table: EventTable) -> tuple[Ints, Ints]:
-    """Give the two numbers of tiers by hand (last day, tier) and of wishes (amount or -1 less the share, currency)."""
-    size = len(table) if TIER in table.values or CURRENCY in table.values else 1
-    first, second = np.zeros(size, np.int64), np.zeros(size, np.int16)
+def _pairs(table: EventTable) -> tuple[Ints, Ints, Ints]:
+    """
+    Give the two numbers of tiers by hand (last day, tier) and of wishes (amount or -1 less the share, currency).
+
+    Returns:
+        By row the place of its pair, which few rows have, and the numbers of the pairs.
+    """
+    is_pair = np.zeros(len(table), bool)
     if TIER in table.values:
-        by_hand = table.kind == OVERRIDE
-        first[by_hand], second[by_hand] = table.values[UNTIL][by_hand], table.values[TIER][by_hand]
+        is_pair |= table.kind == OVERRIDE
     if CURRENCY in table.values:
-        wishes = table.kind == REDEEM
-        share = -1 - table.values[SHARE][wishes].astype(np.int64) if SHARE in table.values else 0
+        is_pair |= table.kind == REDEEM
+    rows = np.flatnonzero(is_pair)
+    places = np.zeros(len(table) if len(rows) else 1, np.int32)
+    places[rows] = np.arange(len(rows))
+    first, second = np.zeros(len(rows) + 1, np.int64), np.zeros(len(rows) + 1, np.int64)
+    kind = table.kind[rows]
+    if TIER in table.values:
+        by_hand = np.flatnonzero(kind == OVERRIDE)
+        first[by_hand], second[by_hand] = (table.values[name][rows[by_hand]] for name in (UNTIL, TIER))
+    if CURRENCY in table.values:
+        wishes = np.flatnonzero(kind == REDEEM)
+        share = -1 - table.values[SHARE][rows[wishes]].astype(np.int64) if SHARE in table.values else 0
         if AMOUNT in table.values:
-            amount = table.values[AMOUNT][wishes]
+            amount = table.values[AMOUNT][rows[wishes]]
             share = np.where(amount == missing_of(amount), share, amount)
-        first[wishes], second[wishes] = share, table.values[CURRENCY][wishes]
-    return first, second
+        first[wishes], second[wishes] = share, table.values[CURRENCY][rows[wishes]]
+    return places, first, second
 
 
 def _step_codes(kinds: Sequence[Kind]) -> Ints:
