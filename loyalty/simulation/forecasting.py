@@ -276,7 +276,9 @@ class _Replicate:
         if measures.unit:
             cost, expiry = measures.given_and_lapsed()
             whole["cost"] = Figure(name="cost", value=cost, unit=measures.unit)
-            whole["expiry"] = Figure(name="expiry", value=expiry, unit=measures.unit)
+            # What expires stands beside the cost, off which it is not taken.
+            lapsed = Figure(name="expiry", value=expiry, unit=measures.unit)
+            whole = {"cost": whole.pop("cost"), "expiry": lapsed, **whole}
             revenue = whole["revenue"].value
             share = cost / revenue if revenue else Fraction(0)
             whole["cost_per_revenue"] = Figure(name="cost_per_revenue", value=share, unit="share")

@@ -339,3 +339,13 @@ def test_what_was_found_is_told_in_the_language_of_the_report(fit: Fit) -> None:
     assert re.fullmatch(r"median [\d,]+\.\d\d EUR, sigma [\d.]+", ENGLISH.tell(amount[0]))
     assert re.fullmatch(r"среднее [\d\xa0]+, разыграно [\d\xa0]+", RUSSIAN.tell(amount[1]))
     assert "." not in "".join(RUSSIAN.tell(each[-1]) for each in told.values() if each)
+
+
+def test_words_are_told_with_their_shares(acme: Programme) -> None:
+    """The three that are most frequent, observed and drawn, in the reader's numbers."""
+    history = EventTable.from_events(acme, read_events(ACME / "history.jsonl", acme).events)
+    products = next(each for each in goodness_of(fit_scenario(history)).quantities if each.name == "deal.won: product")
+    [shares] = products.estimated
+    assert texts("en").tell(shares).startswith("core 45.7\N{NO-BREAK SPACE}% (drawn ")
+    assert texts("ru").tell(shares).startswith("core 45,7\N{NO-BREAK SPACE}% (разыграно ")
+    assert texts("en").tell(shares).count("drawn") == 3

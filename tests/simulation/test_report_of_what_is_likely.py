@@ -56,6 +56,15 @@ def test_a_fit_lays_observed_beside_drawn(programme: Programme) -> None:
     assert page.count("<svg") == 3
 
 
+def test_a_unit_stands_behind_a_name_only_where_the_name_does_not_say_it(programme: Programme) -> None:
+    """Points are counted in points, money in its unit."""
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    ahead = _words(render_forecast(forecast(programme), title="Ahead"))
+    assert "MDF: issued, EUR" in ahead
+    assert "Points: expired" in ahead
+    assert "Points: expired, points" not in ahead
+
+
 def test_names_from_outside_are_harmless(programme: Programme) -> None:
     """A figure or a quantity that looks like markup is shown, not obeyed."""
     for page in (render_forecast(forecast(programme, name=HOSTILE), title=HOSTILE),

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from attrs import frozen
 
-from loyalty.explaining.said import Amount, Number, Value, said
+from loyalty.explaining.said import Amount, Listed, Number, Value, said
 from loyalty.programme.model import FieldSpec, FieldType
 from loyalty.programme.units import digits_of
 from loyalty.simulation.distributions import Constant, Distribution, LogNormal, Quantiles
@@ -28,6 +28,7 @@ from loyalty.simulation.goodness import Bars, Curve
 
 _BINS: Final = 20
 _MOST_WORDS: Final = 8
+_MOST_TOLD: Final = 3
 
 
 @frozen(eq=False, kw_only=True)
@@ -138,8 +139,17 @@ class Words(Laid):
         shares = (tuple(_share(each, word) for word in labels) for each in (observed, pool))
         return Bars(observed=next(shares), drawn=next(shares), labels=tuple(labels))
 
-    def estimated(self, observed: dict[str, int], pool: dict[str, int]) -> tuple[Value, ...]:  # noqa: ARG002
-        return self.told
+    def estimated(self, observed: dict[str, int], pool: dict[str, int]) -> tuple[Value, ...]:
+        words = sorted({*observed, *pool}, key=lambda word: (-observed.get(word, 0), word))[:_MOST_TOLD]
+        shares = [
+            said("fit.word", word=word, observed=_percent(_share(observed, word)), drawn=_percent(_share(pool, word)))
+            for word in words
+        ]
+        return (*self.told, Listed(tuple(shares), "fit.words"))
+
+
+def _percent(share: float) -> Amount:
+    return Amount(round(share * 1000), 1)
 
 
 def quantities_of(fit: Fit) -> Iterator[tuple[Laid, int]]:

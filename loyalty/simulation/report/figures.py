@@ -38,6 +38,16 @@ def figure_name(name: str, texts: Texts) -> str:
     return name
 
 
+def unit_behind(name: str, unit: str) -> str:
+    """
+    Give a unit as it stands behind the name of a figure, or nothing where the name says what is counted.
+
+    >>> unit_behind("mdf.issued", "EUR"), unit_behind("points.issued", "points"), unit_behind("tiers.gold", "partners")
+    (', EUR', '', '')
+    """
+    return "" if unit == "share" or unit in _COUNTED or name.partition(".")[0] == unit else f", {unit}"
+
+
 def unit_of(estimate: Estimate) -> str:
     """Give how a figure is written: in its unit, but a coefficient as a number, which in percent would mean nothing."""
     return "" if estimate.name.partition(".")[0] == "gini" else estimate.unit

@@ -5,6 +5,7 @@ The report of a fit: what was estimated from a history, and how close what it dr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 from loyalty.explaining.said import Value
@@ -107,6 +108,9 @@ def _distance(distance: Distance, texts: Texts) -> str:
     key = f"test.{name}"
     told = texts.say(key) if texts.has(key) else name
     statistic = _three_digits(distance.statistic, texts)
+    if name == "share_apart":
+        # What is a share of all is told as one.
+        statistic = texts.percent(Fraction(distance.statistic))
     if distance.p_value is None:
         return texts.say("fit.distance", test=told, statistic=statistic)
     return texts.say("fit.distance.p", test=told, statistic=statistic, p=_three_digits(distance.p_value, texts))

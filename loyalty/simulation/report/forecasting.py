@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from loyalty.explaining.said import Value
 from loyalty.programme.revisions import currencies_of
@@ -14,7 +14,7 @@ from loyalty.simulation.flows import MOVED, worth_of
 from loyalty.simulation.report import parts
 from loyalty.simulation.report.comparing import interval_told
 from loyalty.simulation.report.drawing import COLOURS, Chart, draw_all, draw_chart, month_axis, stacked
-from loyalty.simulation.report.figures import MAIN, bounds, figure_name, quantity
+from loyalty.simulation.report.figures import MAIN, bounds, figure_name, quantity, unit_behind
 from loyalty.simulation.report.page import render_page
 from loyalty.simulation.report.parts import Card, Grid, Section, Shown, section
 from loyalty.simulation.report.single import parameters_told
@@ -24,6 +24,10 @@ from loyalty.simulation.tables import Column, Kind
 if TYPE_CHECKING:
     from loyalty.simulation.comparison import Interval
     from loyalty.simulation.forecasting import Forecast, Series, Total
+
+
+#: The figures that are asked for first; what expires is no part of the cost here, and stands beside it.
+_MAIN: Final = (*MAIN, "expiry")
 
 
 def render_forecast(
@@ -41,7 +45,7 @@ def render_forecast(
     """
     programme = forecast.programme
     span = texts.say("period.span", first=texts.month(forecast.months[0]), last=texts.month(forecast.months[-1]))
-    main = [total for total in forecast.totals if total.name.partition(".")[0] in MAIN]
+    main = [total for total in forecast.totals if total.name.partition(".")[0] in _MAIN]
     return render_page(
         texts.tell(title),
         f"{programme.title or programme.id} · {span}",
@@ -75,7 +79,7 @@ def _sentences(forecast: Forecast, texts: Texts) -> Iterator[str]:
     )  # fmt: skip
     for total in forecast.totals:
         # The others stand in the table: a page of sentences is not read.
-        is_told = total.name.partition(".")[0] in MAIN or total.name == "tiers.above_base"
+        is_told = total.name.partition(".")[0] in _MAIN or total.name == "tiers.above_base"
         if is_told and (total.mean or total.today):
             between = _between(total, total.interval, texts)
             values = {"name": figure_name(total.name, texts), "value": _told(total, total.mean, texts),
@@ -144,7 +148,7 @@ def _fan(forecast: Forecast, series: Series, texts: Texts) -> Chart:
 
     told = {
         "figure": figure_name(series.name, texts),
-        "unit": "" if series.unit in ("share", "partners", "events") else f", {series.unit}",
+        "unit": unit_behind(series.name, series.unit),
         "month": texts.month(forecast.months[-1]), "value": _told(series, series.mean[-1], texts),
         "between": _between(series, series.intervals[-1], texts) or texts.say("forecast.certain"),
     }  # fmt: skip

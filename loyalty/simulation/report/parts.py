@@ -4,6 +4,7 @@ The pieces that a report's page is put together from, as HTML: whatever comes fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -61,11 +62,15 @@ def section(name: str, heading: str, *html: str | Iterable[str]) -> Section:
     return Section(name, heading, tuple(piece for piece in pieces if piece))
 
 
+#: A card is narrower than a large number with its unit, which then goes on in the next line.
+_BEFORE_UNIT: Final = re.compile("\N{NO-BREAK SPACE}(?=[^\\W\\d])")
+
+
 def cards(figures: Iterable[Card]) -> str:
     """Show figures as large numbers."""
     shown = [
         f'<div class="card"><div class="label">{escape(figure.label)}</div>'
-        f'<div class="value">{escape(figure.value)}</div>'
+        f'<div class="value">{escape(_BEFORE_UNIT.sub(" ", figure.value))}</div>'
         + (f'<div class="remark">{escape(figure.remark)}</div>' if figure.remark else "")
         + "</div>"
         for figure in figures
@@ -121,8 +126,9 @@ def table(heading: str, table: Table | Grid, texts: Texts, *, plain_columns: Seq
     ]
     for column in table.columns:
         name = texts.tier(column.name) if column.name in plain_columns else texts.heading(column.name)
-        kind = "" if column.kind is Kind.TEXT else ' class="n"'
-        lines.append(f'<th scope="col"{kind}><button type="button">{escape(name)}</button></th>')
+        kinds = [*([] if column.kind is Kind.TEXT else ["n"]), *(["long"] if len(name) > _LONG_HEAD else [])]
+        kind = f' class="{" ".join(kinds)}"' if kinds else ""
+        lines.append(f'<th scope="col"{kind}><button type="button">{_breaking(name)}</button></th>')
     lines.append("</tr></thead><tbody>")
     lines.extend("<tr>" + "".join(_cell(cell, texts) for cell in row) + "</tr>" for row in table.rows)
     if not table.rows:
@@ -135,16 +141,26 @@ def table(heading: str, table: Table | Grid, texts: Texts, *, plain_columns: Seq
 _LONG: Final = 44
 _WRAPS: Final = ' class="long"'
 
+#: Longer headings than this do so too, and numbers with their bounds.
+_LONG_HEAD: Final = 20
+_LONG_NUMBER: Final = 28
+
 
 def _cell(cell: object, texts: Texts) -> str:
     if isinstance(cell, Shown):
-        return f'<td class="n" data-v="{float(cell.value)!r}">{escape(cell.text)}</td>'
+        kind = "n long" if len(cell.text) > _LONG_NUMBER else "n"
+        return f'<td class="{kind}" data-v="{float(cell.value)!r}">{escape(cell.text)}</td>'
     if isinstance(cell, int):
         return f'<td class="n" data-v="{cell}">{texts.number(cell)}</td>'
     if isinstance(cell, Decimal):
         return f'<td class="n" data-v="{cell:f}">{texts.number(cell)}</td>'
     text = str(cell or "")
     return f"<td{_WRAPS if len(text) > _LONG else ''}>{escape(text)}</td>"
+
+
+def _breaking(name: str) -> str:
+    """Let a path, which has no spaces, go on in the next line behind a point."""
+    return escape(name).replace(".", ".<wbr>") if len(name) > _LONG_HEAD else escape(name)
 
 
 def matrix(heading: str, corner: str, rows: Sequence[str], columns: Sequence[str],
@@ -163,7 +179,7 @@ def shaded(
     low, high = min(values, default=Fraction(0)), max(values, default=Fraction(0))
     lines = [
         f'<div class="table"><h3>{escape(heading)}</h3><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{escape(heading)}"><table class="matrix"><thead><tr><th scope="col">{escape(corner)}</th>',
+        f'aria-label="{escape(heading)}"><table class="matrix"><thead><tr><th scope="col">{_breaking(corner)}</th>',
         "".join(f'<th scope="col" class="n">{escape(name)}</th>' for name in columns),
         "</tr></thead><tbody>",
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from loyalty.simulation.report.drawing import COLOURS, GREY, INK, Chart, draw_all, draw_chart, short_numbers
-from loyalty.simulation.report.figures import figure_name, quantity, unit_of
+from loyalty.simulation.report.figures import figure_name, quantity, unit_behind, unit_of
 from loyalty.simulation.report.texts import Texts
 
 if TYPE_CHECKING:
@@ -154,5 +154,4 @@ def _spread_told(key: str, intervals: Sequence[Interval | None], texts: Texts) -
 
 
 def _axis(name: str, unit: str, texts: Texts) -> str:
-    shown = figure_name(name, texts)
-    return shown if unit in ("share", "partners", "events") else f"{shown}, {unit}"
+    return figure_name(name, texts) + unit_behind(name, unit)

@@ -346,6 +346,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "fit.constant": "always {value}",
     "fit.lognormal": "median {median}, sigma {sigma}",
     "fit.empirical": "{low} to {high}, median {median} ({count} observed quantiles)",
+    "fit.word": "{word} {observed}\N{NO-BREAK SPACE}% (drawn {drawn}\N{NO-BREAK SPACE}%)",
+    "fit.words": ", ",
     "fit.means": "mean {observed}, drawn {drawn}",
     "fit.rule": "A quantity fits where its distance from what is drawn is small, at most 0.05 (a figure by month: at "
     "most a tenth), or where chance explains it: one of up to {most} populations of the scenario, each with its own "

@@ -345,6 +345,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "fit.constant": "всегда {value}",
     "fit.lognormal": "медиана {median}, сигма {sigma}",
     "fit.empirical": "от {low} до {high}, медиана {median} (наблюдавшихся квантилей: {count})",
+    "fit.word": "{word} {observed}\N{NO-BREAK SPACE}% (разыграно {drawn}\N{NO-BREAK SPACE}%)",
+    "fit.words": ", ",
     "fit.means": "среднее {observed}, разыграно {drawn}",
     "fit.rule": "Величина подходит, если она лежит близко к разыгранному, не дальше 0,05 (по месяцам — не дальше "
     "одной десятой), или если это объясняет случай: из популяций сценария (до {most}), у каждой из которых свои месяцы "
