@@ -29,6 +29,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 #: What is not said is so many partners, months and replicates.
 PARTNERS, MONTHS, REPLICATES = 200, 24, 5
 
+#: So many replicates where each is run with many values.
+FEWER = 3
+
 
 @frozen(kw_only=True)
 class Ground:
@@ -77,13 +80,15 @@ def ground_options(function: _Function) -> _Function:
                      help=f"Calendar months; {MONTHS} if left out."),
         click.option("--seed", type=int, metavar="N", help="Of the first replicate; 1 if left out."),
         click.option("--replicates", type=click.IntRange(1, 1000), metavar="N",
-                     help=f"How many populations, each with the next seed; {REPLICATES} if left out."),
+                     help=f"How many populations, each with the next seed; {REPLICATES} if left out, {FEWER} to sweep "
+                          "or tune."),
         click.option("--start", "start_day", metavar="DATE", type=DAY,
                      help="The first day; the programme's if left out."),
     )  # fmt: skip
+    function = names_options(function)
     for option in reversed(options):
         function = option(function)
-    return names_options(function)
+    return function
 
 
 def ground(

@@ -13,8 +13,9 @@ from loyalty.cli.compare import table_rows, writing
 from loyalty.cli.folder import write_page
 from loyalty.cli.printing import count_words, print_line, print_table, stderr, stdout
 from loyalty.cli.progress import Meter
-from loyalty.cli.replicates import Ground, ground, ground_options
+from loyalty.cli.replicates import FEWER, Ground, ground, ground_options
 from loyalty.cli.running import (
+    FINDINGS,
     Command,
     WrongUseError,
     format_option,
@@ -75,6 +76,7 @@ def command(
     PATH leads to a number of the file from the outside in; steps may be left out where one number alone fits, and #2
     is the second number of a text. VALUES are LOW..HIGH, LOW..HIGH:STEP or A,B,C. Every point is loaded with all checks
     of the language. A point is on the front where no other costs less and brings as much, or the other way round.
+    Exit code 1 where the language refuses every point.
 
     \b
     Example:
@@ -96,7 +98,7 @@ def command(
     try:
         read = [read_lever(programme, text) for text in levers]
         with Meter() as meter:
-            on = ground(ctx, programme, meter, replicates=3)
+            on = ground(ctx, programme, meter, replicates=FEWER)
             points = len(list(grid(read)))
             if points > _MANY_POINTS:
                 runs = (points + 1) * on.replicates
@@ -116,6 +118,8 @@ def command(
         print_json(_document(found, on, written))
     else:
         _print(found, on, written)
+    if not any(point.estimates for point in found.points):
+        ctx.exit(FINDINGS)
 
 
 def _write_report(found: Sweep, on: Ground, folder: str, lang: str, files: Sequence[Path]) -> Path:
@@ -160,7 +164,9 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
         print_line(
             out, f"The language refuses {count_words(len(refused), 'point')}: {refused[0].refused}", style="yellow"
         )
-    if found.is_flat and any(point.estimates for point in found.points):
+    if not any(point.estimates for point in found.points):
+        print_line(out, "No value is left to compare; `now` is what the language accepts: take values nearer to it.")
+    elif found.is_flat:
         print_line(out, f"{_words(found.response)} is the same everywhere, so that the cheapest point is best;")
         print_line(out, _ANOTHER if on.responds or found.response != "revenue" else _NO_RESPONSE)
     else:

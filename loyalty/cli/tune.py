@@ -12,7 +12,7 @@ from loyalty.cli.compare import writing
 from loyalty.cli.folder import write_page
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.progress import Meter
-from loyalty.cli.replicates import Ground, ground, ground_options
+from loyalty.cli.replicates import FEWER, Ground, ground, ground_options
 from loyalty.cli.running import (
     FINDINGS,
     Command,
@@ -80,7 +80,7 @@ def command(
             raise WrongUseError(f"a number is tuned within a range; write {read.path}=LOW..HIGH")
         require_target(programme, target)
         with Meter() as meter:
-            on = ground(ctx, programme, meter, replicates=3)
+            on = ground(ctx, programme, meter, replicates=FEWER)
             # Each value is tried on all replicates, so that they are kept.
             replicates = list(on.draw())
             found = tune(

@@ -158,7 +158,9 @@ def _read(notes: Notes, node: Node | None = None) -> Section:
                 got="an empty file",
             )
         raise ProgrammeError(notes.result())
-    root = FILE.read(node, notes)
+    root = None
+    if not notes.is_another_file(node, expected="programme", found="scenario", fix="give the file with `language: 1`"):
+        root = FILE.read(node, notes)
     if root is None:
         raise ProgrammeError(notes.result())
     return root

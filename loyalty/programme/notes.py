@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from loyalty.errors import Finding, Place, ProgrammeError
-from loyalty.programme.nodes import Node, Scalar
+from loyalty.programme.nodes import Mapping, Node, Scalar
 
 #: What an expression is said to be that is none.
 _ECHOES = frozenset(
@@ -35,6 +35,14 @@ class Notes:
         self.findings: list[Finding] = []
         #: Lines, counted from 0, that are read otherwise than they are written, because YAML could not read them.
         self.mended: set[int] = set()
+
+    def is_another_file(self, node: Node | None, *, expected: str, found: str, fix: str) -> bool:
+        """Tell whether a whole file is of another kind, by the key that names it; it is noted once, not at each key."""
+        keys = {key.text: key for key, _ in node.entries} if isinstance(node, Mapping) else {}
+        is_another = found in keys and expected not in keys
+        if is_another:
+            self.add("another-file", keys[found], f"it is a {found} file, and a {expected} is expected here", fix)
+        return is_another
 
     def add(
         self, code: str, at: Node | Place, why: str, fix: str = "", *, got: str | None = None, width: int = 0

@@ -5,7 +5,8 @@ The past is settled once, through today. Each replicate then goes on from where 
 is drawn for its seed. What is due anyway, such as the expiry of what is there, is in every replicate. The breakage of a
 forecast is the share, by worth, of what leaves the wallets by use or by expiry that expires. Its cost is the worth of
 what is granted from tomorrow on and not taken back: expiry is told by itself, since most of what expires was granted
-before, and does not make cheaper what is to come. What was recorded of days after today is left out; what is drawn
+before, and does not make cheaper what is to come. Only what is drawn is refunded, so that nothing that was granted
+before is taken off it either. What was recorded of days after today is left out; what is drawn
 stands for it.
 """
 
@@ -24,6 +25,7 @@ from loyalty.batch.joining import rows_of
 from loyalty.batch.response import WHOLE, Response
 from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
+from loyalty.core.calendar import format_day
 from loyalty.errors import UsageError
 from loyalty.explaining.said import Day, Value, said
 from loyalty.programme.model import Currency, Programme
@@ -187,7 +189,11 @@ def _through(past: Past, until_us: int, today: int) -> tuple[Past, tuple[Value, 
     if not (later or decisions):
         return past, ()
     if not len(rows):
-        raise UsageError("every event is after today, so that there is no past to go on from; take a later day")
+        first = events.programme.calendar.day_of(int(events.at.min()))
+        raise UsageError(
+            f"every event is after today, {format_day(today)}, so that there is no past to go on from; the first is of "
+            f"{format_day(first)}, take that day or a later one"
+        )
     note = said("forecast.left_out", events=later, decisions=decisions, day=Day(today))
     return evolve(past, events=rows_of(events, rows), grants=grants), (note,)
 

@@ -71,6 +71,9 @@ def read_scenario(text: str, programme: Programme, file: str = "<text>") -> Scen
     node = read_yaml(text, notes)
     if node is None and not notes.findings:
         notes.add("missing-value", Place(file, 1, 1), "a scenario is expected", "write `scenario: NAME`", got="nothing")
+    fix = "give the file with `scenario: NAME`"
+    if notes.is_another_file(node, expected="scenario", found="programme", fix=fix):
+        node = None
     section = SCENARIO.read(node, notes) if node is not None else None
     scenario = None if section is None else _Reader(programme, notes).scenario(section)
     notes.raise_if_any()

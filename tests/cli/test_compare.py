@@ -253,6 +253,14 @@ def test_a_report_of_others_names_no_file_to_remove(tmp_path: Path) -> None:
         assert kept.exists()
 
 
+def test_a_sweep_of_which_the_language_refuses_everything_says_so(call: Call) -> None:
+    """No point is called best, and the exit code is that of findings."""
+    said = call("sweep", ACME / "programme.yaml", "tiers.gold.multiplier=0..0.2:0.1", "--partners", 3, "--months", 1)
+    assert said.exit_code == 1
+    assert "No value is left to compare" in said.stdout
+    assert "* no other point" not in said.stdout
+
+
 def test_a_sweep_of_many_points_says_first_how_many_runs_it_begins(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each point and the programme as it is, on each replicate; of few points nothing is said."""
     arguments = ("sweep", ACME / "programme.yaml", "tiers.gold.multiplier=1.1..1.5:0.2",

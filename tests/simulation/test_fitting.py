@@ -346,6 +346,14 @@ def test_words_are_told_with_their_shares(acme: Programme) -> None:
     history = EventTable.from_events(acme, read_events(ACME / "history.jsonl", acme).events)
     products = next(each for each in goodness_of(fit_scenario(history)).quantities if each.name == "deal.won: product")
     [shares] = products.estimated
-    assert texts("en").tell(shares).startswith("core 45.7\N{NO-BREAK SPACE}% (drawn ")
-    assert texts("ru").tell(shares).startswith("core 45,7\N{NO-BREAK SPACE}% (разыграно ")
-    assert texts("en").tell(shares).count("drawn") == 3
+    assert ENGLISH.tell(shares).startswith("core 45.7\N{NO-BREAK SPACE}% (drawn ")
+    assert RUSSIAN.tell(shares).startswith("core 45,7\N{NO-BREAK SPACE}% (разыграно ")
+    assert ENGLISH.tell(shares).count("drawn") == 3
+
+
+def test_days_without_events_are_told_with_those_that_have_some(acme: Programme) -> None:
+    history = EventTable.from_events(acme, read_events(ACME / "history.jsonl", acme).events)
+    with pytest.raises(UsageError, match=r"within 2030-01-01 through .*; they are of 2025-01-17 through 2026-12-12"):
+        fit_scenario(history, first_day=parse_day("2030-01-01"))
+    with pytest.raises(UsageError, match="there are no events"):
+        fit_scenario(EventTable.from_events(acme, ()))

@@ -196,7 +196,7 @@ def test_what_was_recorded_after_today_is_left_out_and_told() -> None:
         "(events: 4, decisions: 1)."
     )
     assert len(alone.notes) == len(whole.notes) - 1
-    with pytest.raises(UsageError, match="every event is after today"):
+    with pytest.raises(UsageError, match=r"every event is after today, 2026-01-01, .* the first is of 2026-"):
         forecast(PROGRAMME, past(), scenario("1"), today=parse_day("2026-01-01"), months=4, seeds=(1, 2))
 
 
@@ -204,6 +204,8 @@ def test_points_that_were_granted_before_today_do_not_make_the_future_cheaper() 
     """With nothing to come nothing is granted, so cost is 0; 225 points of 0.10 EUR expire, which is told by itself."""
     totals = {one.name: one.mean for one in ahead(SHORT, "0").totals}
     assert (totals["cost"], totals["expiry"]) == (Fraction(0), Fraction("22.5"))
+    # Nor is anything of before taken back, which would be no saving of what is to come.
+    assert totals["points.reversed"] == totals["mdf.reversed"] == 0
     found = ahead(SHORT, "2")
     totals = {one.name: one.mean for one in found.totals}
     granted = {

@@ -258,3 +258,18 @@ def test_the_demo_scenario_fits_the_demo_programme() -> None:
     scenario = load_scenario(folder / "scenario.yaml", load(folder / "programme.yaml"))
     assert len(scenario.segments) == 3
     assert len(scenario.activities) == 4
+
+
+def test_a_programme_in_place_of_a_scenario_is_told_once() -> None:
+    """Not once for each of its keys; and the other way round."""
+    folder = Path(__file__).parents[2] / "examples" / "acme"
+    programme = load(folder / "programme.yaml")
+    for read, name, key in (
+        (lambda: load_scenario(folder / "programme.yaml", programme), "programme", "scenario"),
+        (lambda: load(folder / "scenario.yaml"), "scenario", "programme"),
+    ):
+        with pytest.raises(ProgrammeError) as raised:
+            read()
+        [finding] = raised.value.findings
+        assert (finding.code, finding.got) == ("another-file", f"`{name}`")
+        assert finding.why == f"it is a {name} file, and a {key} is expected here"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from loyalty.batch.encoding import CHANCE
 from loyalty.batch.tables import EventTable, kinds_of, missing_of
-from loyalty.core.calendar import FIRST_DAY, month_tables
+from loyalty.core.calendar import FIRST_DAY, format_day, month_tables
 from loyalty.errors import UsageError
 from loyalty.simulation.draws import Floats, Integers
 from loyalty.simulation.months import month_of, month_starts
@@ -38,8 +38,17 @@ class History:
         first_day = (int(day.min()) if len(day) else 0) if first_day is None else first_day
         last_day = (int(day.max()) if len(day) else 0) if last_day is None else last_day
         self.rows = np.flatnonzero((day >= first_day) & (day <= last_day) & (self._partners_of(events) >= 0))
+        if not len(day):
+            raise UsageError("there are no events, so that no scenario can be fitted to them")
         if not len(self.rows):
-            raise UsageError("no event lies within the days from which a scenario is to be fitted; take others")
+            asked, there = (
+                f"{format_day(int(first))} through {format_day(int(last))}"
+                for first, last in ((first_day, last_day), (day.min(), day.max()))
+            )
+            raise UsageError(
+                f"no event lies within {asked}, from which a scenario is to be fitted; they are of {there}, take those "
+                "days"
+            )
         self.day: Integers = day
         self.first_day, self.last_day = first_day, last_day
         self.first_month = month_of(first_day)

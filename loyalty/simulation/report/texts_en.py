@@ -325,7 +325,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "column.interval.mean": "Interval",
     "forecast.cost": (
         "Cost is the worth of what is granted from tomorrow on and not taken back; what "
-        "expires in the span is told by itself, since most of it was granted before."
+        "expires in the span is told by itself, since most of it was granted before. What is taken back is of deals of "
+        "the span: refunds of earlier ones, which would lower the liability and not this cost, are not drawn."
     ),
     "forecast.left_out": (
         "Left out, since what is drawn stands for it: what was recorded of days after {day} "
