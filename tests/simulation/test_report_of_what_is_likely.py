@@ -50,7 +50,7 @@ def test_a_fit_lays_observed_beside_drawn(programme: Programme) -> None:
     for told in ("The scenario fitted was estimated from 60 partners and 4,321 events", "1 of 2",
                  "What does not fit well: deal.won.", "median 8,200.00 EUR; sigma 1.08",
                  "812 fits median 8,200.00 EUR; sigma 1.08 Kolmogorov and Smirnov 0.0312 (p = 0.41)",
-                 "does not fit rate 0.91 share that lies elsewhere 0.31 (p = 0.01)",
+                 "does not fit rate 0.91 share that lies elsewhere 31.0 % (p = 0.01)",
                  "# &lt;as estimated&gt;", "Refunds follow within 90 days."):  # fmt: skip
         assert told in words, told
     assert page.count("<svg") == 3
