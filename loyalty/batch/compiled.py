@@ -20,15 +20,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, frozen
 
+from loyalty.batch.arithmetic import reciprocals_of
 from loyalty.batch.compiling import Kernel, kernels_of
-from loyalty.batch.counting import FIGURES, NOW
+from loyalty.batch.counting import ACCOUNTS, FIGURES, NOW, flows_and_funds
 from loyalty.batch.driver import Found, Given, Space
+from loyalty.batch.entries import records
 from loyalty.batch.journal import COLUMNS, journal_table
 from loyalty.batch.kept import cache_folder, is_compiled, ready
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.packing import Packed, pack, parts_of_grants, translations
-from loyalty.batch.pointers import HEADER, records, with_header
-from loyalty.batch.refusing import refuse_after_closing, refuse_too_many
+from loyalty.batch.pairs import buckets_of
+from loyalty.batch.pointers import HEADER, with_header
+from loyalty.batch.refusing import may_be_too_many, refuse_after_closing, refuse_too_many
 from loyalty.batch.response import Response
 from loyalty.batch.results import Batch, HolderTotals
 from loyalty.batch.tables import REDEEM, Ints
@@ -154,7 +157,7 @@ class _CompiledRun:
         work, names = self.work, self.names
         currencies, tiers = names.tier_asset, names.badge_asset - names.tier_asset
         layers, kept_places, kept_states, journals = {}, {}, {}, []
-        totals: dict[str, Any] = dict.fromkeys(("flows", "rules", "funds", "tier_moves", "outstanding"), 0)
+        totals: dict[str, Any] = dict.fromkeys(("ways", "rules", "tier_moves", "outstanding"), 0)
         entries = moved = 0
         starts, arrivals = np.zeros(tiers, np.int64), np.zeros(0, np.int64)
         for layer in Layer:
@@ -189,6 +192,7 @@ class _CompiledRun:
             own = self.posted[len(work.table) :][::-1]
             entries += len({command_of(grant) for grant, posted in zip(self.grants, own, strict=True) if posted})
         moves = totals["tier_moves"].reshape(work.months, tiers, tiers)
+        flows, funds = flows_and_funds(totals["ways"], work.months, names)
         table = None
         if self.journal:
             rows = np.concatenate(journals).reshape(-1, len(COLUMNS))
@@ -201,10 +205,10 @@ class _CompiledRun:
             months=work.months,
             until_day=work.until_day,
             layers=layers,
-            flows=totals["flows"].reshape(work.months, currencies, FIGURES),
+            flows=flows,
             tiers=tiers_by_month(starts, arrivals, moves, work.first_month),
             tier_moves=moves,
-            funds=totals["funds"].reshape(work.months, currencies, tiers + 1, 2),
+            funds=funds,
             rules=totals["rules"].reshape(len(names.labels), 2, currencies, 3),
             outstanding=totals["outstanding"].reshape(currencies, work.widest),
             entries=entries,
@@ -219,7 +223,7 @@ class _CompiledRun:
         work, kernel = self.work, self.kernels[layer]
         parts = parts_of_grants(work, layer, self.names, self.numbers)
         packed = pack(work, kernel, self.kinds, parts, self._spread, self.threads)
-        if self.response is None:
+        if self.response is None and may_be_too_many(work, packed.offsets):
             refuse_too_many(work, layer)
         refuse_after_closing(work, layer, self.kinds, self.grants)
         given = self._given(kernel, packed, parts)
@@ -287,7 +291,7 @@ class _CompiledRun:
     def _given(self, kernel: Kernel, packed: Packed, parts: Ints) -> Given:
         work, layout = self.work, kernel.layout
         memory = Memory(layout)
-        codes, code_starts = translations(work, kernel)
+        codes, code_starts = translations(work, kernel, kernel.filling.translations)
         elasticity = np.zeros(len(self.kinds) or 1, np.int64)
         roles = np.zeros(len(self.kinds) or 1, np.int64)
         for number, kind in enumerate(self.kinds):
@@ -303,6 +307,7 @@ class _CompiledRun:
             codes=codes,
             code_starts=code_starts,
             p=np.array([*layout.parameters, 0], np.int64),
+            reciprocals=reciprocals_of(layout.parameters),
             expiry=with_header(memory.expiry),
             returns=with_header(memory.returns),
             month_of=np.array(memory.month_of, np.int64),
@@ -333,17 +338,13 @@ class _CompiledRun:
         now = np.zeros(1, records(NOW))
         now["first_month"], now["widest"] = self.work.first_month, self.work.widest
         now["layer"], now["until_day"] = int(layout.layer), self.work.until_day
-        days = _rows_of(layout.bucket_count, buckets)
-        amounts = _rows_of(layout.bucket_count, buckets)
-        days[:, HEADER] = _END
         piece_row = _rows_of(1, 2 * pieces)[0]
         piece_row[1] = pieces
         return Space(
             scalars=np.zeros(1, records(tuple({**SCALARS, **layout.scalars()}))),
             item=np.zeros(1, records(item_fields(layout))),
             now=now,
-            days=days,
-            amounts=amounts,
+            buckets=buckets_of(layout.bucket_count, buckets, _END),
             arrears=np.zeros(len(layout.currency) + 1, np.int64),
             commands=np.zeros(commands + 2, records(COMMAND)),
             pieces=piece_row,
@@ -384,9 +385,8 @@ class _CompiledRun:
         currencies, tiers = names.tier_asset, names.badge_asset - names.tier_asset
         return Found(
             **shared,
-            flows=np.zeros(work.months * currencies * FIGURES, np.int64),
+            ways=np.zeros(work.months * (tiers + 1) * currencies * ACCOUNTS**2, np.int64),
             rules=np.zeros(len(names.labels) * 2 * currencies * 3, np.int64),
-            funds=np.zeros(work.months * currencies * (tiers + 1) * 2, np.int64),
             tier_moves=np.zeros(work.months * tiers * tiers, np.int64),
             outstanding=np.zeros(currencies * work.widest, np.int64),
             journal=np.empty(room[0] * len(COLUMNS) + 1, np.int64),

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from loyalty.batch import counting, driver
+from loyalty.batch import counting, deciding, driver, pairs, primitives, resuming
 from loyalty.batch.filling import Filling, filling_of
 from loyalty.batch.kept import module_of
 from loyalty.batch.kinds import kinds_for
@@ -50,27 +50,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from loyalty.batch.arithmetic import divided, rarely
 from loyalty.batch.driver import Counters, Ground, Keeping, Memory
-from loyalty.batch.pointers import entry, flat, headed, inline, inner, keys, room, rows, table, words
+from loyalty.batch.entries import fixed_rows, keys, room, rows, words
+from loyalty.batch.gathering import gathered
+from loyalty.batch.pairs import are_days, bucket_amounts, bucket_days, move_pair
+from loyalty.batch.pointers import entry, fixed, fixed_headed, fixed_table, flat, headed, inline, inner, table
 '''
 
 #: What of the driver is called from outside; all else is compiled into these.
 _ENTRIES: Final = ("settle", "places")
 
-_DRIVEN: Final = (
-    "find", "insert_at", "remove_at", "sum", "put", "note", "settle", "too_small", "settle_holder",
-    "prepare_event", "finish_event", "earlier_row", "prepare_decision", "finish_decision", "forget", "keep", "keep_all",
-    "save", "load_all", "load", "known_again", "places",
-)  # fmt: skip
+#: What goes into each kernel as it is, module by module.
+_DRIVEN: Final = (primitives, deciding, resuming, driver)
+
 #: What is put in line wherever it is called.
 _IN_LINE: Final = frozenset(
     {
-        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "balance", "step", "settle_holder",
-        "prepare_event", "finish_event", "intern", "fill", "lot_day",
+        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "step", "settle_holder",
+        "prepare_event", "finish_event", "intern", "fill", "lot_day", "quotient",
     }
 )  # fmt: skip
 
-_COUNTED: Final = ("count", "move", "balance", "stand", "stock", "stock_held", "expect")
+_COUNTED: Final = ("count", "move", "stand", "stock", "stock_held", "expect")
 
 
 @frozen(eq=False)
@@ -132,6 +134,8 @@ def _module_source(layout: Layout, step: str, asking: str, filling: Filling) -> 
         "CURRENCIES": names.tier_asset,
         "TIERS": names.badge_asset - names.tier_asset,
         "BADGES": len(names.assets) - names.badge_asset,
+        "ACCOUNTS": counting.ACCOUNTS,
+        "NEAR": pairs.NEAR,
         "KEY_TABLES": len(layout.keys),
         "KEY_PARTS": max((len(key.parts) for key in layout.keys), default=1) or 1,
         "SCALARS": len(SCALARS) + len(layout.scalars()),
@@ -145,7 +149,7 @@ def _module_source(layout: Layout, step: str, asking: str, filling: Filling) -> 
         *drawing.FUNCTIONS.values(),
         *(getattr(counting, name) for name in _COUNTED),
         share,
-        *(getattr(driver, name) for name in _DRIVEN),
+        *(function for module in _DRIVEN for function in _functions(module)),
     ]
     own = Writer(traced=False)
     with own.block("def stood(s, day)"):
@@ -163,6 +167,11 @@ def _stood(view: Layout) -> str:
     """Give the source of the tier before an event as the persons' layer reads it: one of the revision's own."""
     kept = tuple(view.levels[place] for place in view.places)
     return "s.before" if kept == tuple(range(len(kept))) else f"{kept}[s.before]"
+
+
+def _functions(module: ModuleType) -> list[Callable[..., Any]]:
+    """Give the functions of a module, in their order."""
+    return [one for one in vars(module).values() if inspect.isfunction(one) and one.__module__ == module.__name__]
 
 
 @cache

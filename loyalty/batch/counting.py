@@ -10,7 +10,11 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any, Final
 
+import numpy as np
+
+from loyalty.batch.tables import Ints
 from loyalty.core.calendar import FIRST_DAY, LAST_DAY
+from loyalty.settlement.journal import ACCOUNT_NAMES
 from loyalty.settlement.layout import Names
 from loyalty.settlement.runtime import (
     ARREARS,
@@ -24,6 +28,9 @@ from loyalty.settlement.runtime import (
     lot_day,
 )
 
+#: From how many accounts points move, to as many.
+ACCOUNTS: Final = len(ACCOUNT_NAMES)
+
 #: How many figures a row has: issued, activated, expired, redeemed, reversed; available, pending, held, arrears.
 FIGURES: Final = 9
 
@@ -35,6 +42,9 @@ NOW: Final = (
     "lost_at", "lost_label", "lost_day", "item", "widest", "entries", "closed", "since", "until_day", "journal_room",
     "noted", "state_room", "state_words", "money", "role",
 )  # fmt: skip
+
+#: The figures that say what stands in an account; what is owed counts positive.
+_BALANCES: Final = {AVAILABLE: (5, 1), PENDING: (6, 1), HELD: (7, 1), ARREARS: (8, -1)}
 
 # The constants of a programme, which functions_for sets.
 CURRENCIES: Any = 0
@@ -56,20 +66,15 @@ def count(o: Any, label: int, asset: int, source: int, target: int, amount: int,
             now.clock_entries += 1
     if asset < CURRENCIES:
         move(o.cells, (now.holder * CURRENCIES + asset) * 9, source, target, amount)
-        flow = (month * CURRENCIES + asset) * 9
-        move(o.flows, flow, source, target, amount)
-        balance(o.flows, flow, source, -amount)
-        balance(o.flows, flow, target, amount)
+        shelf = (month * (TIERS + 1) + now.tier) * CURRENCIES + asset
+        o.ways[(shelf * ACCOUNTS + source) * ACCOUNTS + target] += amount
         if source == ISSUED or target == ISSUED:  # noqa: PLR1714 (numba folds this one)
             rule = ((label * 2 + now.layer) * CURRENCIES + asset) * 3
-            fund = ((month * CURRENCIES + asset) * (TIERS + 1) + now.tier) * 2
             if source == ISSUED:
                 o.rules[rule] += 1
                 o.rules[rule + 1] += amount
-                o.funds[fund] += amount
             else:
                 o.rules[rule + 2] += amount
-                o.funds[fund + 1] += amount
     elif asset < CURRENCIES + TIERS:
         stand(o, month, label, asset - CURRENCIES, target == STANDING, at)
 
@@ -94,18 +99,6 @@ def move(row: Any, i: int, source: int, target: int, amount: int) -> None:
         row[i + 2] += amount
     elif target > ISSUED:
         row[i + 3] += amount
-
-
-def balance(row: Any, i: int, account: int, amount: int) -> None:
-    """Add *amount* to the balance of an account among the figures that begin at *i*; what is owed counts positive."""
-    if account == AVAILABLE:
-        row[i + 5] += amount
-    elif account == PENDING:
-        row[i + 6] += amount
-    elif account == HELD:
-        row[i + 7] += amount
-    elif account == ARREARS:
-        row[i + 8] -= amount
 
 
 def stand(o: Any, month: int, label: int, tier: int, gained: bool, at: int) -> None:
@@ -166,7 +159,7 @@ def expect(m: Any, o: Any, c: int, lot: int, amount: int) -> None:
     o.outstanding[c * width + column] += amount
 
 
-_FUNCTIONS: Final = (count, move, balance, stand, stock, stock_held, expect, lot_day)
+_FUNCTIONS: Final = (count, move, stand, stock, stock_held, expect, lot_day)
 
 
 def functions_for(names: Names) -> dict[str, Any]:
@@ -180,3 +173,25 @@ def functions_for(names: Names) -> dict[str, Any]:
     return {
         name: scope[name] for name in (*(function.__name__ for function in _FUNCTIONS), "CURRENCIES", "TIERS", "BADGES")
     }
+
+
+def flows_and_funds(ways: Ints, months: int, names: Names) -> tuple[Ints, Ints]:
+    """
+    Give what moved and what changed by month and currency, and what was issued and reversed by the tier then as well.
+
+    Args:
+        ways: What moved by month, tier (persons last), currency, and from which account to which.
+    """
+    currencies, tiers = names.tier_asset, names.badge_asset - names.tier_asset
+    ways = ways.reshape(months, tiers + 1, currencies, ACCOUNTS, ACCOUNTS)
+    figures = np.zeros((ACCOUNTS, ACCOUNTS, FIGURES), np.int64)
+    for source in range(ACCOUNTS):
+        for target in range(ACCOUNTS):
+            move(figures[source, target], 0, source, target, 1)
+            for account, sign in ((source, -1), (target, 1)):
+                if account in _BALANCES:
+                    place, owed = _BALANCES[account]
+                    figures[source, target, place] += sign * owed
+    flows = np.tensordot(ways.sum(axis=1), figures, 2)
+    funds = np.stack([ways[..., ISSUED, :].sum(axis=-1), ways[..., ISSUED].sum(axis=-1)], axis=-1)
+    return flows, funds.transpose(0, 2, 1, 3)

@@ -40,12 +40,14 @@ class Filling:
         columns: The fields that are packed, in the order of the packing function's columns.
         record: The type of a packed item.
         translations: What each table of codes translates: a kind of event, and the name that is compared.
+        packed_translations: The same for the codes that are translated while they are packed.
         source: The functions ``fill``, ``intern``, ``wished_currency``, ``wished_amount`` and ``pack``.
     """
 
     columns: tuple[str, ...]
     record: Any
     translations: tuple[tuple[str, str], ...]
+    packed_translations: tuple[tuple[str, str], ...]
     source: str
 
 
@@ -79,6 +81,7 @@ class _Filler:
                 self.widths[place : place + 1] = [max(_width(spec), *self.widths[place : place + 1], 1)]
         self.columns = tuple(sorted({name for places in self.places.values() for name in places}))
         self.translations: list[tuple[str, str]] = []
+        self.packed_translations: list[tuple[str, str]] = []
 
     def filling(self) -> Filling:
         w = Writer(traced=False)
@@ -93,7 +96,7 @@ class _Filler:
         fields += [("first", 4)] if self.layout.reads_origin else []
         fields.sort(key=lambda field: -field[1])
         record = np.dtype([(name, f"i{width}") for name, width in fields])
-        return Filling(self.columns, record, tuple(self.translations), w.text)
+        return Filling(self.columns, record, tuple(self.translations), tuple(self.packed_translations), w.text)
 
     def _write_intern(self, w: Writer) -> None:
         """Write how a key gets its slot: the same parts the same one, new ones the next."""
@@ -161,28 +164,20 @@ class _Filler:
             spec = kind.fields[name]
             missing = f"value == {_missing(self.widths[place])}"
             w.line(f"value = x.v{place}")
-            if name in stand_ins:
-                raw = self._stand_in(spec, stand_ins[name])
-                if spec.type not in (FieldType.TEXT, FieldType.ONE_OF):
-                    with w.block(f"if {missing}"):
-                        w.line(f"value = {raw}")
             if name in self.marks:
-                w.line(f"e.p_{name} = 0 if {missing} else 1")
-            if spec.type in (FieldType.TEXT, FieldType.ONE_OF):
-                other = self._stand_in(spec, stand_ins[name]) if name in stand_ins else "-1"
-                if name in stand_ins and name in self.marks:
-                    w.line(f"e.p_{name} = 1")
-                if spec.type is FieldType.ONE_OF or self.texts.codes(kind.name, f"event.{name}"):
-                    translated = self._translated(kind.name, f"event.{name}", "value")
-                    w.line(f"e.f_{name} = {other} if {missing} else {translated}")
-                else:
-                    w.line(f"e.f_{name} = {other}")
-                if name in keyed:
-                    w.line(f"raw_{name} = e.f_{name}" if spec.type is FieldType.ONE_OF else f"raw_{name} = value")
-            else:
-                w.line(f"e.f_{name} = 0 if {missing} else value")
-                if name in keyed:
-                    w.line(f"raw_{name} = {MISSING + 1} if {missing} else value")
+                w.line(f"e.p_{name} = {'1' if name in stand_ins else f'0 if {missing} else 1'}")
+            found = "value"
+            if spec.type is FieldType.TEXT:
+                found = "-1"
+                if self.texts.codes(kind.name, f"event.{name}"):
+                    found = f"-1 if {missing} else {self._translated(kind.name, f'event.{name}', 'value')}"
+            elif self._asks_for(kind, name):
+                found = f"{_nothing(spec)} if {missing} else value"
+            w.line(f"e.f_{name} = {found}")
+            if name in keyed:
+                is_number = spec.type not in (FieldType.TEXT, FieldType.ONE_OF) and name not in stand_ins
+                raw = f"{MISSING + 1} if {missing} else value" if is_number else "value"
+                w.line(f"raw_{name} = {f'e.f_{name}' if spec.type is FieldType.ONE_OF else raw}")
         for key in keys:
             parts = [self._part(part, kind) for part in key.parts] + ["0"] * (self.parts - len(key.parts))
             w.line(f"e.k{key.index} = intern(w, m, {key.index}, {', '.join(parts)})")
@@ -191,10 +186,24 @@ class _Filler:
             money = f"max({money}, 0)"
         w.line(f"return {money}")
 
+    def _asks_for(self, kind: Kind, name: str) -> bool:
+        """Tell whether a field that is missing is packed as such; else what counts in its place is packed."""
+        spec = kind.fields[name]
+        if spec.type is FieldType.TEXT:
+            return True
+        keys = [key for key in self.layout.keys_of_kind.get(kind.name, []) if name in key.parts]
+        counts = name in self.marks or (keys and spec.type is not FieldType.ONE_OF)
+        return bool(counts) and name not in self.layout.stand_ins.get(kind.name, {})
+
+    def _in_place_of_missing(self, kind: Kind, name: str, width: int) -> str:
+        """Give the source of what is packed where a field is missing."""
+        if self._asks_for(kind, name):
+            return str(_missing(width))
+        stand_ins, spec = self.layout.stand_ins.get(kind.name, {}), kind.fields[name]
+        return self._stand_in(spec, stand_ins[name]) if name in stand_ins else _nothing(spec)
+
     def _stand_in(self, spec: FieldSpec, value: FieldValue) -> str:
-        if spec.type is FieldType.ONE_OF:
-            return str(spec.values.index(str(value)))
-        return "-1" if spec.type is FieldType.TEXT else str(int(value))
+        return str(spec.values.index(str(value)) if spec.type is FieldType.ONE_OF else int(value))
 
     def _translated(self, kind: str, name: str, value: str) -> str:
         if (kind, name) not in self.translations:
@@ -224,8 +233,8 @@ class _Filler:
     def _write_pack(self, w: Writer) -> None:
         """Write ``pack``, which copies what is read of a part of the rows to the places of their items."""
         arguments = (
-            "columns, missing, packed, places, order, kinds, step_codes, instants, others, of, by_row, codes, offsets, "
-            "first_days, starts, decisions, first, last"
+            "columns, missing, code_tables, code_starts, packed, places, order, kinds, step_codes, instants, others, "
+            "of, by_row, codes, offsets, first_days, starts, decisions, first, last"
         )
         with w.block(f"def pack({arguments})"), w.block("for rank in range(first, last)"):
             with w.block("if rank == first"):
@@ -256,7 +265,12 @@ class _Filler:
                         column = self.columns.index(name)
                         width = self.widths[place]
                         w.line(f"value = columns[{column}][row]")
-                        w.line(f"x.v{place} = {_missing(width)} if value == missing[{column}] else value")
+                        other = self._in_place_of_missing(kind, name, width)
+                        given = "value"
+                        if kind.fields[name].type is FieldType.ONE_OF:
+                            given = f"code_tables[code_starts[{len(self.packed_translations)}] + value]"
+                            self.packed_translations.append((kind.name, f"event.{name}"))
+                        w.line(f"x.v{place} = {other} if value == missing[{column}] else {given}")
                     if kind.speaks:
                         with w.block("if of[row] >= 0"):
                             w.line("origin = by_row[of[row]]")
@@ -284,11 +298,15 @@ def _width(spec: FieldSpec) -> int:
         return 1
     if spec.type is FieldType.TEXT:
         return 4
-    # The texts of a table may be more than the declared ones only where nothing has them.
     if spec.type is FieldType.ONE_OF:
-        return 2
+        return 1 if len(spec.values) <= -_missing(1) - 1 else 2
     return next(w for w in _WIDTHS if w == 8 or (spec.lowest > _missing(w) and spec.highest < -_missing(w)))
 
 
 def _missing(width: int) -> int:
     return -(1 << (8 * width - 1))
+
+
+def _nothing(spec: FieldSpec) -> str:
+    """Give what the step reads of a field that is missing."""
+    return "-1" if spec.type is FieldType.ONE_OF else "0"

@@ -28,7 +28,7 @@ import llvmlite
 import numba
 import numpy as np
 
-from loyalty.batch import linking, pointers
+from loyalty.batch import arithmetic, entries, gathering, linking, marking, pairs, pointers
 from loyalty.errors import UsageError
 
 try:
@@ -41,6 +41,9 @@ _log = logging.getLogger(__name__)
 #: Set to another folder for compiled kernels; by default they lie in the user's cache.
 CACHE_VARIABLE: Final = "LOYALTY_CACHE"
 
+#: What modules are compiled with.
+_COMPILERS: Final = (arithmetic, entries, gathering, linking, marking, pairs, pointers)
+
 _LOCK: Final = Lock()
 
 
@@ -48,7 +51,7 @@ _LOCK: Final = Lock()
 def module_of(source: str) -> ModuleType:
     """Import the module of a source, which is written to the folder where it is not there yet."""
     versions = [numba.__version__, llvmlite.__version__, np.__version__, sys.version]
-    compilers = [inspect.getsource(module) for module in (linking, pointers)]
+    compilers = [inspect.getsource(module) for module in _COMPILERS]
     key = hashlib.sha256("\0".join([source, *versions, *compilers]).encode()).hexdigest()[:32]
     name = f"loyalty_kernel_{key}"
     with _LOCK:

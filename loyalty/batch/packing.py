@@ -89,7 +89,9 @@ def pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread:
         return _pack(work, kernel, kinds, parts, spread, threads)
     # Of the programme the records hold the days of its calendar alone; the fields and their order are the kernel's.
     own = (kernel.layout.layer, kernel.module.__name__, kernel.filling.columns, str(kernel.filling.record))
-    key = ("packed", *own, work.since, work.until_day, work.programme.calendar.timezone, len(work.holders[own[0]]))
+    codes = _packed_codes(work, kernel)[0].tobytes()
+    cut = (work.since, work.until_day, work.programme.calendar.timezone, len(work.holders[own[0]]))
+    key = ("packed", *own, *cut, codes)
     return once(work.table, key, lambda: _pack(work, kernel, kinds, parts, spread, threads))
 
 
@@ -125,8 +127,8 @@ def _pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread
     items = np.empty(count, kernel.filling.record)
     others = placing.person if layer is Layer.PARTNER else placing.partner
     shared = (
-        (*columns, *_pairs(table)), missing, items, places, order, table.kind, _step_codes(kinds), placing.instant,
-        others, of, by_row, codes, offsets, _first_days(work, kernel),
+        (*columns, *_pairs(table)), missing, *_packed_codes(work, kernel), items, places, order, table.kind,
+        _step_codes(kinds), placing.instant, others, of, by_row, codes, offsets, _first_days(work, kernel),
         np.array(work.programme.calendar.starts_us, np.int64), parts,
     )  # fmt: skip
     spread(kernel.module.pack, [(*shared, first, last) for first, last in ranges])
@@ -171,10 +173,10 @@ def _parts(grant: Grant, names: Names, numbers: Mapping[str, int]) -> list[list[
     return parts
 
 
-def translations(work: Work, kernel: Kernel) -> tuple[Ints, Ints]:
+def translations(work: Work, kernel: Kernel, names: Sequence[tuple[str, str]]) -> tuple[Ints, Ints]:
     """Give the step's codes of the table's texts, one table of codes after the other, and where each begins."""
     tables, starts, total = [], [], 0
-    for kind, name in kernel.filling.translations:
+    for kind, name in names:
         texts = work.holders[Layer.PERSON] if name == "event.person" else work.table.texts.get(name[6:])
         codes = np.full(max(len(texts) if texts is not None else 0, 1), -1, np.int64)
         for text, code in kernel.texts.codes(kind, name).items():
@@ -184,6 +186,11 @@ def translations(work: Work, kernel: Kernel) -> tuple[Ints, Ints]:
         starts.append(total)
         total += len(codes)
     return np.concatenate([*tables, np.zeros(1, np.int64)]), np.array([*starts, 0], np.int64)
+
+
+def _packed_codes(work: Work, kernel: Kernel) -> tuple[Ints, Ints]:
+    """Give the tables of the codes that are translated while items are packed."""
+    return translations(work, kernel, kernel.filling.packed_translations)
 
 
 def _column(table: EventTable, name: str) -> Ints:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from attrs import define, frozen
 
-from loyalty.batch.counting import FIGURES, NOW, functions_for
+from loyalty.batch.counting import ACCOUNTS, FIGURES, NOW, flows_and_funds, functions_for
 from loyalty.batch.journal import JournalRow, journal_table
 from loyalty.batch.kinds import Kind, kinds_for
 from loyalty.batch.response import Response, share
@@ -72,9 +72,8 @@ class _Counters:
         self.now.first_month, self.now.widest = work.first_month, work.widest
         self.now.until_day = work.until_day
         self.month_of = month_tables()[0]
-        self.flows = [0] * (work.months * currencies * FIGURES)
+        self.ways = [0] * (work.months * (tiers + 1) * currencies * ACCOUNTS**2)
         self.rules = [0] * (len(names.labels) * 2 * currencies * 3)
-        self.funds = [0] * (work.months * currencies * (tiers + 1) * 2)
         self.tier_moves = [0] * (work.months * tiers * tiers)
         self.outstanding = [0] * (currencies * work.widest)
         self.cells: list[int] = []
@@ -170,6 +169,7 @@ class _PlainRun:
         counters = self.counters
         months = work.months
         moves = np.array(counters.tier_moves, np.int64).reshape(months, tier_count, tier_count)
+        flows, funds = flows_and_funds(np.array(counters.ways, np.int64), months, names)
         return Batch(
             programme=work.programme,
             names=names,
@@ -177,10 +177,10 @@ class _PlainRun:
             months=months,
             until_day=work.until_day,
             layers=layers,
-            flows=np.array(counters.flows, np.int64).reshape(months, currencies, FIGURES),
+            flows=flows,
             tiers=tiers_by_month(starts, np.array(arrivals, np.int64), moves, work.first_month),
             tier_moves=moves,
-            funds=np.array(counters.funds, np.int64).reshape(months, currencies, tier_count + 1, 2),
+            funds=funds,
             rules=np.array(counters.rules, np.int64).reshape(len(names.labels), 2, currencies, 3),
             outstanding=np.array(counters.outstanding, np.int64).reshape(currencies, work.widest),
             entries=len(self.posted) + len(self.commands) + counters.now.clock_entries,

@@ -24,50 +24,38 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, make_attribute_wrapper, register_model
+from numba.extending import intrinsic, lower_builtin, register_model
 from numba.np.arrayobj import make_array
 
 from loyalty.batch.linking import PartCompiler, WholeCompiler
+from loyalty.batch.marking import FIXED, INT, TABLES, load, store
 
 #: The words before each row of numbers: too small, room, length.
 HEADER: Final = 3
 
-_INT: Final = ir.IntType(64)
-
 
 class IntsType(types.Type):
-    """A pointer to whole numbers of so many bits, which are read as numbers of 64."""
+    """
+    A pointer to whole numbers of so many bits, which are read as numbers of 64.
 
-    def __init__(self, bits: int = 64) -> None:
-        self.bits = bits
-        super().__init__(f"Ints({bits})")
+    Args:
+        where: What memory it is of, see :func:`loyalty.batch.marking.marked`.
+    """
+
+    def __init__(self, bits: int = 64, where: str = TABLES) -> None:
+        self.bits, self.where = bits, where
+        super().__init__(f"Ints({bits}, {where})")
 
 
 class TableType(types.Type):
     """Rows of whole numbers, each with its header: a pointer and a stride."""
 
-    def __init__(self) -> None:
-        super().__init__("Table")
-
-
-class RowsType(types.Type):
-    """Records one after the other: a pointer, how many there is room for, and where it is noted that there is not."""
-
-    def __init__(self, record: Any) -> None:
-        self.record = record
-        super().__init__(f"Rows({record})")
-
-
-class KeysType(types.Type):
-    """Tables of records: a pointer and a stride."""
-
-    def __init__(self, record: Any) -> None:
-        self.record = record
-        super().__init__(f"Keys({record})")
+    def __init__(self, where: str = TABLES) -> None:
+        self.row = IntsType(where=where)
+        super().__init__(f"Table({where})")
 
 
 INTS: Final = IntsType()
-TABLE: Final = TableType()
 
 
 @register_model(IntsType)
@@ -82,22 +70,6 @@ class _TableModel(models.StructModel):
         super().__init__(manager, fe_type, [("base", INTS), ("stride", types.int64)])
 
 
-@register_model(RowsType)
-class _RowsModel(models.StructModel):
-    def __init__(self, manager: Any, fe_type: Any) -> None:
-        super().__init__(manager, fe_type, [("base", fe_type.record), ("capacity", types.int64), ("flag", INTS)])
-
-
-@register_model(KeysType)
-class _KeysModel(models.StructModel):
-    def __init__(self, manager: Any, fe_type: Any) -> None:
-        super().__init__(manager, fe_type, [("base", fe_type.record), ("stride", types.int64)])
-
-
-make_attribute_wrapper(RowsType, "capacity", "capacity")
-make_attribute_wrapper(RowsType, "flag", "flag")
-
-
 @infer_global(operator.getitem)
 class _TypeOfItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
@@ -107,13 +79,7 @@ class _TypeOfItem(AbstractTemplate):
             return None
         if isinstance(values, IntsType):
             return signature(types.int64, values, types.int64)
-        if isinstance(values, TableType):
-            return signature(INTS, values, types.int64)
-        if isinstance(values, RowsType):
-            return signature(values.record, values, types.int64)
-        if isinstance(values, KeysType):
-            return signature(RowsType(values.record), values, types.int64)
-        return None
+        return signature(values.row, values, types.int64) if isinstance(values, TableType) else None
 
 
 @infer_global(operator.setitem)
@@ -136,43 +102,31 @@ class _TypeOfLength(AbstractTemplate):
 @lower_builtin(operator.getitem, IntsType, types.int64)
 def _int_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     del context
-    value = builder.load(builder.gep(args[0], [args[1]]))
-    return value if sig.args[0].bits == 64 else builder.sext(value, _INT)
+    return load(builder, builder.gep(args[0], [args[1]]), sig.args[0].where)
 
 
 @lower_builtin(operator.setitem, IntsType, types.int64, types.int64)
 def _set_int_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    bits = sig.args[0].bits
-    value = args[2] if bits == 64 else builder.trunc(args[2], ir.IntType(bits))
-    builder.store(value, builder.gep(args[0], [args[1]]))
+    store(builder, builder.gep(args[0], [args[1]]), args[2], sig.args[0].where)
     return context.get_dummy_value()
 
 
 @lower_builtin(len, IntsType)
 def _length(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    del context, sig
-    return builder.load(builder.gep(args[0], [_INT(-1)]))
+    del context
+    return load(builder, builder.gep(args[0], [INT(-1)]), sig.args[0].where)
 
 
 @lower_builtin(operator.getitem, TableType, types.int64)
 def _row_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     table = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
-    offset = builder.add(builder.mul(args[1], table.stride), _INT(HEADER))
+    offset = builder.add(builder.mul(args[1], table.stride), INT(HEADER))
     return builder.gep(table.base, [offset])
 
 
-@lower_builtin(operator.getitem, RowsType, types.int64)
-def _record_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    rows = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
-    return builder.gep(rows.base, [args[1]])
-
-
-@lower_builtin(operator.getitem, KeysType, types.int64)
-def _keys_at(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    keys = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
-    rows = cgutils.create_struct_proxy(sig.return_type)(context, builder)
-    rows.base = builder.gep(keys.base, [builder.mul(args[1], keys.stride)])
-    return rows._getvalue()
+def base_of(context: Any, builder: Any, sig: Any, args: Any, kind: Any) -> Any:
+    """Point at the first of an array."""
+    return builder.bitcast(make_array(sig.args[0])(context, builder, value=args[0]).data, kind.as_pointer())
 
 
 @intrinsic
@@ -182,10 +136,21 @@ def flat(typing: Any, array: Any) -> Any:
     bits = array.dtype.bitwidth
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data = make_array(sig.args[0])(context, builder, value=args[0]).data
-        return builder.bitcast(data, ir.IntType(bits).as_pointer())
+        return base_of(context, builder, sig, args, ir.IntType(bits))
 
-    return signature(IntsType(bits), array), code
+    return signature(IntsType(bits, TABLES if bits == 64 else f"tables of {bits}"), array), code
+
+
+@intrinsic
+def fixed(typing: Any, array: Any) -> Any:
+    """Give a pointer to the first of an array of whole numbers that stay as they are while kernels run."""
+    del typing
+    bits = array.dtype.bitwidth
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return base_of(context, builder, sig, args, ir.IntType(bits))
+
+    return signature(IntsType(bits, FIXED), array), code
 
 
 @intrinsic
@@ -194,87 +159,46 @@ def headed(typing: Any, array: Any) -> Any:
     del typing
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data = make_array(sig.args[0])(context, builder, value=args[0]).data
-        return builder.gep(builder.bitcast(data, _INT.as_pointer()), [_INT(HEADER)])
+        return builder.gep(base_of(context, builder, sig, args, INT), [INT(HEADER)])
 
     return signature(INTS, array), code
+
+
+@intrinsic
+def fixed_headed(typing: Any, array: Any) -> Any:
+    """Do as :func:`headed` with an array that stays as it is while kernels run."""
+    del typing
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.gep(base_of(context, builder, sig, args, INT), [INT(HEADER)])
+
+    return signature(IntsType(where=FIXED), array), code
+
+
+def striding(array: Any, kind: Any) -> Any:
+    """Give the code that makes an array of rows into a table of a kind."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        made = cgutils.create_struct_proxy(sig.return_type)(context, builder)
+        made.base = base_of(context, builder, sig, args, INT)
+        made.stride = cgutils.unpack_tuple(builder, make_array(sig.args[0])(context, builder, value=args[0]).shape)[1]
+        return made._getvalue()
+
+    return signature(kind, array), code
 
 
 @intrinsic
 def table(typing: Any, array: Any) -> Any:
     """Give an array of rows, each with its header, as a table."""
     del typing
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        found = make_array(sig.args[0])(context, builder, value=args[0])
-        made = cgutils.create_struct_proxy(sig.return_type)(context, builder)
-        made.base = builder.bitcast(found.data, _INT.as_pointer())
-        made.stride = cgutils.unpack_tuple(builder, found.shape)[1]
-        return made._getvalue()
-
-    return signature(TABLE, array), code
+    return striding(array, TableType())
 
 
 @intrinsic
-def rows(typing: Any, array: Any, capacity: Any, flag: Any) -> Any:
-    """Give an array of records as rows; what wants more than *capacity* is noted at *flag*."""
-    del typing, capacity
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = cgutils.create_struct_proxy(sig.return_type)(context, builder)
-        data = make_array(sig.args[0])(context, builder, value=args[0]).data
-        made.base = builder.bitcast(data, context.get_value_type(sig.args[0].dtype))
-        made.capacity, made.flag = args[1], args[2]
-        return made._getvalue()
-
-    return signature(RowsType(array.dtype), array, types.int64, flag), code
-
-
-@intrinsic
-def keys(typing: Any, array: Any) -> Any:
-    """Give an array of tables of records."""
+def fixed_table(typing: Any, array: Any) -> Any:
+    """Give an array of rows, each with its header, as a table that stays as it is while kernels run."""
     del typing
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        made = cgutils.create_struct_proxy(sig.return_type)(context, builder)
-        found = make_array(sig.args[0])(context, builder, value=args[0])
-        made.base = builder.bitcast(found.data, context.get_value_type(sig.args[0].dtype))
-        made.stride = cgutils.unpack_tuple(builder, found.shape)[1]
-        return made._getvalue()
-
-    return signature(KeysType(array.dtype), array), code
-
-
-@intrinsic
-def room(typing: Any, where: Any, count: Any) -> Any:
-    """Make sure of a place at *count*: a record there is set to zeros; what is too small is noted."""
-    del typing, count
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if isinstance(sig.args[0], IntsType):
-            capacity = builder.load(builder.gep(args[0], [_INT(-2)]))
-            flag = builder.gep(args[0], [_INT(-3)])
-        else:
-            found = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
-            capacity, flag = found.capacity, found.flag
-            cgutils.memset(builder, builder.gep(found.base, [args[1]]), _INT(sig.args[0].record.size), 0)
-        with builder.if_then(builder.icmp_signed(">=", args[1], capacity), likely=False):
-            builder.store(_INT(1), flag)
-        return context.get_dummy_value()
-
-    return signature(types.none, where, types.int64), code
-
-
-@intrinsic
-def words(typing: Any, record: Any) -> Any:
-    """Give a record of whole numbers as a pointer to the first."""
-    del typing
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        return builder.bitcast(args[0], _INT.as_pointer())
-
-    return signature(INTS, record), code
+    return striding(array, TableType(FIXED))
 
 
 def inner(function: Any, *, forced: bool = False) -> Any:
@@ -317,11 +241,6 @@ entry: Final = numba.njit(
 )
 
 
-def records(fields: tuple[str, ...]) -> Any:
-    """Give the type of a record of whole numbers; one without a field has an idle one."""
-    return np.dtype([(name, np.int64) for name in fields or ("idle",)])
-
-
 def with_header(values: Any, capacity: int | None = None) -> Any:
     """Give rows of numbers with the words before each; *capacity* is that of an empty table."""
     array = np.asarray(values, np.int64)
@@ -333,9 +252,3 @@ def with_header(values: Any, capacity: int | None = None) -> Any:
     made[:, 2] = width
     made[:, HEADER:] = array
     return made[0] if lone else made
-
-
-__all__ = [
-    "HEADER", "entry", "flat", "headed", "inline", "inner", "keys", "records", "room", "rows", "table", "with_header",
-    "words",
-]  # fmt: skip

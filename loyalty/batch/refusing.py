@@ -30,7 +30,7 @@ def refuse_too_many(work: Work, layer: Layer, silent: Ints | None = None) -> Non
     rows = work.placing.rows
     end = work.programme.calendar.day_start_us(work.until_day + 1)
     codes = (work.placing.partner if layer is Layer.PARTNER else work.placing.person)[rows]
-    least = min(one.events_per_holder for one in revisions_of(work.programme))
+    least = _least(work)
     if not len(rows) or np.bincount(codes[codes >= 0], minlength=1).max(initial=0) <= least:
         return
     counted = (work.placing.instant[rows] < end) & (work.table.kind[rows] != REDEEM) & (codes >= 0)
@@ -46,6 +46,16 @@ def refuse_too_many(work: Work, layer: Layer, silent: Ints | None = None) -> Non
                     work.table.identity(row),
                     [f"{name} has {limit} events already; raise limits.events_per_holder to take more"],
                 )
+
+
+def may_be_too_many(work: Work, offsets: Ints) -> bool:
+    """
+    Tell whether a holder has so many items that its events must be counted.
+
+    Args:
+        offsets: Where the items of each holder begin that this run settles.
+    """
+    return work.since is not None or np.diff(offsets).max(initial=0) > _least(work)
 
 
 def refuse_after_closing(work: Work, layer: Layer, kinds: Sequence[Kind], grants: Iterable[Grant]) -> None:
@@ -77,3 +87,8 @@ def refuse_after_closing(work: Work, layer: Layer, kinds: Sequence[Kind], grants
                     "earlier events are taken"
                 ],
             )
+
+
+def _least(work: Work) -> int:
+    """Give how many events of a holder each revision takes."""
+    return min(one.events_per_holder for one in revisions_of(work.programme))

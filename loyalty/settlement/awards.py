@@ -7,6 +7,7 @@ The same source serves the event that earns (``e`` is the event) and the refund 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from math import lcm
 
@@ -30,7 +31,7 @@ def write_award(w: Writer, layout: Layout, rule: Rule, currency: str, name: str)
         numerator, denominator = _factors(w, layout, factors, rule, kind, name)
         if w.traced:
             w.line(f"before = {name}")
-        w.line(f"{name} = {_division(f'{name} * {numerator}', denominator, rule.round.multiply)}")
+        w.line(f"{name} = {_division(layout, f'{name} * {numerator}', denominator, rule.round.multiply)}")
         w.trace("multiply", number, currency_number, numerator, denominator, "before", name)
 
 
@@ -109,7 +110,7 @@ def _write_plain(w: Writer, layout: Layout, award: Fixed | Rate, rule: Rule, nam
     amount = layout.parameter(f"{rule.name}: rate", award.amount)
     per = layout.parameter(f"{rule.name}: per", award.per)
     nothing_below_0 = "" if _measure_is_never_negative(rule) else " if of > 0 else 0"
-    w.line(f"{name} = {_division(f'of * {amount}', per, rule.round.rate)}{nothing_below_0}")
+    w.line(f"{name} = {_division(layout, f'of * {amount}', per, rule.round.rate)}{nothing_below_0}")
     if award.at_least is not None or award.at_most is not None:
         with w.block("if of > 0"):
             if award.at_least is not None:
@@ -144,7 +145,7 @@ def _write_bands(w: Writer, layout: Layout, bands: Bands, rule: Rule, name: str)
             upper = f"min(of, {layout.parameter(f'{rule.name}: band to', bands.bands[index + 1].start)})"
         with w.block(f"if of > {start}"):
             w.line(f"{name} += ({upper} - {start}) * {share}")
-    w.line(f"{name} = {_division(name, layout.parameter(f'{rule.name}: bands per', common), rule.round.rate)}")
+    w.line(f"{name} = {_division(layout, name, layout.parameter(f'{rule.name}: bands per', common), rule.round.rate)}")
 
 
 def _factors(
@@ -183,13 +184,13 @@ def _factors(
     return " * ".join(numerators), " * ".join(denominators)
 
 
-def _division(numerator: str, denominator: str, rounding: Rounding) -> str:
-    """Write the division of two whole numbers >= 0."""
+def _division(layout: Layout, numerator: str, denominator: str, rounding: Rounding) -> str:
+    """Write the division of two whole numbers >= 0; by a parameter alone a kernel divides by its reciprocal."""
     bottom = f"({denominator})" if "*" in denominator else denominator
-    if rounding is Rounding.DOWN:
-        return f"{numerator} // {bottom}"
-    if rounding is Rounding.UP:
-        return f"({numerator} + {bottom} - 1) // {bottom}"
     if rounding is Rounding.HALF_UP:
         return f"(2 * ({numerator}) + {bottom}) // (2 * {bottom})"
-    return f"half_even({numerator}, {denominator})"
+    if rounding is Rounding.HALF_EVEN:
+        return f"half_even({numerator}, {denominator})"
+    top = numerator if rounding is Rounding.DOWN else f"({numerator} + {bottom} - 1)"
+    alone = re.fullmatch(r"p\[([^\[\]]+)\]", denominator)
+    return f"quotient(m, {top}, {alone[1]})" if layout.numbers_apart and alone else f"{top} // {bottom}"
