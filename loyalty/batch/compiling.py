@@ -16,7 +16,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from loyalty.batch import counting, deciding, driver, pairs, primitives, resuming
-from loyalty.batch.filling import Filling, filling_of
+from loyalty.batch.filling import MIDDLE_DAY, Filling, filling_of
 from loyalty.batch.kept import module_of
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.response import share
@@ -136,6 +136,7 @@ def _module_source(layout: Layout, step: str, asking: str, filling: Filling) -> 
         "BADGES": len(names.assets) - names.badge_asset,
         "ACCOUNTS": counting.ACCOUNTS,
         "NEAR": pairs.NEAR,
+        "MIDDLE_DAY": MIDDLE_DAY,
         "KEY_TABLES": len(layout.keys),
         "KEY_PARTS": max((len(key.parts) for key in layout.keys), default=1) or 1,
         "SCALARS": len(SCALARS) + len(layout.scalars()),

@@ -187,7 +187,7 @@ def settle_holder(g: Any, e: Any, s: Any, m: Any, o: Any, w: Any, holder: int) -
     for place in range(start, end):
         x = g.packed[place]
         at = x.at
-        day = x.day
+        day = x.day + MIDDLE_DAY
         month = m.month_of[day - FIRST_DAY]
         now.month = month - now.first_month
         now.item = x.row

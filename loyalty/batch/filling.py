@@ -27,6 +27,9 @@ from loyalty.settlement.writer import Writer
 #: The codes of texts that a layer reads: of a field's texts, or of the persons' ids, in events of a kind.
 _PERSON: Final = "event.person"
 
+#: The day that packed days are counted from, so that those of the calendar's tables fit into two bytes.
+MIDDLE_DAY: Final = FIRST_DAY + (1 << 15)
+
 #: Widths of packed numbers, and the numbers that stand for what is not given.
 _WIDTHS: Final = (1, 2, 4, 8)
 
@@ -91,7 +94,7 @@ class _Filler:
         self._write_pack(w)
         fields: list[tuple[str, int]] = [("at", 8)]
         fields += [(f"v{place}", width) for place, width in enumerate(self.widths)]
-        fields += [("day", 4), ("row", 4), ("of", 4), ("kind", 2)]
+        fields += [("row", 4), ("of", 4), ("day", 2), ("kind", 1 if len(self.kinds) <= -_missing(1) - 1 else 2)]
         fields += [("other", 4)] if self.reads_person or self.reads_partner else []
         fields += [("first", 4)] if self.layout.reads_origin else []
         fields.sort(key=lambda field: -field[1])
@@ -289,7 +292,7 @@ class _Filler:
             w.line("day += 1")
         with w.block("while starts[day] > at"):
             w.line("day -= 1")
-        w.line(f"x.day = day + {FIRST_DAY}")
+        w.line(f"x.day = day + {FIRST_DAY - MIDDLE_DAY}")
 
 
 def _width(spec: FieldSpec) -> int:
