@@ -39,10 +39,12 @@ class Setting:
     A programme, the columns of its file, and the same packed for the twin.
 
     Attributes:
+        file: Where its events are.
         threads: How many run at once, on both sides.
     """
 
     name: str
+    file: Path
     programme: Programme
     table: EventTable
     threads: int
@@ -52,8 +54,9 @@ class Setting:
     def of(cls, name: str, folder: Path | None = None, events: int | None = None) -> Setting:
         """Read the file of a benchmark, and pack it for the twin."""
         own = programme(name)
-        table = EventTable.from_arrow(own, file_of(name, folder, events))
-        return cls(name, own, table, os.cpu_count() or 1, _packed_by_hand(name, table))
+        file = file_of(name, folder, events)
+        table = EventTable.from_arrow(own, file)
+        return cls(name, file, own, table, os.cpu_count() or 1, _packed_by_hand(name, table))
 
     def settle(self, own: Programme | None = None) -> Batch:
         """Settle by the library; what was packed for the table before is used again."""
