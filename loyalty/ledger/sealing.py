@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from typing import Final
 
 from attrs import frozen
@@ -25,6 +26,8 @@ HASH_SIZE: Final = 32
 
 #: What stands before the first root of a book.
 NO_ROOT: Final = bytes(HASH_SIZE)
+
+_NUMBERS: Final = struct.Struct(">5q")
 
 
 @frozen
@@ -87,7 +90,7 @@ class Seal:
 
 def root_of(previous: bytes, number: int, epoch: int, last: tuple[int, int], leaves: bytes, sealed_at: int) -> bytes:
     """Give the digest of a seal: SHA-256 over the root before, five numbers of 8 bytes each, and the leaves."""
-    numbers = b"".join([value.to_bytes(8, "big", signed=True) for value in (number, epoch, *last, sealed_at)])
+    numbers = _NUMBERS.pack(number, epoch, *last, sealed_at)
     return hashlib.sha256(previous + numbers + leaves).digest()
 
 

@@ -8,6 +8,7 @@ statements see them together, and many by COPY, where the driver can.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
@@ -152,10 +153,15 @@ _SKIP: Final = " ON CONFLICT DO NOTHING"
 def _given(types: Sequence[str], rows: Rows) -> tuple[str, list[Any]]:
     """Write rows as a query, and give its values."""
     if len(rows) <= _FEW_ROWS:
-        row = "(" + ", ".join(f"%s::{name}" for name in types) + ")"
-        return "VALUES " + ", ".join([row] * len(rows)), [value for row in rows for value in row]
+        return _few_rows(tuple(types), len(rows)), list(chain.from_iterable(rows))
     arrays = ", ".join(f"%s::{name}[]" for name in types)
     return f"SELECT * FROM unnest({arrays})", [array_text(column) for column in zip(*rows, strict=True)]
+
+
+@cache
+def _few_rows(types: tuple[str, ...], count: int) -> str:
+    row = "(" + ", ".join(f"%s::{name}" for name in types) + ")"
+    return "VALUES " + ", ".join([row] * count)
 
 
 def array_text(values: Iterable[Any]) -> str:

@@ -26,6 +26,10 @@ from loyalty.ledger.sql.faults import FAULTS, to_store_error, told
 #: How long a writer waits for another one.
 BUSY_TIMEOUT_MS = 30_000
 
+#: How long a log of ours grows before it is copied into the file, pages of 4 KiB; each page is copied once then,
+#: however often it was written, and entries come to the same pages of an index again and again.
+LOG_PAGES = 8_000
+
 
 def sqlite_engine(path: str | Path) -> Engine:
     """
@@ -170,6 +174,7 @@ def _set_up(driver: Any, record: Any) -> None:
     # A file that can only be read, or is in use just now, keeps the journal that it has; everything works with both.
     with suppress(sqlite3.OperationalError):
         cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     cursor.execute("PRAGMA database_list")
     path = cursor.fetchone()[2]
     cursor.close()

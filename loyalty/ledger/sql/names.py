@@ -34,16 +34,20 @@ class Names:
         self._asset_names: dict[int, str] = dict(committed._asset_names) if committed else {}
         self._parsed: dict[str, Account] = committed._parsed if committed else {}
         self._shared = committed or self
+        #: Whether an id was read that earlier transactions did not know.
+        self._has_learnt = False
 
     def publish(self) -> None:
         """Hand on what is known, once it is committed."""
-        if self._shared is not self:
+        if self._shared is self:
+            return
+        self._shared.declared |= self.declared
+        if self._has_learnt:
             self._shared.book_id = self.book_id or self._shared.book_id
             self._shared.assets.update(self.assets)
             self._shared._asset_names.update(self._asset_names)
             self._shared.holders.update(self.holders)
             self._shared.accounts.update(self.accounts)
-            self._shared.declared |= self.declared
 
     def forget(self) -> None:
         """Drop what may have been undone."""
@@ -54,8 +58,10 @@ class Names:
 
     def open_book(self, runner: Runner) -> None:
         """Find the book, or start it; for a reader a book that is not there has the id 0, which no row refers to."""
-        if not self.book_id:
-            self.book_id = runner.number(_find_book, name=self.book)
+        if self.book_id:
+            return
+        self._has_learnt = True
+        self.book_id = runner.number(_find_book, name=self.book)
         if not self.book_id and not runner.read_only:
             row = (*self._ids.take(runner, runner.schema.book, 1), self.book, None, None, None)
             runner.insert(runner.schema.book, [row], new=False)
@@ -86,6 +92,7 @@ class Names:
         """Learn the ids of those holders that have one."""
         unknown = {holder.id for holder in _unknown(holders, self.holders, self._shared.holders)}
         if unknown:
+            self._has_learnt = True
             refs = runner.compiler.listed(unknown)
             for id, layer, ref in runner.rows(_find_holders, book=self.book_id, refs=refs):
                 self.holders[Holder(Layer(layer), ref)] = id
@@ -99,6 +106,7 @@ class Names:
         """Learn the ids of those accounts that have one."""
         unknown = _unknown(paths, self.accounts, self._shared.accounts)
         if unknown:
+            self._has_learnt = True
             listed = runner.compiler.listed(unknown)
             self.accounts.update(runner.plain(_find_accounts, book=self.book_id, paths=listed))
 
@@ -111,6 +119,7 @@ class Names:
             for id, holder_id, name in runner.plain(_find_accounts_of, holders=listed):
                 account = Account.of(by_id[holder_id], name)
                 self.accounts[account.path] = id
+                self._has_learnt |= account.path not in self._shared.accounts
                 found.append(account)
         return found
 
@@ -153,6 +162,7 @@ class Names:
             self.find_accounts(runner, [account.path for account in new])
 
     def _learn_assets(self, runner: Runner) -> None:
+        self._has_learnt = True
         for id, name in runner.rows(_find_assets, book=self.book_id):
             self.assets[name] = id
             self._asset_names[id] = name

@@ -229,14 +229,12 @@ class Batch:
     def _legs_of(self, entries: Sequence[Entry]) -> list[list[_Wallet]]:
         """Give the accounts that the postings of entries go to, each with what the transaction knows of it."""
         wallets = self._wallets
-        while True:
-            try:
-                return [[wallets[posting.account.path] for posting in entry.postings] for entry in entries]
-            except KeyError:
-                accounts = {posting.account.path: posting.account for entry in entries for posting in entry.postings}
-                for path in wallets.keys() & accounts.keys():
-                    del accounts[path]
-                self._open_wallets(accounts)
+        try:
+            return [[wallets[posting.account.path] for posting in entry.postings] for entry in entries]
+        except KeyError:
+            accounts = [posting.account for entry in entries for posting in entry.postings]
+            self._open_wallets({account.path: account for account in accounts if account.path not in wallets})
+        return [[wallets[posting.account.path] for posting in entry.postings] for entry in entries]
 
     def _open_wallets(self, accounts: Mapping[str, Account]) -> None:
         """Begin with accounts, given by their paths; their balances are read before anything depends on them."""

@@ -191,10 +191,10 @@ class SqlStore:
             with outer.inside(read_only):
                 yield outer
             return
-        ids = Ids()
         wrote: list[SqlTransaction] = []
         with begin_own(engine, read_only=read_only, afterwards=lambda own: self._wake(own, wrote)) as connection:
             # Ids that a rolled back transaction learnt may not exist, so only a committed one hands on what it knows.
+            ids = Ids()
             names = Names(self._book, ids, self._committed_names(connection))
             with self._opened(connection, names, ids, read_only) as tx:
                 wrote.append(tx)
@@ -203,11 +203,19 @@ class SqlStore:
 
     def _committed_names(self, connection: Connection) -> Names:
         """Give what is known of ids; where the connection was made anew, a restored database may stand there."""
-        stores = connection.info.setdefault(_SEEN_BY, WeakSet())
+        kept = connection.info
+        stores = kept.get(_SEEN_BY)
+        if stores is None:
+            stores = kept[_SEEN_BY] = WeakSet()
         if self not in stores:
+            self._require_version(connection)
             stores.add(self)
             self._names = Names(self._book, Ids())
         return self._names
+
+    def _require_version(self, connection: Connection) -> None:
+        schema = self._compiler.schema
+        require_version_once(connection, schema.prefix, schema.metadata.schema)
 
     @contextmanager
     def _joined(self, host: Connection | Session, read_only: bool) -> Iterator[SqlTransaction]:
@@ -222,11 +230,10 @@ class SqlStore:
             raise to_store_error(fault) from fault
         ids = Ids()
         names = Names(self._book, ids)
-        with (
-            join_host(connection, read_only=read_only),
-            self._opened(connection, names, ids, read_only) as tx,
-        ):
-            yield tx
+        with join_host(connection, read_only=read_only):
+            self._require_version(connection)
+            with self._opened(connection, names, ids, read_only) as tx:
+                yield tx
 
     def _wake(self, connection: Connection, committed: Sequence[SqlTransaction]) -> None:
         if any(transaction.has_told for transaction in committed):
@@ -234,8 +241,6 @@ class SqlStore:
 
     @contextmanager
     def _opened(self, connection: Connection, names: Names, ids: Ids, read_only: bool) -> Iterator[SqlTransaction]:
-        schema = self._compiler.schema
-        require_version_once(connection, schema.prefix, schema.metadata.schema)
         runner = Runner(connection, self._compiler, read_only)
         names.open_book(runner)
         transaction = SqlTransaction(runner, names, ids)
