@@ -136,6 +136,36 @@ def test_two_books_share_a_database(engine: Engine) -> None:
         assert book.clock_day() == 5
 
 
+def test_books_that_take_turns_seal_beside_each_other(engine: Engine) -> None:
+    """Each book has a chain of its own in a common table, whoever posts first, in their own transactions or a host's."""
+    one, two = SqlStore(engine, book="one"), SqlStore(engine, book="two")
+    for turn in range(3):
+        for store in (one, two):
+            with store.transaction() as book:
+                book.post([earn(f"own-{turn}", 5)])
+        with Session(engine) as session, session.begin():
+            for name in ("two", "one"):
+                with SqlStore(session, book=name).transaction() as book:
+                    book.post([earn(f"host-{turn}", 5)])
+    for store in (one, two):
+        found = store.verify()
+        assert (found.findings, found.sealed) == ((), 6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 19, 20, 21, 45])
+def test_as_many_as_come_are_written(engine: Engine, count: int) -> None:
+    """However many rows a statement takes, each entry is there once, and a key that is known is refused with all."""
+    store = SqlStore(engine)
+    with store.transaction() as book:
+        book.post([earn(f"e{number}", number) for number in range(1, count + 1)])
+    with pytest.raises(LedgerError, match=f"e{count} is posted already"), store.transaction() as book:
+        book.post([*(earn(f"new{number}", 1) for number in range(1, count)), earn(f"e{count}", 1)])
+    with store.transaction(read_only=True) as book:
+        assert [found.key for found in book.entries()] == [f"e{number}" for number in range(1, count + 1)]
+        assert book.balance(AVAILABLE, "points") == count * (count + 1) // 2
+    assert store.verify().findings == ()
+
+
 @pytest.mark.parametrize("kind", ["session", "connection"])
 def test_the_hosts_transaction_is_never_ended(engine: Engine, kind: str) -> None:
     """What the host rolls back is gone, the host's own rows with ours; what it commits is there."""

@@ -89,12 +89,18 @@ def begin_own(
                     _say(connection, "BEGIN")
                 yield connection
             return
-        with _prepared(connection), told(connection.begin):
-            if driver.in_transaction:
-                # An event of the host's engine began without the lock, and nothing was done in it.
-                _say(connection, "ROLLBACK")
-            _say(connection, "BEGIN IMMEDIATE")
-            yield connection
+        set_back = _prepare(connection)
+        try:
+            with told(connection.begin):
+                if driver.in_transaction:
+                    # An event of the host's engine began without the lock, and nothing was done in it.
+                    _say(connection, "ROLLBACK")
+                _say(connection, "BEGIN IMMEDIATE")
+                yield connection
+        finally:
+            # What was lost inside is closed, and goes back to no pool.
+            if not connection.invalidated:
+                set_back()
 
 
 @contextmanager
@@ -196,24 +202,23 @@ def _file_at(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-@contextmanager
-def _prepared(connection: Connection) -> Iterator[None]:
-    """Set what a writer needs on a connection; it goes back to a pool that the host may share as it was."""
+def _prepare(connection: Connection) -> Callable[[], None]:
+    """Set what a writer needs on a connection, and give what sets it back, since the host may share its pool."""
     # SQLAlchemy's wrapping of the driver's connection, which is the driver's own but for asyncio.
     driver: Any = connection.connection.dbapi_connection
     before = driver.isolation_level
     driver.isolation_level = None
     changed = [] if connection.info.get(_SET_UP) else _set_for_now(driver)
-    try:
-        yield
-    finally:
-        # What was lost inside is closed, and goes back to no pool.
-        if not connection.invalidated:
+
+    def set_back() -> None:
+        if changed:
             cursor = driver.cursor()
             for setting in changed:
                 cursor.execute(setting)
             cursor.close()
-            driver.isolation_level = before
+        driver.isolation_level = before
+
+    return set_back
 
 
 def _set_for_now(driver: Any) -> list[str]:
