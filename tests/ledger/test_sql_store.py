@@ -137,7 +137,7 @@ def test_two_books_share_a_database(engine: Engine) -> None:
 
 
 def test_books_that_take_turns_seal_beside_each_other(engine: Engine) -> None:
-    """Each book has a chain of its own in a common table, whoever posts first, in their own transactions or a host's."""
+    """Each book has a chain of its own in a common table, in transactions of its own and in a host's."""
     one, two = SqlStore(engine, book="one"), SqlStore(engine, book="two")
     for turn in range(3):
         for store in (one, two):
