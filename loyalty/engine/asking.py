@@ -15,6 +15,7 @@ from loyalty.engine.receipts import Receipt
 from loyalty.engine.working import Working
 from loyalty.errors import LedgerError
 from loyalty.explaining.entries import explain_command
+from loyalty.explaining.words import amount_words
 from loyalty.ledger.store import Grant, GrantedLot, Transaction
 from loyalty.programme.revisions import currencies_of, currency_of
 from loyalty.settlement.commands import command_of, entry_key_of
@@ -63,8 +64,18 @@ class Asking(Working):
             or any(value is not None and getattr(known, name) != value for name, value in asked.items())
             or not same(known)
         ):
-            raise LedgerError(f"command {key} was given before as {known}; use a key of its own")
+            raise self._given_before(known)
         return self._command_receipt(tx, known)
+
+    def _given_before(self, known: Grant) -> LedgerError:
+        """Say what a key stands for already that another command was given with."""
+        amount = f" of {amount_words(self.programme, known.currency, known.amount)}" if known.currency else ""
+        peer = f" and {known.peer}" if known.peer is not None else ""
+        at = self.programme.calendar.local(known.at).isoformat()
+        return LedgerError(
+            f"command {known.key} was given before as another one, a {known.kind}{amount} for {known.holder}{peer} at "
+            f"{at}; use a key of its own"
+        )
 
     def _command_receipt(self, tx: Transaction, grant: Grant) -> Receipt:
         command = command_of(grant)

@@ -90,7 +90,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _known_topics(topics: Collection[str]) -> frozenset[str]:
-    return frozenset([topics] if isinstance(topics, str) else topics)
+    try:
+        given = [topics] if isinstance(topics, str) else list(topics)
+        if all(isinstance(topic, str) for topic in given):
+            return frozenset(given)
+    except TypeError:
+        pass
+    raise UsageError(f"got {topics!r} for messages; write True, False, topics such as ['points'], or a Messages")
 
 
 @frozen(kw_only=True)

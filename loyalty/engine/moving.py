@@ -167,7 +167,7 @@ class Moving(Asking):
         def work(tx: Transaction) -> Receipt:
             known = tx.find_grant(key)
             if known is not None and known.peer != into:
-                raise LedgerError(f"command {key} was given before as {known}; use a key of its own")
+                raise self._given_before(known)
             return self._decide(tx, key, ["close"], asked, holders, at_us, granted)
 
         return self._change(work, holders=holders)

@@ -137,7 +137,7 @@ class Statements(Working):
             limit: How many lines at most, > 0.
 
         Raises:
-            UsageError: an argument is of another kind.
+            UsageError: an argument is of another kind, or the last instant lies before the first.
         """
         self._require(currency, limit)
         whose = holder_of(holder)
@@ -147,6 +147,10 @@ class Statements(Working):
         else:
             place = (-INT64_MAX if from_ is None else self._start_of(from_), -1, -1)
         until_us = INT64_MAX if until is None else self._end_of(until)
+        if from_ is not None and until_us < self._start_of(from_):
+            raise UsageError(
+                f"got lines from {from_!r} until {until!r}, which lies before it; write the earlier one first"
+            )
         known_us = INT64_MAX if known_at is None else self._end_of(known_at)
         with self._transaction(read_only=True) as tx:
             found = tx.lines_as_effective(

@@ -291,3 +291,13 @@ def test_a_relay_runs_until_it_is_told_to_end(postgresql_book: object, number: s
         assert process.returncode == 0
         assert "answered 503; message event:/D-1#" in errors
         assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", ["statement", "standing"])
+def test_a_holder_of_whom_nobody_heard_is_no_empty_wallet(
+    call: Call, programme_file: Path, book_file: Path, name: str
+) -> None:
+    """A slip of the pen in a holder's id is told, and does not look like a partner without points."""
+    result = call("ledger", name, programme_file, "partner:acne", "--db", book_file)
+    assert result.exit_code == 1
+    assert "book 'main' knows no partner:acne: no event and no command ever named that holder" in result.stderr

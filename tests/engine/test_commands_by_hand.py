@@ -102,7 +102,7 @@ def test_the_same_adjustment_and_opening_again_change_nothing(engine: Engine) ->
         lambda: engine.open(BIRCH, "points", lots[:1], key="O"),
         lambda: engine.open(BIRCH, "points", [("2026-04-01", "2025-12-02", 3), (None, None, 4)], key="O"),
     ):
-        with pytest.raises(LedgerError, match="was given before as"):
+        with pytest.raises(LedgerError, match="was given before as another"):
             other()
     assert everything_in(engine.store) == before
 

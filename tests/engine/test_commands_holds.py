@@ -241,7 +241,7 @@ def test_the_same_command_again_gives_the_first_receipt(engine: Engine) -> None:
         lambda: engine.capture("H", key="R"),
         lambda: engine.redeem(ACME, "points", 50, key="H"),
     ):
-        with pytest.raises(LedgerError, match="was given before as"):
+        with pytest.raises(LedgerError, match="was given before as another"):
             other()
     assert everything_in(engine.store) == before
 

@@ -60,7 +60,7 @@ def test_a_transfer_moves_lots_with_their_expiry(engine: Engine) -> None:
     assert "transfers 70 points to person:ann, because: thanks" in explained
     assert "receives 70 points from partner:acme" in explained
     assert engine.transfer(ACME, ANN, "points", 70, key="T", note="thanks").entries == receipt.entries
-    with pytest.raises(LedgerError, match="was given before as"):
+    with pytest.raises(LedgerError, match="was given before as another"):
         engine.transfer(ACME, BIRCH, "points", 70, key="T", note="thanks")
     assert_settled(engine, HISTORY, DAY)
 
@@ -153,7 +153,7 @@ def test_a_merge_moves_all_wallets_and_closes(engine: Engine) -> None:
     assert wallet(engine, "2026-02-21", BIRCH, "capped") == {"arrears": -20}
     assert "merges the holder into partner:birch and closes it, because: acquired" in str(receipt.explain())
     assert engine.merge(ACME, BIRCH, key="M", pending="mature", note="acquired").entries == receipt.entries
-    with pytest.raises(LedgerError, match="was given before as"):
+    with pytest.raises(LedgerError, match="was given before as another"):
         engine.merge(ACME, CEDAR, key="M", pending="mature", note="acquired")
     assert_settled(engine, [*HISTORY, lead, other], DAY)
 

@@ -15,8 +15,9 @@ import click
 from loyalty.cli.options import DAY
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import WrongUseError
+from loyalty.core.holders import Holder
 from loyalty.engine.adopting import require_going_on
-from loyalty.errors import StoreError
+from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.entries import Entry
 from loyalty.ledger.store import Transaction
 from loyalty.programme.model import Programme
@@ -189,6 +190,17 @@ def require_entries(transaction: Transaction, programme: Programme, *, db: str, 
             raise WrongUseError(
                 f"book {book!r}: {error}; or read it with --any-revision, by this file's currencies and time zone"
             ) from None
+
+
+def require_holder(transaction: Transaction, holder: Holder, *, book: str) -> None:
+    """
+    See that the book has heard of a holder.
+
+    Raises:
+        LedgerError: it has neither an event nor a decision nor an entry of that holder.
+    """
+    if not transaction.holder_version(holder) and next(iter(transaction.entries(holder=holder)), None) is None:
+        raise LedgerError(f"book {book!r} knows no {holder}: no event and no command ever named that holder")
 
 
 def counted(entries: Iterable[Entry], meter: Meter) -> Iterator[Entry]:

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from loyalty.cli.ledger.database import any_revision_option, database_options, open_store, require_entries
+from loyalty.cli.ledger.database import (
+    any_revision_option,
+    database_options,
+    open_store,
+    require_entries,
+    require_holder,
+)
 from loyalty.cli.options import DAY
 from loyalty.cli.printing import print_line, print_table, stdout
 from loyalty.cli.running import Command, WrongUseError, json_option, print_json, programme_argument
@@ -61,6 +67,7 @@ def command(
     at, known_at = (None if day is None else format_day(day) for day in (at_day, known_day))
     with store.transaction(read_only=True) as transaction:
         require_entries(transaction, programme, db=db, book=book, any_revision=any_revision)
+        require_holder(transaction, holder, book=book)
         engine = Engine(programme, store, any_revision=any_revision)
         standing = engine.standing(holder, at, known_at=known_at)
         until = standing.at

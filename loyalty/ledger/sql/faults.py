@@ -13,16 +13,20 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Generic, TypeVar
 
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError, OperationalError, ResourceClosedError, TimeoutError
 
 from loyalty.errors import RetryableConflict, StoreError
 from loyalty.ledger.sql.schema import Schema
 
 #: What SQLAlchemy raises when a statement, a connection or the pool fails.
-FAULTS: Final = (DBAPIError, TimeoutError)
+FAULTS: Final = (DBAPIError, TimeoutError, ResourceClosedError)
 
 #: SQLITE_BUSY and SQLITE_LOCKED, the lower byte of their extended codes.
 _SQLITE_BUSY: Final = frozenset({5, 6})
+
+#: SQLITE_CANTOPEN, and SQLITE_NOTADB.
+_SQLITE_CANNOT_OPEN: Final = 14
+_SQLITE_NO_DATABASE: Final = 26
 
 #: PostgreSQL: a lock not given, a serialization failure, a deadlock, and a row that someone else has just written too.
 _SQLSTATE_BUSY: Final = frozenset({"55P03", "40001", "40P01", "23505"})
@@ -48,6 +52,15 @@ def to_store_error(fault: Exception, schema: Schema | None = None) -> StoreError
         return StoreError(
             f"the tables {schema.prefix}*{place} cannot be used ({_words(driver)}); create them with "
             f"loyalty.ledger.sql.create_tables(engine, prefix={schema.prefix!r}, schema={schema.metadata.schema!r})"
+        )
+    if isinstance(driver, ResourceClosedError):
+        return StoreError(f"the connection was closed before it was given ({_words(driver)}); give one that is open")
+    if getattr(driver, "sqlite_errorcode", None) == _SQLITE_NO_DATABASE:
+        return StoreError(f"the file is no SQLite database ({_words(driver)}); give the one that holds the book")
+    if _is_unreached(fault, driver):
+        return StoreError(
+            f"the database cannot be reached ({_words(driver)}); see that it runs, and that host, port, name and user "
+            "of its URL are right"
         )
     return StoreError(f"the database refused or failed ({_words(driver)}); roll back, and mend what its words say")
 
@@ -99,6 +112,14 @@ def _is_busy(driver: BaseException) -> bool:
     if code is not None:
         return code & 0xFF in _SQLITE_BUSY
     return getattr(driver, "sqlstate", None) in _SQLSTATE_BUSY
+
+
+def _is_unreached(fault: Exception, driver: BaseException) -> bool:
+    """Tell whether there was no connection at all: no server answered or took the user, or no file could be opened."""
+    if not isinstance(fault, OperationalError) or fault.statement is not None or fault.connection_invalidated:
+        return False
+    code = getattr(driver, "sqlite_errorcode", None)
+    return code & 0xFF == _SQLITE_CANNOT_OPEN if code is not None else getattr(driver, "sqlstate", None) is None
 
 
 def _is_missing_table(driver: BaseException) -> bool:

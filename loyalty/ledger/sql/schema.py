@@ -15,7 +15,7 @@ import re
 import types
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from sqlalchemy import (
@@ -38,6 +38,9 @@ from loyalty.ledger.sql.rows import BIG, Row
 
 #: What the tables are called where the host does not say otherwise.
 DEFAULT_PREFIX = "loyalty_"
+
+#: The longest prefix; the names of the triggers on lot_allocation differ by their first letter behind 63 characters.
+MOST_OF_PREFIX: Final = 44
 
 _NAMING = {
     "pk": "pk_%(table_name)s",
@@ -94,6 +97,11 @@ class Schema:
         """
         if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)?", prefix):
             raise StoreError(f"prefix {prefix!r} cannot begin a table's name; write letters, digits and _")
+        if len(prefix) > MOST_OF_PREFIX:
+            raise StoreError(
+                f"prefix {prefix!r} has {len(prefix)} characters; write at most {MOST_OF_PREFIX}, so that PostgreSQL's "
+                "63 are enough for the names of triggers"
+            )
         if schema is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", schema):
             raise StoreError(f"schema {schema!r} cannot be a schema's name; write letters, digits and _")
         metadata = MetaData(naming_convention=_NAMING, schema=schema)

@@ -26,6 +26,7 @@ from weakref import WeakSet
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from loyalty.errors import UsageError
 from loyalty.ledger.sealing import Head
 from loyalty.ledger.sql.auditing.processes import Address, share, verify_store
 from loyalty.ledger.sql.connections import begin_own, join_host
@@ -67,6 +68,10 @@ class SqlStore:
         prefix: What the names of the tables begin with.
         schema: The schema of a PostgreSQL database that they stand in; the connection's own by default.
         clock: Gives the instant of sealing, UTC microseconds; the system's by default.
+
+    Raises:
+        UsageError: the database is given as something else.
+        StoreError: the prefix or the schema cannot be a name.
     """
 
     def __init__(
@@ -78,6 +83,11 @@ class SqlStore:
         schema: str | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
+        if not isinstance(bind, Engine | Connection | Session):
+            raise UsageError(
+                f"got {bind!r} for a database; give an Engine, a Connection or a Session of SQLAlchemy, such as "
+                "create_engine(URL)"
+            )
         self._bind = bind
         self._book = book
         dialect = bind.get_bind().dialect if isinstance(bind, Session) else bind.dialect

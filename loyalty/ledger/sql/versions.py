@@ -120,8 +120,8 @@ def lock_versions(connection: Connection, prefix: str, schema: str | None) -> No
                 raise StoreError(f'there is no schema {schema!r} in the database; say CREATE SCHEMA "{schema}" first')
         except FAULTS as fault:
             raise to_store_error(fault) from fault
-    elif schema is not None:
-        raise StoreError(f"schema {schema!r} was given, and {connection.dialect.name} has none; give a prefix alone")
+    else:
+        _require_schemas(connection, schema)
 
 
 def find_tables(connection: Connection, prefix: str, schema: str | None) -> list[str]:
@@ -140,9 +140,10 @@ def find_version(connection: Connection, prefix: str, schema: str | None) -> str
     Give the version that is noted in the database, if any is.
 
     Raises:
-        StoreError: the prefix or the schema cannot be a name.
+        StoreError: the prefix or the schema cannot be a name, or the database has no schemas.
     """
     table = _version_table(prefix, schema)
+    _require_schemas(connection, schema)
     try:
         if not inspect(connection).has_table(table.name, schema=schema):
             return None
@@ -220,6 +221,11 @@ def require_version_once(connection: Connection, prefix: str, schema: str | None
     if (prefix, schema) not in known:
         require_version(connection, prefix, schema)
         known.add((prefix, schema))
+
+
+def _require_schemas(connection: Connection, schema: str | None) -> None:
+    if schema is not None and connection.dialect.name != "postgresql":
+        raise StoreError(f"schema {schema!r} was given, and {connection.dialect.name} has none; give a prefix alone")
 
 
 def _version_table(prefix: str, schema: str | None) -> Table:

@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import Factory, frozen
 
+from loyalty.errors import UsageError
 from loyalty.ledger.sealing import Head
 from loyalty.ledger.sql.auditing.balances import audit_balances, find_broken_runs
 from loyalty.ledger.sql.auditing.chain import ChainAudit, audit_chain
@@ -62,7 +63,15 @@ class Result:
 
 
 def list_tasks(reader: Reader, heads: Sequence[Head]) -> list[Task]:
-    """Divide the audit of a book; the longest tasks come first."""
+    """
+    Divide the audit of a book; the longest tasks come first.
+
+    Raises:
+        UsageError: a head is none.
+    """
+    for head in heads:
+        if not isinstance(head, Head):
+            raise UsageError(f"got {head!r} for a head; give what Head.parse reads from a text")
     secret = Secret.draw()
     schema = reader.runner.schema
     tasks = [

@@ -20,14 +20,10 @@ def audit_own_row(reader: Reader) -> Iterator[str]:
     last_chain = adoptions[-1].chain if adoptions else None
     if chain != last_chain:
         yield (
-            f"the book is kept as settled under the revisions {_named(chain)}, but the last that it took up are "
-            f"{_named(last_chain)}"
+            f"the book is kept as settled under the revisions {chain or 'none'}, but the last that it took up are "
+            f"{last_chain or 'none'}"
         )
 
 
 def _locked(day: int | None) -> str:
     return "open" if day is None else f"locked through {shown_day(day)}"
-
-
-def _named(chain: str | None) -> str:
-    return "none" if chain is None else chain[:12]
