@@ -51,12 +51,12 @@ def divided(typing: Any, numerator: Any, factor: Any, shift: Any) -> Any:
 
 def reciprocals_of(numbers: Sequence[int]) -> Any:
     """
-    Give of each number above 0 the two words by which a number of 63 bits is divided: a factor and a shift.
+    Give of each number above 0 the two words by which a number of 63 bits is divided: a factor and a shift; then a 0.
 
     With ``shift`` as many bits as the number less one has, ``factor`` is the first whole number from
     ``2**(63 + shift) / number`` on: what it lies above that is too little to reach the next quotient.
 
-    >>> factor, shift = (int(word) for word in reciprocals_of([7]).view(np.uint64))
+    >>> factor, shift, _ = (int(word) for word in reciprocals_of([7]).view(np.uint64))
     >>> [number * factor >> 63 + shift for number in (0, 6, 7, 700, 2**63 - 1)], (2**63 - 1) // 7
     ([0, 0, 1, 100, 1317624576693539401], 1317624576693539401)
     """
