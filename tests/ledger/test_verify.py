@@ -247,6 +247,11 @@ _TAMPERINGS = [
         "UPDATE loyalty_holder SET layer = 7 WHERE ref = 'acme'",
         "account partner:acme/available is stored as 'available' of a holder 'acme' of a layer 7 that there is not",
     ),
+    (
+        "INSERT INTO loyalty_holder (id, book_id, layer, ref, version) SELECT 9999, id, 5, 'ghost', 0 FROM "
+        "loyalty_book",
+        "the book has a holder 'ghost' of a layer 5 that there is not",
+    ),
     ("UPDATE loyalty_book SET locked_day = -HUGE", "the book is kept as locked through day -9223372036854775807"),
     ("UPDATE loyalty_holder SET version = version + 1 WHERE ref = 'zoe'", "the history of person:zoe is not"),
     ("UPDATE loyalty_grant SET amount = 3", "decision gift is not what was decided"),

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Select, bindparam, literal_column, select
 
 from loyalty.core.events import VOID
+from loyalty.core.holders import Layer
 from loyalty.ledger.sql import fact_statements as ask
 from loyalty.ledger.sql.auditing.reading import PAGE, Findings, Reader, between, owner_name, shown_instant
 from loyalty.ledger.sql.facts import to_grant
 from loyalty.ledger.sql.statements import Compiler
 from loyalty.ledger.store import VERSION_CYCLE, delivery_step, event_digest, version_step
+
+#: The layers that holders can be of.
+_LAYERS: Final = frozenset(map(int, Layer))
 
 
 def audit_events(reader: Reader, after: int, until: int) -> Findings:
@@ -56,6 +60,9 @@ def _audit_page(reader: Reader, findings: Findings, holders: Sequence[Any], afte
     runner = reader.runner
     sums = {row[0]: 0 for row in holders}
     ours = {row[0]: owner_name(row[3], row[4]) for row in holders if row[1] == reader.book_id}
+    for id, book_id, _, layer, _ in holders:
+        if book_id == reader.book_id and layer not in _LAYERS:
+            findings.add(f"the book has {ours[id]}")
     for rows in runner.stream(_deliveries, PAGE, after=after, until=until):
         for holder_id, at, event_id, inputs, identity, book_id, kind, occurred_at, origin, counts_from in rows:
             if holder_id in ours:
