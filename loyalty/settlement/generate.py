@@ -7,9 +7,10 @@ its tables and the parameters, ``o`` the output. It reads nothing else, draws no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -97,12 +98,11 @@ def _layer_step(programme: Programme, layer: Layer, names: Names) -> LayerStep:
     layout = layout_of(programme, layer, names)
     texts = Texts.of(layout)
     source = step_source(layout, texts, traced=False)
-    plain = _compile(source, f"<step of {programme.id}, {layer.name.lower()}>")
+    plain = _compile(source, layout.parameters, f"<step of {programme.id}, {layer.name.lower()}>")
     # The traced variant reads the same numbers, so it gets its own copy of the layout's vectors.
     traced_layout = layout_of(programme, layer, names)
-    traced = _compile(
-        step_source(traced_layout, texts, traced=True), f"<traced step of {programme.id}, {layer.name.lower()}>"
-    )
+    traced_source = step_source(traced_layout, texts, traced=True)
+    traced = _compile(traced_source, traced_layout.parameters, f"<traced step of {programme.id}, {layer.name.lower()}>")
     if traced_layout.parameters != layout.parameters or traced_layout.keys != layout.keys:
         raise AssertionError("the traced step must number its parameters and keys as the plain one does")
     return LayerStep(
@@ -158,10 +158,34 @@ _COMMANDS = {
 }
 
 
-def _compile(source: str, name: str) -> dict[str, Any]:
+def _compile(source: str, parameters: Sequence[int], name: str) -> dict[str, Any]:
     functions = namespace(runtime.PRIMITIVES)
-    exec(compile(source, name, "exec"), functions)
+    exec(compile(_with_numbers(source, parameters, functions), name, "exec"), functions)
     return functions
+
+
+def _with_numbers(source: str, parameters: Sequence[int], known: Mapping[str, Any]) -> str:
+    """
+    Write parameters and constants as the numbers that they are, which Python need not look up.
+
+    The kernel reads the source as it is, so that programmes of one form and other numbers share its machine code.
+
+    >>> _with_numbers("put(o, (7, ISSUED, p[1] - x, p[0 + 2 * tier]))", [5, -3], {"ISSUED": 5})
+    'put(o, (7, 5, (-3) - x, p[0 + 2 * tier]))'
+    """
+
+    def number(match: re.Match[str]) -> str:
+        place, constant = match.groups()
+        value = parameters[int(place)] if place else known.get(constant)
+        if type(value) is not int:
+            return match[0]
+        return str(value) if value >= 0 else f"({value})"
+
+    return _NUMBERED.sub(number, source)
+
+
+#: A parameter, or a name that may be a constant's.
+_NUMBERED: Final = re.compile(r"\bp\[(\d+)\]|\b([A-Z][A-Z_]+)\b")
 
 
 def _write_step(w: Writer, layout: Layout, texts: Texts) -> None:
