@@ -15,7 +15,7 @@ import pytest
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.entries import Account, Entry, EntryKind
-from loyalty.ledger.store import Adoption, BookLock, Declaration, Grant, Store, Transaction
+from loyalty.ledger.store import Adoption, BookLock, Declaration, Grant, Store, Transaction, delivery_step
 from loyalty.ledger.verify import verify
 
 from .journals import (
@@ -337,6 +337,20 @@ class HistoryContract:
             assert list(book.recipients("crm/D-2")) == [ACME]
             assert list(book.recipients("crm/D-3")) == []
             assert list(book.received(Holder.person("nobody"))) == []
+
+    def test_recording_delivers_at_once(self, store: Store) -> None:
+        """An event that is recorded with those whom it reaches is in their histories as if it were delivered then."""
+        with store.transaction() as book:
+            book.add_event(deal("D-1"), recorded_at=1, reaches=[(ACME, {}), (ZOE, {"tier": 2})], at=7)
+            assert book.holder_mark(ACME) == (delivery_step("crm/D-1", "{}"), None)
+            assert book.holder_version(ZOE) == delivery_step("crm/D-1", '{"tier":2}')
+            book.deliver("crm/D-1", ZOE, {"tier": 2})
+            book.set_clock_day(20_000, ACME)
+        with store.transaction() as book:
+            assert list(book.recipients("crm/D-1")) == [ACME, ZOE]
+            assert [(item.inputs, item.at) for item in book.received(ZOE)] == [({"tier": 2}, 7)]
+            assert book.holder_mark(ACME) == (delivery_step("crm/D-1", "{}"), 20_000)
+            assert book.holder_mark(ZOE) == (delivery_step("crm/D-1", '{"tier":2}'), None)
 
     def test_delivering_again_replaces_the_inputs(self, store: Store) -> None:
         """A second delivery changes what the event brings, not how often it is there."""

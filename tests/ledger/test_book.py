@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
+from loyalty.core.amounts import MAX_AMOUNT
 from loyalty.errors import LedgerError
 from loyalty.ledger.book import Book
-from loyalty.ledger.entries import EntryKind
+from loyalty.ledger.entries import Entry, EntryKind, Posting, sound_entry, sound_transfer
 from loyalty.ledger.hashing import content_hash
 from loyalty.ledger.sql import SqlStore, create_tables
 
-from .journals import AVAILABLE, HELD, ISSUED, PENDING, earn, entry, leg, move, redeem
+from .journals import AVAILABLE, HELD, ISSUED, PENDING, REDEEMED, earn, entry, leg, move, redeem
 
 _STEPS = st.lists(
     st.tuples(st.sampled_from("erph"), st.integers(1, 9), st.integers(100, 101), st.integers(0, 9)), max_size=12
@@ -136,3 +138,30 @@ def test_writers_in_threads_never_break_a_floor(tmp_path: Path, shared: bool) ->
     with common.transaction() as book:
         assert (len(taken), book.balance(AVAILABLE, "points"), len(list(book.entries()))) == (30, 0, 31)
     engine.dispose()
+
+
+def test_a_transfer_is_the_postings_that_the_constructor_gives() -> None:
+    """What settling makes at speed is equal to what others make, as frozen, and never larger than a book can hold."""
+    made = sound_transfer(PENDING, REDEEMED, "points", 7, 100, None, "r", "/D-1")
+    assert made == (
+        Posting(PENDING, "points", -7, 100, "r", "/D-1"),
+        Posting(REDEEMED, "points", 7, None, "r", "/D-1"),
+    )
+    assert {type(one) for one in made} == {Posting}
+    with pytest.raises(FrozenInstanceError):
+        made[0].amount = 8  # type: ignore[misc]
+    assert evolve(made[0], amount=-9).amount == -9
+    for wrong in (0, MAX_AMOUNT + 1):
+        with pytest.raises(LedgerError, match="write a whole number of minor units"):
+            sound_transfer(PENDING, REDEEMED, "points", wrong, 100, None, "r", "/D-1")
+
+
+def test_an_entry_of_transfers_is_the_entry_that_the_constructor_gives() -> None:
+    """It is equal and has the same content hash."""
+    postings = sound_transfer(PENDING, REDEEMED, "points", 7, 100, None, "r", "/D-1")
+    made = sound_entry("k", EntryKind.EVENT, "/D-1", 1, 2, "r1", postings, None, {"v": 1})
+    told = Entry(
+        key="k", kind=EntryKind.EVENT, cause="/D-1", effective_at=1, recorded_at=2, revision="r1", postings=postings,
+        explanation={"v": 1},
+    )  # fmt: skip
+    assert (made, type(made), content_hash(made)) == (told, Entry, content_hash(told))
