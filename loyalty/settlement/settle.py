@@ -215,7 +215,7 @@ def _add_outcomes(
     posted = False
     for day, moved in split_by_day(movements):
         if day >= 0:
-            outcomes.extend(_clock_outcomes(steps, own.holder, moved, parts))
+            outcomes.append(_clock_outcome(steps, own.holder, day, moved, parts))
         else:
             outcomes.append(own._replace(movements=moved))
             posted = True
@@ -268,19 +268,12 @@ def clock_outcomes(steps: Steps, holder: Holder, movements: Sequence[Movement]) 
 def _clock_outcomes(
     steps: Steps, holder: Holder, movements: Sequence[Movement], parts: Mapping[int, Why]
 ) -> list[Outcome]:
-    calendar = steps.programme.calendar
-    return [
-        Outcome(
-            f"clock:{holder}:{format_day(day)}",
-            EntryKind.TIMER,
-            None,
-            calendar.day_start_us(day),
-            holder,
-            moved,
-            why=parts.get(day),
-        )
-        for day, moved in split_by_day(movements)
-    ]
+    return [_clock_outcome(steps, holder, day, moved, parts) for day, moved in split_by_day(movements)]
+
+
+def _clock_outcome(steps: Steps, holder: Holder, day: int, moved: list[Movement], parts: Mapping[int, Why]) -> Outcome:
+    key, at = f"clock:{holder}:{format_day(day)}", steps.programme.calendar.day_start_us(day)
+    return Outcome(key, EntryKind.TIMER, None, at, holder, moved, why=parts.get(day))
 
 
 def entries_of(steps: Steps, outcomes: Sequence[Outcome], *, recorded_at: int | None = None) -> list[Entry]:
