@@ -23,9 +23,12 @@ from loyalty.programme.revisions import revisions_of
 NO_EVENTS: Final = ("wishes", "overrides", "voids", "voided", "waiting", "answered")
 
 
-def uncounted(table: EventTable) -> Mapping[str, int]:
+def uncounted(table: EventTable, until_us: int | None = None) -> Mapping[str, int]:
     """
     Count the rows that are no events that count, each for one reason.
+
+    Args:
+        until_us: Only rows before it; all if left out.
 
     Returns:
         By reason: wishes to redeem, tiers by hand, voids, what they void, what waits for an event that is not there,
@@ -54,4 +57,6 @@ def uncounted(table: EventTable) -> Mapping[str, int]:
         "answered": idle & known,
         "outside": is_placed & (kinds >= 0) & ((table.at < first) | (table.at >= end)),
     }
+    if until_us is not None:
+        found = {why: rows & (table.at < until_us) for why, rows in found.items()}
     return {why: int(np.count_nonzero(rows)) for why, rows in found.items()}

@@ -26,12 +26,14 @@ from loyalty.cli.running import (
 )  # fmt: skip
 from loyalty.core.calendar import LAST_DAY, format_day
 from loyalty.core.events import VOID, Event
-from loyalty.explaining.said import Day, Noun, Said, said
+from loyalty.explaining.said import Day, Said, said
 from loyalty.ledger.store import Grant
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
+from loyalty.programme.revisions import revisions_of
 from loyalty.settlement.history import place_events
 from loyalty.settlement.settle import settle
+from loyalty.simulation.left_out import left_out
 from loyalty.simulation.report.texts import counted
 from loyalty.sources import Reading, load_mapping, read_events, save_bad_rows
 
@@ -190,33 +192,29 @@ def _save_bad(reading: Reading, folder: Path) -> Path | None:
 def _notes(programme: Programme, reading: Reading, bad_rows: Path | None, wishes: int) -> list[Said]:
     notes = [said("run.rows", rows=counted("row", reading.rows_read), events=counted("event", len(reading.events)))]
     if wishes:
-        notes.append(said("run.left_out", events=counted("row", wishes), why=Noun("left_out.wishes", wishes)))
+        notes.extend(left_out({"wishes": wishes}))
     if reading.rows_filtered:
         notes.append(said("run.filtered", rows=counted("row", reading.rows_filtered)))
     if reading.rows_repeated:
         notes.append(said("run.repeated", events=counted("event", reading.rows_repeated)))
     if bad_rows is not None:
         notes.append(said("run.bad", rows=counted("row", len(reading.bad)), file=bad_rows.name))
-    return [*notes, *_left_out(programme, reading.events)]
+    return [*notes, *left_out(_uncounted(programme, reading.events))]
 
 
-def _left_out(programme: Programme, events: list[Event]) -> list[Said]:
-    """Say which events do not count: voided ones, and those whose origin is not in the file."""
+def _uncounted(programme: Programme, events: list[Event]) -> dict[str, int]:
+    """Count the events that do not count: voided ones, and those whose origin is not in the file."""
     placed = {place.event.identity for place in place_events(programme, events)}
     voided = {event.origin for event in events if event.kind == VOID}
     known = {event.identity for event in events}
     waiting = [event for event in events if event.kind != VOID and event.identity not in placed | voided]
-    first, last = programme.first_day, programme.last_day or LAST_DAY
+    first = min(one.first_day for one in revisions_of(programme))
+    last = programme.last_day or LAST_DAY
     outside = [e for e in events if not first <= programme.calendar.day_of(e.occurred_at) <= last]
     answered = sum((event.origin or "") in known for event in waiting)
-    found = {
+    return {
         "outside": len(outside),
         "voided": len(voided & known),
         "waiting": len(waiting) - answered,
         "answered": answered,
     }
-    return [
-        said("run.left_out", events=counted("event", count), why=Noun(f"left_out.{why}", count))
-        for why, count in found.items()
-        if count
-    ]

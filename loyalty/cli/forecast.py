@@ -176,10 +176,11 @@ def _print(found: Forecast, written: Sequence[Path]) -> None:
     names = ["liability", *(f"{name}.{part}" for name in sorted(worth) for part in ("outstanding", "expired"))]
     shown = [one for name in names for one in found.series if one.name == name and any(one.mean)]
     writers = [(one, writing(one.name, one.unit, is_whole=one.is_whole)) for one in shown]
-    print_table(out, (("month", False), *((one.name, True) for one in shown)), (
-        (month_text(month), *(write(one.mean[place]) for one, write in writers))
-        for place, month in enumerate(found.months)
-    ))  # fmt: skip
+    if shown:
+        print_table(out, (("month", False), *((one.name, True) for one in shown)), (
+            (month_text(month), *(write(one.mean[place]) for one, write in writers))
+            for place, month in enumerate(found.months)
+        ))  # fmt: skip
     for name, amounts in found.expiring.items():
         if any(amounts):
             told = ", ".join(f"{number(amount)} in {month_text(month)}"

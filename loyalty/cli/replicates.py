@@ -12,6 +12,7 @@ from attrs import frozen
 from loyalty.cli.ledger.database import names_options, open_store, require_entries, shown_database
 from loyalty.cli.options import DAY
 from loyalty.cli.outcome import end_of_month
+from loyalty.cli.printing import count_words
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import FILE, WrongUseError
 from loyalty.core.calendar import LAST_YEAR, format_day
@@ -44,6 +45,7 @@ class Ground:
         assumptions: Of the scenario.
         parameters: What was given, for a report.
         words: What it is, for a reader.
+        notes: What of it does not count.
         responds: Whether the scenario says that partners respond to incentives.
     """
 
@@ -53,6 +55,7 @@ class Ground:
     parameters: Mapping[str, Value]
     words: str
     responds: bool
+    notes: tuple[Value, ...] = ()
     _draw: Callable[[], Iterator[Replicate]]
 
     def draw(self) -> Iterator[Replicate]:
@@ -163,13 +166,15 @@ def _recorded(programme: Programme, given: dict[str, Any], meter: Meter) -> Grou
         raise WrongUseError(f"{given['events_path']} has no events; there is nothing to run on")
     last_day = programme.calendar.day_of(int(table.at.max()))
     until_day = end_of_month(last_day) if given["until_day"] is None else given["until_day"]
+    used, notes = _used(programme, table, until_day)
     return Ground(
         until_day=until_day,
         replicates=1,
         assumptions=(),
         parameters={"events": Path(given["events_path"]).name, "through": Day(until_day)},
-        words=f"{len(table):,} events of {given['events_path']}, through {format_day(until_day)}",
+        words=f"{used} of {given['events_path']}, through {format_day(until_day)}",
         responds=False,
+        notes=notes,
         draw=lambda: iter([Replicate(events=table)]),
     )
 
@@ -185,7 +190,9 @@ def _of_book(programme: Programme, given: dict[str, Any]) -> Ground:
     past = recorded(programme, store)
     last_day = programme.calendar.day_of(int(past.events.at.max())) if past.clock_day is None else past.clock_day
     until_day = last_day if given["until_day"] is None else given["until_day"]
-    events, decisions = f"{len(past.events):,} events", f"{len(past.grants):,} decisions"
+    events, notes = _used(programme, past.events, until_day)
+    end_us = programme.calendar.day_start_us(until_day + 1)
+    decisions = count_words(sum(grant.at < end_us for grant in past.grants), "decision")
     return Ground(
         until_day=until_day,
         replicates=1,
@@ -193,8 +200,27 @@ def _of_book(programme: Programme, given: dict[str, Any]) -> Ground:
         parameters={"events": f"{shown_database(db)} ({book})", "through": Day(until_day)},
         words=f"{events} and {decisions} of book {book} in {shown_database(db)}, through {format_day(until_day)}",
         responds=False,
+        notes=notes,
         draw=lambda: iter([Replicate(events=past.events, grants=past.grants)]),
     )
+
+
+def _used(programme: Programme, table: EventTable, until_day: int) -> tuple[str, tuple[Value, ...]]:
+    """Say how many events happen through a day, and which of them do not count; refuse a day before all of them."""
+    import numpy as np
+
+    from loyalty.batch.tables import REDEEM
+    from loyalty.simulation.left_out import events_left_out
+
+    end_us = programme.calendar.day_start_us(until_day + 1)
+    used = int(np.count_nonzero((table.at < end_us) & (table.kind != REDEEM)))
+    if not used:
+        first = format_day(programme.calendar.day_of(int(table.at.min())))
+        raise WrongUseError(
+            f"--until {format_day(until_day)} lies before the first event, of {first}, so that there is nothing to run "
+            "on; leave it out, or take a later day"
+        )
+    return count_words(used, "event"), events_left_out(table, end_us)
 
 
 def table_of(programme: Programme, path: str, mapping_path: str | None, meter: Meter) -> EventTable:

@@ -27,10 +27,11 @@ from loyalty.cli.running import (
 from loyalty.core.calendar import format_day
 from loyalty.core.holders import Layer
 from loyalty.errors import SourceError
-from loyalty.explaining.said import Day, Noun, Said, said
+from loyalty.explaining.said import Day, said
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.simulation.extras import require_arrays
+from loyalty.simulation.left_out import left_out
 from loyalty.simulation.report.texts import counted
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def command(
         title=said("title.settled", programme=programme.title or programme.id),
         notes=[
             said("run.rows", rows=counted("row", rows), events=counted("event", events)),
-            *_left_out(batch, rows, events),
+            *left_out({**batch.uncounted, "repeated": _repeated(batch, rows, events)}),
             said("run.until", day=Day(batch.until_day)),
             *([batch.note] if batch.note else []),
         ],
@@ -135,15 +136,11 @@ def _of_parquet() -> Iterator[None]:
         ) from error
 
 
-def _left_out(batch: Batch, rows: int, events: int) -> Iterator[Said]:
-    """Say which rows are no events that count, by reason; what is left is what came twice."""
+def _repeated(batch: Batch, rows: int, events: int) -> int:
+    """Count what came twice: the rows that are left where each other has its reason."""
     from loyalty.batch.uncounted import NO_EVENTS
 
-    repeated = rows - events - sum(batch.uncounted[why] for why in NO_EVENTS)
-    for why, count in {**batch.uncounted, "repeated": repeated}.items():
-        if count:
-            what = "row" if why in ("wishes", "overrides", "voids", "repeated") else "event"
-            yield said("run.left_out", events=counted(what, count), why=Noun(f"left_out.{why}", count))
+    return rows - events - sum(batch.uncounted[why] for why in NO_EVENTS)
 
 
 def _at_once(programme: Programme, path: Path, until_day: int | None, meter: Meter) -> tuple[int, Batch]:

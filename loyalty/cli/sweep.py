@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from attrs import evolve
 
 from loyalty.cli.compare import table_rows, writing
 from loyalty.cli.folder import write_page
@@ -108,6 +109,7 @@ def command(
                 programme, read, on.draw(), until_day=on.until_day, cost=cost, response=response,
                 progress=meter.stage("running"),
             )  # fmt: skip
+        found = evolve(found, notes=(*on.notes, *found.notes))
     except (PathError, LeverError) as error:
         raise WrongUseError(str(error)) from None
     written: list[Path] = []
@@ -137,7 +139,7 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
     )
     print_line(out, f"  {on.words}")
     for note in found.notes:
-        print_line(out, f"- {note}")
+        print_line(out, f"- {texts('en').tell(note)}")
     names = list(dict.fromkeys((found.cost, found.response, *_SHOWN)))
     names = [name for name in names if name in found.base]
     # Paths are longer than their values: each lever has a letter.
@@ -234,6 +236,6 @@ def _document(found: Sweep, on: Ground, written: Sequence[Path]) -> dict[str, An
         "now": {lever.path: f"{lever.now:f}" for lever in found.levers},
         "points": table_rows(points),
         "figures": table_rows(figures),
-        "notes": list(found.notes),
+        "notes": [texts("en").tell(note) for note in found.notes],
         "files": [str(path) for path in written],
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve
 
 from loyalty.cli.compare import writing
 from loyalty.cli.folder import write_page
@@ -86,6 +87,7 @@ def command(
             found = tune(
                 programme, read, target, replicates, until_day=on.until_day, progress=meter.stage("trying values")
             )
+        found = evolve(found, notes=(*on.notes, *found.notes))
     except (PathError, LeverError, TargetError) as error:
         raise WrongUseError(str(error)) from None
     if write_path is not None and found.best is not None and found.is_met:
@@ -118,7 +120,7 @@ def _print(found: Tuning, on: Ground, write_path: str | None) -> None:
                ("interval of the difference", True))  # fmt: skip
     print_table(out, columns, (_row(tried, found) for tried in found.tried))
     for note in found.notes:
-        print_line(out, f"- {note}")
+        print_line(out, f"- {texts('en').tell(note)}")
     best = found.best
     if best is None:
         side = "above" if found.target.sign == "<=" else "below"
@@ -201,6 +203,6 @@ def _document(found: Tuning, on: Ground, write_path: str | None) -> dict[str, An
         "accepted": found.accepted,
         "best": None if best is None else record(best),
         "tried": [record(tried) for tried in found.tried],
-        "notes": list(found.notes),
+        "notes": [texts("en").tell(note) for note in found.notes],
         "file": write_path if found.is_met and write_path is not None else None,
     }

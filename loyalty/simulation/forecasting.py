@@ -34,6 +34,7 @@ from loyalty.simulation.behaviour import Scenario
 from loyalty.simulation.book_history import Past
 from loyalty.simulation.comparison import Figure, Interval
 from loyalty.simulation.intervals import QUANTILES, middle
+from loyalty.simulation.left_out import events_left_out
 from loyalty.simulation.measuring import CELLS, Measures
 from loyalty.simulation.months import month_of, month_starts
 from loyalty.simulation.population import population
@@ -174,6 +175,7 @@ def forecast(
         assumptions=scenario.assumed(),
         notes=(
             *left_out,
+            *events_left_out(past.events, programme.calendar.day_start_us(start_day)),
             *((settled.note,) if settled.note else ()),
             *((said("forecast.cost"),) if before.unit else ()),
         ),

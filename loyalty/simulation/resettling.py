@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from loyalty.core.amounts import INT64_MAX
 from loyalty.core.calendar import FIRST_DAY
 from loyalty.core.holders import Holder, Layer
 from loyalty.engine.received import in_order
@@ -40,7 +41,7 @@ from loyalty.ledger.store import Received, Store, Transaction
 from loyalty.programme.admission import admit
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import join_words
-from loyalty.programme.revisions import currencies_of
+from loyalty.programme.revisions import currencies_of, revisions_of
 from loyalty.settlement.generate import Steps, steps_of
 from loyalty.settlement.history import Placed
 from loyalty.settlement.holder_run import HolderRun
@@ -105,6 +106,7 @@ class Resettled:
         sums: What differs, added up.
         balances: By layer, asset and account of holders: what stands in the book, and under the other programme.
         left_out: How many events the other programme cannot take, by the reason.
+        outside: How many lie outside its dates, so that they earn nothing.
     """
 
     holders: int
@@ -115,6 +117,7 @@ class Resettled:
     sums: tuple[Sums, ...]
     balances: Mapping[tuple[Layer, str, str], tuple[int, int]] = field(hash=False)
     left_out: Mapping[str, int] = field(hash=False)
+    outside: int = 0
 
 
 def resettle(
@@ -164,9 +167,15 @@ class _Run:
         self._listed = listed
         self._currencies = frozenset(currencies_of(steps.programme))
         self._clock_day = tx.clock_day() or FIRST_DAY
+        programme = steps.programme
+        first_day = min(one.first_day for one in revisions_of(programme))
+        self._first_us = programme.calendar.day_start_us(first_day)
+        last_day = programme.last_day
+        self._end_us = INT64_MAX if last_day is None else programme.calendar.day_start_us(last_day + 1)
         self._tiers: dict[str, int] = {}
         self._left_out: Counter[str] = Counter()
         self._refused: set[str] = set()
+        self._outside: set[str] = set()
         self._sums: dict[tuple[str, Layer, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._balances: dict[tuple[Layer, str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._holders = self._items = self._transfers = self._differing = self._holders_differing = 0
@@ -218,6 +227,7 @@ class _Run:
             ),
             balances={key: (before, after) for key, (before, after) in sorted(self._balances.items())},
             left_out=dict(self._left_out.most_common(_MOST_REASONS)),
+            outside=len(self._outside),
         )  # fmt: skip
 
     def _moved(self, kept: Kept) -> dict[tuple[Any, ...], int]:
@@ -252,6 +262,9 @@ class _Run:
                 self._refused.add(event.identity)
                 self._left_out[f"{event.kind}: {'; '.join(error.reasons)}"] += 1
             return False
+        counts_from = item.recorded.counts_from
+        if not self._first_us <= (event.occurred_at if counts_from is None else counts_from) < self._end_us:
+            self._outside.add(event.identity)
         return True
 
     def _require_currencies(self, kept: Kept) -> None:

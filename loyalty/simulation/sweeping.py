@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 
 from loyalty.batch.once import found_once
 from loyalty.errors import LoyaltyError, ProgrammeError
+from loyalty.explaining.said import Value
 from loyalty.programme.changing import changed
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import did_you_mean
@@ -68,7 +69,7 @@ class Sweep:
     response: str
     base: Mapping[str, Figure] = field(hash=False)
     seeds: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Value, ...] = ()
 
     @property
     def front(self) -> tuple[Point, ...]:

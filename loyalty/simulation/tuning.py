@@ -21,6 +21,7 @@ from attrs import frozen
 
 from loyalty.batch.once import found_once
 from loyalty.errors import LoyaltyError
+from loyalty.explaining.said import Value
 from loyalty.programme.model import Programme
 from loyalty.simulation.comparison import Figure, Interval
 from loyalty.simulation.intervals import mean_interval
@@ -84,7 +85,7 @@ class Tuning:
     is_whole: bool = False
     accepted: int = 0
     seeds: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Value, ...] = ()
 
 
 def tune(

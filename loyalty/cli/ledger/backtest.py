@@ -16,6 +16,8 @@ from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of
 from loyalty.simulation.difference_file import difference_file
+from loyalty.simulation.left_out import left_out
+from loyalty.simulation.report.texts import ENGLISH
 from loyalty.simulation.resettling import Resettled, resettle
 
 #: So many rows are shown; the file has all of them.
@@ -68,6 +70,8 @@ def _print(programme: Programme, found: Resettled, book: str, path: Path) -> Non
     print_line(out, f"  settled: {settled}; {count_words(found.transfers, 'transfer')} in the book")
     for reason, count in found.left_out.items():
         print_line(out, f"- {count_words(count, 'event')} cannot be taken and earned nothing: {reason}", style="yellow")
+    for note in left_out({"outside": found.outside}):
+        print_line(out, f"- {ENGLISH.tell(note)}", style="yellow")
     if not found.differing:
         print_line(out, "Every posting is the same.", style="green")
         return
@@ -110,6 +114,7 @@ def _document(programme: Programme, found: Resettled, path: Path) -> dict[str, A
         "differing": found.differing,
         "holders_differing": found.holders_differing,
         "left_out": dict(found.left_out),
+        "outside": found.outside,
         "by_rule": [
             {
                 "rule": row.rule,
