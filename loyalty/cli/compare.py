@@ -213,7 +213,7 @@ def writing(name: str, unit: str, *, is_whole: bool = False) -> Callable[[Fracti
     if is_whole:
         return lambda value: f"{round(value):,}"
     if name.partition(".")[0] == "gini":
-        return lambda value: f"{float(value):.2f}"
+        return lambda value: _small(float(value))
     return percent if unit == "share" else number
 
 
@@ -224,11 +224,25 @@ def count(value: Fraction) -> str:
 
 def number(value: Fraction) -> str:
     """Write a number for people: without digits behind the point where it is large."""
-    return f"{float(value):,.0f}" if abs(value) >= 1000 or value.denominator == 1 else f"{float(value):,.2f}"
+    return f"{float(value):,.0f}" if abs(value) >= 1000 or value.denominator == 1 else _small(float(value))
 
 
 def percent(value: Fraction) -> str:
-    return f"{float(value) * 100:.2f} %"
+    return f"{_small(float(value) * 100)} %"
+
+
+def _small(value: float) -> str:
+    """
+    Write a number with two digits behind the point, or with as many, up to six, as show that it is not 0.
+
+    >>> _small(1.5), _small(-0.00042), _small(-1e-9)
+    ('1.50', '-0.0004', '0.00')
+    """
+    for digits in range(2, 7):
+        text = f"{value:.{digits}f}"
+        if float(text):
+            return text
+    return "0.00"
 
 
 def document(found: Comparison, on: Ground, written: Sequence[Path]) -> dict[str, Any]:

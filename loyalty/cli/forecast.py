@@ -200,7 +200,7 @@ def _row(one: Total) -> tuple[str, ...]:
     unit = "" if one.unit in ("share", one.name.partition(".")[0]) else f" ({one.unit})"
     today = "" if one.today is None else write(one.today)
     low, high = (write(Fraction(end)) for end in (one.interval.low, one.interval.high))
-    return f"{one.name.replace('_', ' ')}{unit}", today, write(one.mean), f"{low} … {high}"
+    return f"{one.name}{unit}", today, write(one.mean), f"{low} … {high}"
 
 
 def _document(found: Forecast, written: Sequence[Path]) -> dict[str, Any]:

@@ -26,6 +26,16 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click gives it)
         return list(self._names)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C while it is still loaded is told as within it, since click would give exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            from loyalty.cli.running import STOPPED
+
+            click.echo("Stopped.", err=True)
+            ctx.exit(STOPPED)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._names:
             return super().get_command(ctx, cmd_name)

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 #: So many points are shown; the table has all of them.
 _MOST_ROWS: Final = 40
 
+#: So many refused points are named for each reason.
+_MOST_REFUSED: Final = 5
+
 #: Above so many points it is said beforehand how many runs there will be.
 _MANY_POINTS: Final = 500
 
@@ -150,29 +153,28 @@ def _print(found: Sweep, on: Ground, written: Sequence[Path]) -> None:
     now = tuple(f"{lever.now:f}" for lever in found.levers)
     rows = [("now", *now, *(_of(found.base[name]) for name in names))]
     shown = found.points if len(found.points) <= _MOST_ROWS else found.front[:_MOST_ROWS]
-    print_table(
-        out, (*heads, *((_words(name), True) for name in names)), [*rows, *(_row(point, names) for point in shown)]
-    )
+    print_table(out, (*heads, *((name, True) for name in names)), [*rows, *(_row(point, names) for point in shown)])
     spread = [name for name in dict.fromkeys((found.cost, found.response)) if _is_spread(found, name)]
     if spread:
         print_line(out, _METHOD)
-        columns = ((f"{_words(name)}, difference", True) for name in spread)
+        columns = ((f"{name}, difference", True) for name in spread)
         print_table(out, (*heads, *columns), [_differences(point, spread) for point in shown if point.estimates])
     if len(shown) < len(found.points):
         rest = count_words(len(found.points) - len(shown), "point")
         print_line(out, f"Only the front is shown; {rest} more with --out or --json.")
-    refused = [point for point in found.points if point.refused]
-    if refused:
+    for why, points in found.refusals.items():
+        which = "; ".join(_values(point, letters) for point in points[:_MOST_REFUSED])
+        more = "; …" if len(points) > _MOST_REFUSED else ""
         print_line(
-            out, f"The language refuses {count_words(len(refused), 'point')}: {refused[0].refused}", style="yellow"
+            out, f"The language refuses {count_words(len(points), 'point')} ({which}{more}): {why}", style="yellow"
         )
     if not any(point.estimates for point in found.points):
         print_line(out, "No value is left to compare; `now` is what the language accepts: take values nearer to it.")
     elif found.is_flat:
-        print_line(out, f"{_words(found.response)} is the same everywhere, so that the cheapest point is best;")
+        print_line(out, f"{found.response} is the same everywhere, so that the cheapest point is best;")
         print_line(out, _ANOTHER if on.responds or found.response != "revenue" else _NO_RESPONSE)
     else:
-        print_line(out, f"* no other point has less {_words(found.cost)} and as much {_words(found.response)}, or more")
+        print_line(out, f"* no other point has less {found.cost} and as much {found.response}, or more")
     if written:
         print_line(out, f"All points and figures: {written[0]}")
         print_line(out, f"Report: {written[-1]}", style="bold")
@@ -190,6 +192,10 @@ def _is_spread(found: Sweep, name: str) -> bool:
     """Tell whether a figure differs anywhere from what it is now, with an interval."""
     estimates = [point.estimates[name] for point in found.points if point.estimates]
     return any(one.interval is not None and one.difference for one in estimates)
+
+
+def _values(point: Point, letters: Sequence[str]) -> str:
+    return ", ".join(f"{letter} = {value:f}" for letter, value in zip(letters, point.values.values(), strict=True))
 
 
 def _of(figure: Figure) -> str:
@@ -215,10 +221,6 @@ def _differences(point: Point, names: Sequence[str]) -> tuple[str, ...]:
         between = f" ({write(Fraction(ends.low))} … {write(Fraction(ends.high))})" if ends else ""
         cells.append(("+" if one.difference > 0 else "") + write(one.difference) + between)
     return ("*" if point.is_best else "", *(f"{value:f}" for value in point.values.values()), *cells)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _document(found: Sweep, on: Ground, written: Sequence[Path]) -> dict[str, Any]:

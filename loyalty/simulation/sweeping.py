@@ -78,6 +78,15 @@ class Sweep:
         return tuple(sorted(best, key=lambda point: point.estimates[self.cost].variant))
 
     @property
+    def refusals(self) -> dict[str, list[Point]]:
+        """The points that the language refuses, by the reason."""
+        found: dict[str, list[Point]] = {}
+        for point in self.points:
+            if point.refused:
+                found.setdefault(point.refused, []).append(point)
+        return found
+
+    @property
     def is_flat(self) -> bool:
         """Whether the response is the same everywhere, so that cost alone decides."""
         return len({point.estimates[self.response].variant for point in self.points if point.estimates}) <= 1
@@ -160,7 +169,9 @@ class Trial:
             return cls(Scheme(name=name, programme=changed(programme, values) if values else programme), values)
         except ProgrammeError as error:
             first = error.findings[0]
-            return cls(None, values, f"{first.code} at {first.place}: {first.why}")
+            # The reason names the values as well, which stand beside it anyway: so that of several values is one.
+            why = first.why.rpartition(" (with ")[0] or first.why
+            return cls(None, values, f"{first.code} at {first.place}: {why}")
 
     def run(self, runner: Runner, replicate: Replicate) -> None:
         """Run one more replicate; a refused trial does nothing."""

@@ -137,6 +137,10 @@ def require_target(programme: Programme, target: Target) -> Figure:
                 require_figure(figures, name)
     except LoyaltyError as error:
         raise TargetError(f"{target.text!r}: {error}") from None
+    if target.share_of == target.figure:
+        raise TargetError(
+            f"{target.text!r}: a share of {target.figure} itself says nothing; name another figure, such as revenue"
+        )
     unit = figures[target.figure].unit
     if target.unit and target.unit != unit:
         raise TargetError(

@@ -28,6 +28,17 @@ def test_each_command_has_help_with_an_example(call: Call, command: str) -> None
     assert f"  {command} " in call("--help").stdout
 
 
+def test_ctrl_c_while_a_command_is_loaded_is_told_as_within_it(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading takes a second, in which somebody may think better of it: the exit code is that of the help."""
+
+    def stopped(name: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    monkeypatch.setattr("loyalty.cli.groups.import_module", stopped)
+    result = call("check", ACME / "programme.yaml")
+    assert (result.exit_code, result.stderr) == (130, "Stopped.\n")
+
+
 def test_wrong_use_is_2(call: Call, tmp_path: Path) -> None:
     """Unknown commands and options, missing arguments and files."""
     for arguments in (("chekc",), ("check",), ("check", tmp_path / "none.yaml"), ("check", tmp_path), ("check", "--x"),

@@ -259,6 +259,13 @@ def test_a_sweep_of_which_the_language_refuses_everything_says_so(call: Call) ->
     assert said.exit_code == 1
     assert "No value is left to compare" in said.stdout
     assert "* no other point" not in said.stdout
+    assert "The language refuses 3 points (A = 0; A = 0.1; A = 0.2): " in said.stdout
+
+
+def test_a_figure_is_not_wanted_as_a_share_of_itself(call: Call) -> None:
+    """Nothing can be found for it, so that nothing is run."""
+    said = call("tune", ACME / "programme.yaml", "tiers.gold.multiplier=1.3..1.5:0.1", "--target", "cost = 2 % of cost")
+    assert (said.exit_code, "a share of cost itself says nothing" in said.stderr) == (2, True)
 
 
 def test_a_sweep_of_many_points_says_first_how_many_runs_it_begins(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,9 @@ def test_each_transfer_that_differs_is_a_row_and_the_sums_are_those_of_the_rows(
     said = call(*arguments).stdout
     assert f"{len(rows)} transfers of" in said
     assert "deal-base" in said
+    most = max(Decimal(row["posted"]) for row in document["by_rule"])
+    assert most > 1000
+    assert f"{most:,}" in said
 
 
 def test_a_book_that_is_not_there_is_wrong_use(call: Call, folder: Path) -> None:

@@ -13,6 +13,7 @@ from loyalty.ledger.entries import Entry
 from loyalty.programme.model import Programme
 from loyalty.simulation.collecting import collect
 from loyalty.simulation.report import render_report
+from loyalty.simulation.report.summary import sentences
 
 Book = Callable[..., list[Entry]]
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -117,3 +118,16 @@ def test_a_report_of_nothing_says_so(programme: Programme) -> None:
 def test_the_report_stays_small(programme: Programme, book: Book) -> None:
     """Three years of two hundred partners are well below a megabyte."""
     assert len(_report(programme, book(200, 36))) < 500_000
+
+
+def test_arrears_are_taken_off_and_what_partners_cost_is_told_as_cost(programme: Programme, book: Book) -> None:
+    """What expires is of what stands in wallets; who was given what expired is not said to have got nothing."""
+    results = collect(book(), programme)
+    told = " ".join(sentences(results))
+    arrears = results.totals("points").arrears
+    assert arrears > 0
+    assert re.search(r"stands in wallets, and [\d.,]+ EUR in arrears is taken off. Of what stands in wallets", told)
+    assert "of what all partners cost" in told
+    assert "got nothing" not in told
+    paid = [entry for entry in book() if not any(posting.account.name == "arrears" for posting in entry.postings)]
+    assert "the liability at the end. " in " ".join(sentences(collect(paid, programme)))

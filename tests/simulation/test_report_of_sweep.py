@@ -78,7 +78,8 @@ def test_a_sweep_of_two_numbers_has_a_table_of_both_and_says_what_is_refused(pro
     words = _words(render_sweep(_sweep(programme, two=True), title="Turned"))
     assert "Cost by both values" in words
     assert "1.3 110.00 EUR refused" in words
-    assert "The language refuses 1 point: multiplier-falls at &lt;text&gt;:3:4." in words
+    refused = f"The language refuses 1 point ({PATH} = 1.3, {OTHER} = 0.02): multiplier-falls at &lt;text&gt;:3:4."
+    assert refused in words
 
 
 def test_a_flat_response_is_said(programme: Programme) -> None:
@@ -108,7 +109,7 @@ def test_one_number_is_drawn_against_its_figures(programme: Programme) -> None:
 def test_a_search_says_whether_the_target_is_met(programme: Programme) -> None:
     """The value that was found, what the figure is there, and what is wanted."""
     met = _tuning(programme)
-    assert f"With {PATH} = 1.2 the target cost = 2 % of revenue is met: 100.00 EUR" in _words(
+    assert f"With {PATH} = 1.2 the target Cost = 2.00 % of Revenue is met: 100.00 EUR" in _words(
         render_tuning(met, title="Tuned")
     )
     missed = evolve(met, is_met=False)
@@ -116,7 +117,7 @@ def test_a_search_says_whether_the_target_is_met(programme: Programme) -> None:
     points = _words(render_tuning(evolve(met, unit="points", is_whole=True), title="Tuned"))
     assert "1.2 100 points 100 points 0 points from −30 points to +30 points" in points
     nothing = evolve(met, best=None, is_met=False)
-    assert "No value of the range meets cost = 2 % of revenue." in _words(render_tuning(nothing, title="Tuned"))
+    assert "No value of the range meets Cost = 2.00 % of Revenue." in _words(render_tuning(nothing, title="Tuned"))
 
 
 def test_both_speak_russian(programme: Programme) -> None:
@@ -125,5 +126,27 @@ def test_both_speak_russian(programme: Programme) -> None:
     assert "просчитано: 3 точки" in swept
     assert "1,1" in swept
     tuned = _words(render_tuning(_tuning(programme), title="Т", texts=RUSSIAN))
-    assert "цель cost = 2 % of revenue достигнута" in tuned
+    assert "цель Стоимость = 2,00 % от «Выручка» достигнута" in tuned
     assert ENGLISH.say("tune.none", target="x") not in tuned
+
+
+def test_points_that_are_refused_for_several_reasons_are_told_by_reason(programme: Programme) -> None:
+    """Each reason once, with the points that it is of."""
+    swept = _sweep(programme)
+    whys = ("multiplier-falls", "out-of-range", "out-of-range")
+    points = tuple(Point(values=point.values, refused=why) for point, why in zip(swept.points, whys, strict=True))
+    words = _words(render_sweep(evolve(swept, points=points), title="Turned"))
+    assert f"The language refuses 1 point ({PATH} = 1.1): multiplier-falls." in words
+    assert f"The language refuses 2 points ({PATH} = 1.2; {PATH} = 1.3): out-of-range." in words
+
+
+def test_a_search_names_the_values_that_were_run_and_how_far_the_nearest_step_is(programme: Programme) -> None:
+    """Of a range only what was tried is named; an equality that no step meets exactly is not told as met."""
+    met = _tuning(programme)
+    assert met.best is not None
+    near = evolve(met, tried=(*met.tried[:2], Tried(value=Decimal("1.3"), refused="multiplier-falls")),
+                  best=evolve(met.best, figure=Fraction(99)))  # fmt: skip
+    words = _words(render_tuning(near, title="Tuned"))
+    assert "now 1.25; run with 1.1, 1.2 " in words
+    assert "comes nearest to Cost = 2.00 % of Revenue: 99.00 EUR, wanted 100.00 EUR" in words
+    assert "which is 1.00 % of it" in words

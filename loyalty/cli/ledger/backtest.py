@@ -12,6 +12,7 @@ from loyalty.cli.printing import count_words, print_line, print_table, stdout
 from loyalty.cli.progress import Meter
 from loyalty.cli.running import Command, format_option, json_option, out_option, print_json, programme_argument
 from loyalty.core.amounts import format_minor_units
+from loyalty.explaining.said import Amount
 from loyalty.programme.loading import load
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of
@@ -82,18 +83,24 @@ def _print(programme: Programme, found: Resettled, book: str, path: Path) -> Non
     rows = sorted(found.sums, key=lambda row: -row.transfers)
     print_table(out, columns, (
         (row.rule or "-", f"{row.layer.name.lower()}s", row.source, row.target, row.asset, f"{row.transfers:,}",
-         *(_amount(programme, row.asset, n) for n in (row.posted, row.settled, row.settled - row.posted)))
+         *(_told(programme, row.asset, n) for n in (row.posted, row.settled, row.settled - row.posted)))
         for row in rows[:_MOST_ROWS]
     ))  # fmt: skip
     if len(rows) > _MOST_ROWS:
         print_line(out, f"and {len(rows) - _MOST_ROWS:,} more rows of this kind; see the file")
     print_line(out, "What stands in the accounts of holders:", style="bold")
     print_table(out, (("asset", False), ("account", False), ("of", False), ("book", True), ("settled", True)), (
-        (asset, account, f"{layer.name.lower()}s", _amount(programme, asset, before), _amount(programme, asset, after))
+        (asset, account, f"{layer.name.lower()}s", _told(programme, asset, before), _told(programme, asset, after))
         for (layer, asset, account), (before, after) in found.balances.items()
         if before or after
     ))  # fmt: skip
     print_line(out, f"Each transfer: {path}", style="bold")
+
+
+def _told(programme: Programme, asset: str, minor_units: int) -> str:
+    """Write an amount for people, with thousands set apart."""
+    currency = currencies_of(programme).get(asset)
+    return ENGLISH.tell(Amount(minor_units, currency.scale if currency is not None else 0))
 
 
 def _amount(programme: Programme, asset: str, minor_units: int) -> str:

@@ -181,9 +181,9 @@ class _Pen:
         return draw_chart(self.texts, "funds", draw, told, key=name)
 
     def earned_worth(self, unit: str) -> Chart | None:
-        """How many partners got how much, in worth."""
+        """How many partners cost how much, in worth."""
         numerators, denominator = self.results.holders.worth(unit, self.results.holders.layer(Layer.PARTNER))
-        return distribution(numerators, denominator, unit, self.texts, key=unit)
+        return distribution(numerators, denominator, unit, self.texts, key=unit, name="costs")
 
     def earned(self, name: str) -> Chart | None:
         """How many partners got how much, in a currency without worth."""

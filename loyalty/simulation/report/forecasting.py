@@ -142,7 +142,9 @@ def _fan(forecast: Forecast, series: Series, texts: Texts) -> Chart:
             axes.plot(places, middle, color=COLOURS[0], linewidth=2, marker="o" if len(months) == 1 else "",
                       label=texts.say("series.mean"))  # fmt: skip
             if today:
-                axes.plot([0], today, color=COLOURS[3], marker="D", linestyle="", label=texts.say("series.today"))
+                # At the top of all it is not cut.
+                axes.plot([0], today, color=COLOURS[3], marker="D", linestyle="", clip_on=False, zorder=4,
+                          label=texts.say("series.today"))  # fmt: skip
         axes.set_ylim(bottom=min(0.0, *low))
         month_axis(axes, months, texts, first=texts.say("series.today") if today else "")
 

@@ -23,7 +23,9 @@ _MOST_BARS: Final = 16
 _TAIL: Final = Fraction(1, 200)
 
 
-def distribution(amounts: Sequence[int], denominator: int, unit: str, texts: Texts, *, key: str) -> Chart | None:
+def distribution(
+    amounts: Sequence[int], denominator: int, unit: str, texts: Texts, *, key: str, name: str = "distribution"
+) -> Chart | None:
     """
     Draw how many have how much.
 
@@ -31,6 +33,7 @@ def distribution(amounts: Sequence[int], denominator: int, unit: str, texts: Tex
         amounts: One for each partner, as numerators of major units.
         denominator: Theirs.
         unit: What the amounts are of.
+        name: Of the texts: ``distribution`` of what they got, or ``costs`` of what is left of that but what expired.
     """
     if not any(amount > 0 for amount in amounts):
         return None
@@ -51,11 +54,11 @@ def distribution(amounts: Sequence[int], denominator: int, unit: str, texts: Tex
         axes.set_xticks([*([0] if nothing else []), *(ticks[place] for place in shown)],
                         [*([texts.say("nothing")] if nothing else []), *labels])  # fmt: skip
         short_numbers(axes.yaxis, texts)
-        axes.set(xlabel=texts.say("axis.earned", unit=unit), ylabel=texts.say("axis.count"))
+        axes.set(xlabel=texts.say(f"axis.{name}", unit=unit), ylabel=texts.say("axis.count"))
 
     told = {"unit": unit, "median": texts.rounded(Fraction(half, denominator)), "nothing": nothing,
             "most": texts.rounded(Fraction(max(amounts), denominator))}  # fmt: skip
-    return draw_chart(texts, "distribution", draw, told, key=key)
+    return draw_chart(texts, name, draw, told, key=key)
 
 
 def bins(amounts: Sequence[int], denominator: int) -> tuple[list[Fraction], list[int]]:

@@ -158,7 +158,7 @@ def _what(results: Results, texts: Texts) -> str:
 
 def _cost(results: Results, unit: str, texts: Texts) -> Iterator[str]:
     """What was given, what of it is owed, and what of it expired, in worth."""
-    given = redeemed = outstanding = expired = Fraction(0)
+    given = redeemed = outstanding = arrears = expired = Fraction(0)
     parts = []
     for name, currency in results.currencies.items():
         of, value = worth_of(currency)
@@ -170,6 +170,7 @@ def _cost(results: Results, unit: str, texts: Texts) -> Iterator[str]:
         given += value * total.earned
         redeemed += value * total.redeemed
         outstanding += value * total.outstanding
+        arrears += value * total.arrears
         expired += value * total.expired
     if not given:
         return
@@ -183,8 +184,9 @@ def _cost(results: Results, unit: str, texts: Texts) -> Iterator[str]:
     yield told
     soon = _expiring_within(results, unit, 12)
     yield texts.say(
-        "told.liability", outstanding=texts.money(outstanding, unit), redeemed=texts.money(redeemed, unit),
-        soon=texts.money(soon, unit),
+        "told.liability.arrears" if arrears else "told.liability", outstanding=texts.money(outstanding, unit),
+        redeemed=texts.money(redeemed, unit), soon=texts.money(soon, unit), arrears=texts.money(arrears, unit),
+        standing=texts.money(outstanding + arrears, unit),
     )  # fmt: skip
     if expired > 0:
         yield texts.say("told.breakage", expired=texts.money(expired, unit), share=texts.percent(expired / given))
@@ -227,13 +229,13 @@ def _where(results: Results, texts: Texts) -> Iterator[str]:
         share=texts.percent(Fraction(sum(above.values()), partners)),
         base=texts.tier(results.ladder[0]),
         tiers=", ".join(f"{texts.tier(tier)}: {texts.number(count)}" for tier, count in above.items()),
-        rose=rose,
-        fell=fell,
+        rose=texts.count("rise", rose),
+        fell=texts.count("fall", fell),
     )
 
 
 def _who(results: Results, unit: str, texts: Texts) -> Iterator[str]:
-    """How evenly what partners got is spread."""
+    """How evenly what partners cost is spread: what expired of theirs costs nothing."""
     partners = results.holders.layer(Layer.PARTNER)
     numerators, denominator = results.holders.worth(unit, partners)
     total = sum(max(each, 0) for each in numerators)

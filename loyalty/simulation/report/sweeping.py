@@ -23,12 +23,13 @@ from loyalty.simulation.tables import Column, Kind
 
 if TYPE_CHECKING:
     from loyalty.simulation.comparison import Estimate
-    from loyalty.simulation.levers import Lever
     from loyalty.simulation.sweeping import Sweep
     from loyalty.simulation.tuning import Tried, Tuning
 
 #: Of a long front so many points are told in sentences.
 _TOLD: Final = 5
+
+_SIGNS: Final = {"=": "=", "<=": "≤", ">=": "≥"}
 
 
 def render_sweep(
@@ -51,9 +52,10 @@ def render_sweep(
     notes = [*map(texts.tell, sweep.notes)]
     if sweep.is_flat:
         notes.append(texts.say("sweep.flat", response=figure_name(sweep.response, texts)))
-    refused = [point for point in sweep.points if point.refused]
-    if refused:
-        notes.append(texts.say("sweep.refused", points=texts.count("point", len(refused)), why=refused[0].refused))
+    for why, points in sweep.refusals.items():
+        told = "; ".join(values_told(point.values, texts) for point in points[:_TOLD])
+        more = "; …" if len(points) > _TOLD else ""
+        notes.append(texts.say("sweep.refused", points=texts.count("point", len(points)), which=told + more, why=why))
     return render_page(
         texts.tell(title),
         subject,
@@ -66,7 +68,8 @@ def render_sweep(
             section("notes", texts.say("notes"), parts.listing(notes, "notes")),
             section("charts", texts.say("charts"), parts.figures(sweep_charts(sweep, texts), texts)),
             section("tables", texts.say("tables"), parts.hint(texts.say("sort_hint")), _tables(sweep, texts)),
-            _facts(programme, sweep.levers, sweep.seeds, parameters or {}, assumptions, texts),
+            _facts(programme, {each.path: (each.now, each.values) for each in sweep.levers}, sweep.seeds,
+                   parameters or {}, assumptions, texts),
         ],
         texts,
     )  # fmt: skip
@@ -89,6 +92,7 @@ def render_tuning(
     """
     programme = tuning.programme
     heading = texts.say("tune.table", path=tuning.lever.path)
+    run = [tried.value for tried in tuning.tried if not tried.refused]
     return render_page(
         texts.tell(title),
         f"{programme.title or programme.id} · {tuning.lever.path}",
@@ -100,7 +104,9 @@ def render_tuning(
             section("tables", texts.say("tables"), parts.hint(texts.say("sort_hint")),
                     parts.table(heading, _tried(tuning, texts), texts,
                                 plain_columns=[figure_name(tuning.target.figure, texts)])),
-            _facts(programme, (tuning.lever,), tuning.seeds, parameters or {}, assumptions, texts),
+            # Of a range only some values are run, and those that the language refuses are not.
+            _facts(programme, {tuning.lever.path: (tuning.lever.now, run)}, tuning.seeds,
+                   parameters or {}, assumptions, texts),
         ],
         texts,
     )  # fmt: skip
@@ -214,14 +220,29 @@ def _found(tuning: Tuning, texts: Texts) -> Iterator[Card]:
 
 def _outcome(tuning: Tuning, texts: Texts) -> str:
     if tuning.best is None:
-        return texts.say("tune.none", target=tuning.target.text)
+        return texts.say("tune.none", target=target_told(tuning, texts))
+    is_near = tuning.is_met and tuning.target.sign == "=" and tuning.best.gap
+    wanted = tuning.best.wanted
+    off = texts.percent(abs(tuning.best.gap / wanted), 2) if wanted else ""
     return texts.say(
-        "tune.met" if tuning.is_met else "tune.missed", path=tuning.lever.path,
-        value=texts.number(tuning.best.value), target=tuning.target.text,
+        "tune.near" if is_near and off else "tune.met" if tuning.is_met else "tune.missed", path=tuning.lever.path,
+        value=texts.number(tuning.best.value), target=target_told(tuning, texts), off=off,
         figure=_amount(tuning.best.figure, tuning, texts),
         wanted=_amount(tuning.best.wanted, tuning, texts),
         difference=signed(tuning.best.gap, tuning.unit, texts, is_whole=tuning.is_whole),
     )  # fmt: skip
+
+
+def target_told(tuning: Tuning, texts: Texts) -> str:
+    """Write what is wanted in the language of the report."""
+    target = tuning.target
+    figure = figure_name(target.figure, texts)
+    if target.share_of is not None:
+        share = texts.say(
+            "tune.share", share=texts.percent(target.amount, 2), figure=figure_name(target.share_of, texts)
+        )
+        return f"{figure} {_SIGNS[target.sign]} {share}"
+    return f"{figure} {_SIGNS[target.sign]} {_amount(target.amount, tuning, texts)}"
 
 
 def _amount(value: Fraction, tuning: Tuning, texts: Texts) -> str:
@@ -250,15 +271,16 @@ def _tried(tuning: Tuning, texts: Texts) -> Grid:
 
 
 def _facts(
-    programme: Programme, levers: Sequence[Lever], seeds: Sequence[int], parameters: Mapping[str, Value],
+    programme: Programme, levers: Mapping[str, tuple[Decimal, Sequence[Decimal]]], seeds: Sequence[int],
+    parameters: Mapping[str, Value],
     assumptions: Sequence[Value], texts: Texts,
 ) -> Section:  # fmt: skip
     """Say what was turned, and on which events."""
     told = {
         texts.say("programme"): programme.id,
         texts.say("revision"): programme.revision,
-        **{lever.path: texts.say("sweep.lever", now=texts.number(lever.now), values=_range(lever, texts))
-           for lever in levers},
+        **{path: texts.say("sweep.lever", now=texts.number(now), values=_range(values, texts))
+           for path, (now, values) in levers.items()},
         texts.say("parameter.seeds"): ", ".join(map(str, seeds)) or texts.say("compare.recorded"),
         texts.say("parameter.intervals"): interval_told(
             Fraction(19, 20), texts.say("interval.paired") if len(seeds) > 1 else "", texts
@@ -269,6 +291,6 @@ def _facts(
                    parts.listing(map(texts.tell, assumptions), "card assumed"), parts.facts(told))  # fmt: skip
 
 
-def _range(lever: Lever, texts: Texts) -> str:
-    values = [texts.number(value) for value in lever.values]
-    return ", ".join(values) if len(values) <= 8 else f"{values[0]}, {values[1]}, …, {values[-1]}"
+def _range(values: Sequence[Decimal], texts: Texts) -> str:
+    told = [texts.number(value) for value in values]
+    return ", ".join(told) if len(told) <= 8 else f"{told[0]}, {told[1]}, …, {told[-1]}"

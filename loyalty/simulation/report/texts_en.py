@@ -87,12 +87,15 @@ TEXTS: Final[Mapping[str, str]] = {
     "told.cost.share": "That is {share} of the revenue of {revenue}.",
     "told.liability": "Of this, {redeemed} is redeemed and {outstanding} is outstanding: the liability at the end. "
     "{soon} of it expires within twelve months unless it is redeemed.",
+    "told.liability.arrears": "Of this, {redeemed} is redeemed and {outstanding} is outstanding, the liability at the "
+    "end: {standing} stands in wallets, and {arrears} in arrears is taken off. Of what stands in wallets {soon} "
+    "expires within twelve months unless it is redeemed.",
     "told.breakage": "Breakage: {expired} expired unused, which is {share} of what was given.",
     "told.breakage.none": "Breakage: nothing expired.",
-    "told.tiers": "{above} ({share}) stand above {base} at the end ({tiers}). There were {rose} rises and {fell} "
-    "falls.",
-    "told.who": "The tenth of the partners that got most got {share} of it all. The partner in the middle got "
-    "{median}; {nothing} got nothing.",
+    "told.tiers": "{above} ({share}) stand above {base} at the end ({tiers}). There were {rose} and {fell}.",
+    "told.who": "The tenth of the partners that cost most make up {share} of what all partners cost. The one in the "
+    "middle costs {median}; {nothing} cost nothing: nothing of theirs was redeemed or is outstanding, though some may "
+    "have been given what expired.",
     # What strikes the eye
     "note.silent": "These rules never paid: {rules}.",
     "note.arrears": "In arrears: {holders}, together by {amount} {currency}.",
@@ -111,20 +114,23 @@ TEXTS: Final[Mapping[str, str]] = {
     "chart.balance": "{currency}: outstanding at month's end",
     "chart.balance.desc": "By month. In the end {available} available, {pending} pending, {arrears} in arrears.",
     "chart.tiers": "Tiers over time, and who moved between them",
-    "chart.tiers.desc": "The width of a band is the number of partners. At the end {tiers}; {rose} rises and {fell} "
-    "falls in all.",
+    "chart.tiers.desc": "The width of a band is the number of partners. At the end {tiers}; {rose} and {fell} in all.",
     "chart.funds": "{currency} accrued by tier, {unit}",
     "chart.funds.desc": "By month, less reversals. In all {accrued} {unit}.",
     "chart.distribution": "How many partners got how much, in {unit}",
     "chart.distribution.desc": "Each step counts partners. The middle one got {median} {unit}, the first {most} "
     "{unit}; {nothing} got nothing.",
+    "chart.costs": "How many partners cost how much, in {unit}",
+    "chart.costs.desc": "Each step counts partners. The middle one costs {median} {unit}, the first {most} {unit}; "
+    "nothing of {nothing} was redeemed or is outstanding.",
     "chart.lorenz": "Concentration",
     "chart.lorenz.desc": "Lorenz curves: the share that the partners who earned least have together. {ginis}.",
     "lorenz.gini": "Gini coefficient of {currency}: {gini}",
     "lorenz.even": "all alike",
     "axis.partners": "Partners, from least to most",
     "axis.amount": "Share of what was earned",
-    "axis.earned": "Got, {unit}",
+    "axis.distribution": "Got, {unit}",
+    "axis.costs": "Redeemed or outstanding, {unit}",
     "axis.count": "Partners",
     "series.earned": "earned",
     "series.issued": "issued",
@@ -277,7 +283,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "sweep.best": "{values}: {cost_name} {cost} ({cost_change}), {response_name} {response} ({response_change}).",
     "sweep.change": "{figure}: difference, and its interval",
     "sweep.flat": "{response}: the same at every point, so that cost alone decides.",
-    "sweep.refused": "The language refuses {points}: {why}.",
+    "sweep.refused": "The language refuses {points} ({which}): {why}.",
     "sweep.table": "Every point",
     "sweep.matrix": "{figure} by both values",
     "sweep.no": "refused",
@@ -287,6 +293,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "tune.now": "now {value}",
     "tune.wanted": "wanted: {wanted}",
     "tune.met": "With {path} = {value} the target {target} is met: {figure}, wanted {wanted} ({difference}).",
+    "tune.near": "With {path} = {value} the figure comes nearest to {target}: {figure}, wanted {wanted} ({difference}, "
+    "which is {off} of it). The target lies between this step and the next.",
+    "tune.share": "{share} of {figure}",
     "tune.missed": "No value of the range meets {target}. The nearest is {path} = {value}: {figure}, wanted {wanted} "
     "({difference}).",
     "tune.none": "No value of the range meets {target}.",
@@ -387,6 +396,8 @@ NOUNS: Final[Mapping[str, Mapping[str, str]]] = {
     "person": {"one": "person", "other": "persons"},
     "holder": {"one": "holder", "other": "holders"},
     "event": {"one": "event", "other": "events"},
+    "rise": {"one": "rise", "other": "rises"},
+    "fall": {"one": "fall", "other": "falls"},
     "row": {"one": "row", "other": "rows"},
     "entry": {"one": "entry", "other": "entries"},
     "posting": {"one": "posting", "other": "postings"},

@@ -88,12 +88,15 @@ TEXTS: Final[Mapping[str, str]] = {
     "told.cost.share": "Это {share} выручки, равной {revenue}.",
     "told.liability": "Из этого списано {redeemed}, остаётся {outstanding}: обязательства на конец срока. В ближайшие "
     "двенадцать месяцев сгорит {soon}, если это не спишут раньше.",
+    "told.liability.arrears": "Из этого списано {redeemed}, остаётся {outstanding}, это обязательства на конец срока: "
+    "на счетах {standing} за вычетом долгов {arrears}. Из того, что на счетах, в ближайшие двенадцать месяцев сгорит "
+    "{soon}, если это не спишут раньше.",
     "told.breakage": "Сгорело неиспользованным: {expired}, это {share} начисленного.",
     "told.breakage.none": "Ничего не сгорело.",
-    "told.tiers": "На конец срока выше уровня {base}: {above} ({share}; {tiers}). Повышений: {rose}, понижений: "
-    "{fell}.",
-    "told.who": "Десятая часть партнёров, получившая больше всех, получила {share} всего. Партнёр в середине ряда "
-    "получил {median}; ничего не получили: {nothing}.",
+    "told.tiers": "На конец срока выше уровня {base}: {above} ({share}; {tiers}). За это время {rose}, {fell}.",
+    "told.who": "На десятую часть партнёров, самую дорогую, приходится {share} стоимости всех партнёров. Партнёр в "
+    "середине ряда стоит {median}; ничего не стоят {nothing}: у них ничего не списано и не остаётся, хотя часть из них "
+    "могла получить то, что сгорело.",
     # What strikes the eye
     "note.silent": "Эти правила не сработали ни разу: {rules}.",
     "note.arrears": "В долгу: {holders}, вместе {amount} {currency}.",
@@ -112,20 +115,23 @@ TEXTS: Final[Mapping[str, str]] = {
     "chart.balance": "{currency}: остаток на конец месяца",
     "chart.balance.desc": "По месяцам. На конец срока доступно {available}, отложено {pending}, долги {arrears}.",
     "chart.tiers": "Уровни во времени и переходы между ними",
-    "chart.tiers.desc": "Ширина полосы – число партнёров. На конец срока {tiers}; всего повышений {rose}, понижений "
-    "{fell}.",
+    "chart.tiers.desc": "Ширина полосы – число партнёров. На конец срока {tiers}; всего {rose}, {fell}.",
     "chart.funds": "{currency}: начислено по уровням, {unit}",
     "chart.funds.desc": "По месяцам, за вычетом сторно. Всего {accrued} {unit}.",
     "chart.distribution": "Сколько партнёров сколько получили, {unit}",
     "chart.distribution.desc": "Столбцы считают партнёров. Партнёр в середине ряда получил {median} {unit}, первый – "
     "{most} {unit}; ничего не получили {nothing}.",
+    "chart.costs": "Сколько партнёров сколько стоят, {unit}",
+    "chart.costs.desc": "Столбцы считают партнёров. Партнёр в середине ряда стоит {median} {unit}, первый – {most} "
+    "{unit}; ничего не списано и не остаётся у {nothing}.",
     "chart.lorenz": "Концентрация",
     "chart.lorenz.desc": "Кривые Лоренца: доля, приходящаяся на партнёров, получивших меньше всех. {ginis}.",
     "lorenz.gini": "Коэффициент Джини, {currency}: {gini}",
     "lorenz.even": "всем поровну",
     "axis.partners": "Партнёры, от меньших к большим",
     "axis.amount": "Доля начисленного",
-    "axis.earned": "Получено, {unit}",
+    "axis.distribution": "Получено, {unit}",
+    "axis.costs": "Списано или остаётся, {unit}",
     "axis.count": "Партнёры",
     "series.earned": "заработано",
     "series.issued": "начислено",
@@ -277,7 +283,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "sweep.best": "{values}: {cost_name} {cost} ({cost_change}), {response_name} {response} ({response_change}).",
     "sweep.change": "{figure}: отличие и его интервал",
     "sweep.flat": "{response}: во всех точках одинаково, решает одна стоимость.",
-    "sweep.refused": "Язык программ не допускает: {points}; {why}.",
+    "sweep.refused": "Язык программ не допускает: {points} ({which}); {why}.",
     "sweep.table": "Все точки",
     "sweep.matrix": "{figure} по обоим значениям",
     "sweep.no": "недопустимо",
@@ -287,6 +293,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "tune.now": "сейчас {value}",
     "tune.wanted": "нужно: {wanted}",
     "tune.met": "При {path} = {value} цель {target} достигнута: {figure}, нужно {wanted} ({difference}).",
+    "tune.near": "При {path} = {value} показатель ближе всего к цели {target}: {figure}, нужно {wanted} ({difference}, "
+    "то есть {off} от неё). Цель лежит между этим шагом и соседним.",
+    "tune.share": "{share} от «{figure}»",
     "tune.missed": "Ни одно значение диапазона не достигает цели {target}. Ближайшее {path} = {value}: {figure}, "
     "нужно {wanted} ({difference}).",
     "tune.none": "Ни одно значение диапазона не достигает цели {target}.",
@@ -382,6 +391,8 @@ TEXTS: Final[Mapping[str, str]] = {
 
 NOUNS: Final[Mapping[str, Mapping[str, str]]] = {
     "partner": {"one": "партнёр", "few": "партнёра", "many": "партнёров", "other": "партнёра"},
+    "rise": {"one": "повышение", "few": "повышения", "many": "повышений", "other": "повышения"},
+    "fall": {"one": "понижение", "few": "понижения", "many": "понижений", "other": "понижения"},
     "person": {"one": "сотрудник", "few": "сотрудника", "many": "сотрудников", "other": "сотрудника"},
     "holder": {"one": "владелец", "few": "владельца", "many": "владельцев", "other": "владельца"},
     "event": {"one": "событие", "few": "события", "many": "событий", "other": "события"},

@@ -71,7 +71,13 @@ def tier_flows(results: Results, texts: Texts) -> Chart:
         f"{texts.tier(tier)}: {texts.number(count)}" for tier, count in zip(results.ladder, counts[-1], strict=True)
     )
     rose, fell = rises_and_falls(results)
-    return draw_chart(texts, "tiers", draw, {"tiers": last, "rose": rose, "fell": fell}, is_wide=True)
+    return draw_chart(
+        texts,
+        "tiers",
+        draw,
+        {"tiers": last, "rose": texts.count("rise", rose), "fell": texts.count("fall", fell)},
+        is_wide=True,
+    )
 
 
 def draw_migration(migration: Migration, base: str, variant: str, texts: Texts, *, key: str = "") -> Chart:
