@@ -207,13 +207,11 @@ def _of_book(programme: Programme, given: dict[str, Any]) -> Ground:
 
 def _used(programme: Programme, table: EventTable, until_day: int) -> tuple[str, tuple[Value, ...]]:
     """Say how many events happen through a day, and which of them do not count; refuse a day before all of them."""
-    import numpy as np
-
     from loyalty.batch.tables import REDEEM
     from loyalty.simulation.left_out import events_left_out
 
     end_us = programme.calendar.day_start_us(until_day + 1)
-    used = int(np.count_nonzero((table.at < end_us) & (table.kind != REDEEM)))
+    used = int(((table.at < end_us) & (table.kind != REDEEM)).sum())
     if not used:
         first = format_day(programme.calendar.day_of(int(table.at.min())))
         raise WrongUseError(

@@ -126,7 +126,7 @@ def test_both_speak_russian(programme: Programme) -> None:
     assert "просчитано: 3 точки" in swept
     assert "1,1" in swept
     tuned = _words(render_tuning(_tuning(programme), title="Т", texts=RUSSIAN))
-    assert "цель Стоимость = 2,00 % от «Выручка» достигнута" in tuned
+    assert "цель Стоимость программы = 2,00 % от «Выручка» достигнута" in tuned
     assert ENGLISH.say("tune.none", target="x") not in tuned
 
 
