@@ -12,7 +12,9 @@ from babel import Locale
 
 import loyalty
 from loyalty import UsageError
+from loyalty.simulation.report.single import _rules_told
 from loyalty.simulation.report.texts import ENGLISH, RUSSIAN, TEXTS, Texts, texts
+from loyalty.simulation.tables import Column, Table
 
 ROOM = Path(loyalty.__file__).parent
 
@@ -71,3 +73,10 @@ def test_a_language_that_is_not_there_names_those_that_are() -> None:
     """Wrong use, in one sentence."""
     with pytest.raises(UsageError, match="'de'"):
         texts("de")
+
+
+def test_gifts_of_tiers_are_told_in_words() -> None:
+    """The table of rules has no name that only files know."""
+    table = Table("by_rule", (Column("rule"), Column("layer")), (("@tier.gold", "partner"), ("deal", "person")))
+    assert _rules_told(table, ENGLISH).rows == (("gift of tier gold", "partner"), ("deal", "person"))
+    assert _rules_told(table, RUSSIAN).rows[0] == ("подарок уровня gold", "партнёр")

@@ -211,7 +211,7 @@ class _Pen:
             percents(axes.xaxis, self.texts)
             percents(axes.yaxis, self.texts)
 
-        ginis = "; ".join(
+        ginis = ". ".join(
             self.texts.say("lorenz.gini", currency=self.texts.named(name), gini=Decimal(round(share(spread.gini), 2)))
             for name, spread in spreads.items()
         )

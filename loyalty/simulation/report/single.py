@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from heapq import nsmallest
-from typing import Final
+from typing import Any, Final
 
 from loyalty.core.holders import Layer
 from loyalty.explaining.said import Value
@@ -37,6 +37,9 @@ from loyalty.simulation.tables import (
 
 #: So many partners are listed; the files beside the report have them all.
 _LISTED: Final = 25
+
+#: What the rules that give gifts of tiers are called, before the name of the tier.
+_GIFT: Final = "@tier."
 
 
 def render_report(
@@ -130,7 +133,7 @@ def _each_table(results: Results, texts: Texts) -> Iterator[str]:
     yield parts.table(texts.say("table.top_holders", partners=texts.count("partner", len(top.rows))), top, texts)
     if results.activity:
         yield parts.table(texts.say("table.activity"), without_empty(activity_table(results)), texts)
-    yield parts.table(texts.say("table.by_rule"), _layers_told(without_empty(rule_table(results)), texts), texts)
+    yield parts.table(texts.say("table.by_rule"), _rules_told(without_empty(rule_table(results)), texts), texts)
     if len(results.ladder) > 1:
         yield parts.table(
             texts.say("table.tiers"), _months_told(tier_table(results), texts), texts, plain_columns=results.ladder
@@ -198,10 +201,18 @@ def without_empty(table: Table) -> Table:
     return Table(table.name, tuple(table.columns[position] for position in kept), rows)
 
 
-def _layers_told(table: Table, texts: Texts) -> Table:
-    """Say partner and person in the language, which are the names of layers in files."""
-    place = [column.name for column in table.columns].index("layer")
-    rows = tuple((*row[:place], texts.say(f"layer.{row[place]}"), *row[place + 1 :]) for row in table.rows)
+def _rules_told(table: Table, texts: Texts) -> Table:
+    """Say partner and person in the language, and gifts of tiers, which files have by their names."""
+    rule, layer = ([column.name for column in table.columns].index(name) for name in ("rule", "layer"))
+
+    def told(place: int, cell: Any) -> Any:
+        if place == layer:
+            return texts.say(f"layer.{cell}")
+        if place == rule and cell.startswith(_GIFT):
+            return texts.say("rule.gift", tier=texts.tier(cell.removeprefix(_GIFT)))
+        return cell
+
+    rows = tuple(tuple(told(place, cell) for place, cell in enumerate(row)) for row in table.rows)
     return Table(table.name, table.columns, rows)
 
 

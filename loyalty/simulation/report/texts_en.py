@@ -64,6 +64,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "tier.(persons)": "(persons)",
     "layer.partner": "partner",
     "layer.person": "person",
+    "rule.gift": "gift of tier {tier}",
     # Figures
     "card.partners": "Partners",
     "card.partners.hint": "and {persons} with a wallet",

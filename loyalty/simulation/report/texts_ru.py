@@ -65,6 +65,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "tier.(persons)": "(сотрудники)",
     "layer.partner": "партнёр",
     "layer.person": "сотрудник",
+    "rule.gift": "подарок уровня {tier}",
     # Figures
     "card.partners": "Партнёры",
     "card.partners.hint": "и {persons} с кошельком",
