@@ -156,6 +156,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "matured": "{amount} become available",
     "outside": "the day lies outside the programme's dates: nothing is earned or counted",
     "no_origin": "the event that it speaks of is unknown or earned nothing here",
+    "nothing_waits": "nothing waits here for it: the event that it speaks of is unknown, or has nothing pending on it",
     "too_late": "the refund comes after its horizon {day}: nothing is taken back",
     "nothing_left": "all of the original was refunded before",
     "waits": "waits for {of}, which is not known, is voided, or is of another kind: nothing happens",

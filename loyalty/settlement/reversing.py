@@ -183,27 +183,30 @@ def write_follow(w: Writer, layout: Layout, kind: EventKind) -> None:
     ]
     w.line(f"# {kind.name}")
     with w.block(f"def follow_{layout.kind_code(kind.name)}(x, s, m, o)"):
-        with w.block("if x.row < 0"):
-            w.trace("no_origin")
-            w.line("return")
-        if not legs:
-            w.line("return")
-        else:
-            w.line("e = m.rows[x.row]")
-            with w.block("for j in range(e.first_leg, e.end_leg)"):
-                w.line("g = m.legs[j]")
-                for leg in legs:
-                    c = layout.currency[leg.currency]
-                    with w.block(f"if g.code == {leg.code} and g.matures > x.day and g.lot > x.day"):
-                        w.line("g.matures = x.day")
-                        w.line("kept = take_bucket(m, g.bucket, e.day, g.waiting)")
-                        with w.block("if kept > 0"):
-                            code = layout.code(leg.rule)
-                            w.line(f"earn_available(m, o, {code}, {c}, kept, g.lot, -1, PENDING)")
-                            w.trace(
-                                "matured", layout.rule_number(leg.rule), layout.currency_number(leg.currency), "kept"
-                            )
+        # Whether there is a row of an event for which nothing waits depends on what else is kept of it.
+        w.line("waited = 0")
+        if legs:
+            with w.block("if x.row >= 0"):
+                w.line("e = m.rows[x.row]")
+                with w.block("for j in range(e.first_leg, e.end_leg)"):
+                    w.line("g = m.legs[j]")
+                    for leg in legs:
+                        with w.block(f"if g.code == {leg.code} and g.matures > x.day and g.lot > x.day"):
+                            w.line("waited = 1")
+                            _write_maturing(w, layout, leg)
+        with w.block("if waited == 0"):
+            w.trace("nothing_waits")
     w.line("")
+
+
+def _write_maturing(w: Writer, layout: Layout, leg: Leg) -> None:
+    """Write that what is left of leg ``g`` of the row ``e`` becomes available."""
+    currency = layout.currency[leg.currency]
+    w.line("g.matures = x.day")
+    w.line("kept = take_bucket(m, g.bucket, e.day, g.waiting)")
+    with w.block("if kept > 0"):
+        w.line(f"earn_available(m, o, {layout.code(leg.rule)}, {currency}, kept, g.lot, -1, PENDING)")
+        w.trace("matured", layout.rule_number(leg.rule), layout.currency_number(leg.currency), "kept")
 
 
 def _write_row_names(w: Writer, layout: Layout, origin: str) -> None:

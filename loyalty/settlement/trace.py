@@ -27,7 +27,7 @@ STEPS: Final = (
     "outside", "no_origin", "too_late", "nothing_left", "refund", "promoted", "demoted", "badge",
     "waits", "voids", "voided",
     "headroom_kept", "tier_gift", "badge_gift", "tier_gift_back", "badge_gift_back", "allotment_back",
-    "gift_written_off", "badge_revoked", "from_now", "reviewed", "grace_over", "allotment",
+    "gift_written_off", "badge_revoked", "from_now", "reviewed", "grace_over", "allotment", "nothing_waits",
 )  # fmt: skip
 STEP_CODE: Final[Mapping[str, int]] = {name: code for code, name in enumerate(STEPS)}
 

@@ -15,6 +15,7 @@ from loyalty.core.calendar import parse_day
 from loyalty.ledger.entries import Entry
 from loyalty.programme.revisions import in_force_at
 from loyalty.settlement.settle import Settlement
+from loyalty.settlement.trace import STEP_CODE
 from loyalty.simulation.collecting import Collector
 from loyalty.testing import chains, programmes
 from tests.settlement.agreement import audited, settled
@@ -369,6 +370,25 @@ def test_a_revision_that_changes_nothing_changes_nothing(programme: Programme, s
     )
     assert _same(two.entries) == _same(one.entries)
     assert all(entry.revision == in_force_at(twice, entry.effective_at).revision for entry in two.entries)
+
+
+@pytest.mark.parametrize("layer", ["partner", "person"])
+def test_what_a_follow_up_finds_is_told_as_without_the_second_revision(layer: str) -> None:
+    """Only from July on something waits for renewals; in May a renewal finds nothing, and both say so."""
+    start = f"  - {{rule: start, on: subscription.started, give: {{{layer}: {{points: 1}}}}}}\n"
+    renewed = "  - {rule: renewed, on: subscription.renewed, give: {partner: {points: 2}, person: {points: 2}}}\n"
+    waits = f"give: {{{layer}: {{points: 1}}}}, pending: {{points: {{until: subscription.renewed}}}}}}"
+    programme = chain(BASE + start + renewed, (f"give: {{{layer}: {{points: 1}}}}}}", waits))
+    said = {"partner": "acme", "person": "ann"}
+    events = [
+        read_event(programme, {"on": "subscription.started", "id": "S", "at": "2026-05-01", **said}),
+        read_event(programme, {"on": "subscription.renewed", "id": "R", "at": "2026-05-02", "of": "S", **said}),
+    ]
+    (first,) = programme.earlier
+    one, two = (_settle(which, events, [], programme.from_day - 1) for which in (first, programme))
+    assert two.entries == one.entries
+    [told] = [entry.explanation["why"] for entry in one.entries if entry.cause == events[1].identity]
+    assert [steps[0] for _, steps in told.values()] == [[STEP_CODE["nothing_waits"]]] * 2
 
 
 @given(chains(), st.randoms(use_true_random=False))
