@@ -259,7 +259,7 @@ def test_a_sweep_of_which_the_language_refuses_everything_says_so(call: Call) ->
     assert said.exit_code == 1
     assert "No value is left to compare" in said.stdout
     assert "* no other point" not in said.stdout
-    assert "The language refuses 3 points (A = 0; A = 0.1; A = 0.2): " in said.stdout
+    assert "The language refuses 3 points (A = 0.0; A = 0.1; A = 0.2): " in said.stdout
 
 
 def test_a_figure_is_not_wanted_as_a_share_of_itself(call: Call) -> None:
