@@ -19,7 +19,7 @@ from pathlib import Path
 from attrs import evolve
 
 from benchmarks.batch.setting import file_of, missing
-from benchmarks.harness import Figure, UnknownFigureError, compare, skipped
+from benchmarks.harness import Figure, chosen, compare, skipped
 
 FIGURES = ("backtest_vs_scan", "bucketed", "vs_polars", "vs_duckdb")
 #: MiB that a run may hold at most, in memory and by buckets.
@@ -37,10 +37,7 @@ def run(only: Sequence[str] = (), events: int | None = None, data: str | None = 
         events: How many rows the file has.
         data: The folder that keeps the file; one under the user's cache by default.
     """
-    unknown = [name for name in only if name not in FIGURES]
-    if unknown:
-        raise UnknownFigureError(f"there is no figure {unknown[0]!r} of backtest; write one of {', '.join(FIGURES)}")
-    return _figures([name for name in FIGURES if not only or name in only], events, Path(data) if data else None)
+    return _figures(chosen("backtest", FIGURES, only), events, Path(data) if data else None)
 
 
 def _figures(wanted: Iterable[str], events: int | None, folder: Path | None) -> Iterator[Figure]:

@@ -15,7 +15,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +28,24 @@ _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 class UnknownFigureError(Exception):
     """A benchmark was asked for a figure that it does not take."""
+
+
+def chosen(benchmark: str, figures: Collection[str], only: Collection[str] | None) -> list[str]:
+    """
+    Give the names of the figures to take, in the order in which the benchmark has them.
+
+    Args:
+        benchmark: Its name.
+        figures: All that it has.
+        only: Those that are asked for; all of them where it is None or empty.
+
+    Raises:
+        UnknownFigureError: there is no figure of a name.
+    """
+    unknown = [name for name in only or () if name not in figures]
+    if unknown:
+        raise UnknownFigureError(f"there is no figure {unknown[0]!r} of {benchmark}; write one of {', '.join(figures)}")
+    return [name for name in figures if not only or name in only]
 
 
 @frozen

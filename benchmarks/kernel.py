@@ -21,7 +21,7 @@ from typing import Any
 from attrs import evolve
 
 from benchmarks.batch.setting import Setting, missing
-from benchmarks.harness import Figure, UnknownFigureError, compare, skipped
+from benchmarks.harness import Figure, chosen, compare, skipped
 
 FIGURES = ("kernel", "kernel_hard", "core", "sweep")
 VARIANTS = 20
@@ -38,10 +38,7 @@ def run(only: Sequence[str] = (), events: int | None = None, data: str | None = 
         events: How many rows the files have.
         data: The folder that keeps the files; one under the user's cache by default.
     """
-    unknown = [name for name in only if name not in FIGURES]
-    if unknown:
-        raise UnknownFigureError(f"there is no figure {unknown[0]!r} of kernel; write one of {', '.join(FIGURES)}")
-    return _figures([name for name in FIGURES if not only or name in only], events, Path(data) if data else None)
+    return _figures(chosen("kernel", FIGURES, only), events, Path(data) if data else None)
 
 
 def _figures(wanted: Iterable[str], events: int | None, folder: Path | None) -> Iterator[Figure]:

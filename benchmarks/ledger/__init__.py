@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 
-from benchmarks.harness import Figure, UnknownFigureError, skipped
+from benchmarks.harness import Figure, chosen, skipped
 from benchmarks.ledger.databases import Databases, Missing
 
 #: Figures in the order in which they are taken, each with the module that has a function of its name.
@@ -45,11 +45,7 @@ def run(only: Sequence[str] | None = None, pgledger: str | None = None) -> Itera
     Raises:
         UnknownFigureError: there is no figure of a name.
     """
-    names = list(FIGURES) if only is None else list(only)
-    unknown = [name for name in names if name not in FIGURES]
-    if unknown:
-        raise UnknownFigureError(f"there is no figure {unknown[0]!r} of ledger; write one of {', '.join(FIGURES)}")
-    return _take(names, pgledger)
+    return _take(chosen("ledger", FIGURES, only), pgledger)
 
 
 def _take(names: Sequence[str], pgledger: str | None) -> Iterator[Figure]:
