@@ -67,12 +67,12 @@ _DRIVEN: Final = (primitives, deciding, resuming, driver)
 #: What is put in line wherever it is called.
 _IN_LINE: Final = frozenset(
     {
-        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "step", "settle_holder",
-        "prepare_event", "finish_event", "intern", "fill", "lot_day", "quotient",
+        "find", "insert_at", "remove_at", "add_bucket", "put", "count", "move", "brings", "lapses", "step",
+        "settle_holder", "prepare_event", "finish_event", "intern", "fill", "lot_day", "quotient",
     }
 )  # fmt: skip
 
-_COUNTED: Final = ("count", "move", "stand", "stock", "stock_held", "expect")
+_COUNTED: Final = ("count", "move", "brings", "lapses", "stand", "stock", "stock_held", "expect")
 
 
 @frozen(eq=False)

@@ -17,14 +17,18 @@ from loyalty.core.calendar import FIRST_DAY, LAST_DAY
 from loyalty.settlement.journal import ACCOUNT_NAMES
 from loyalty.settlement.layout import Names
 from loyalty.settlement.runtime import (
+    ADJUSTED,
     ARREARS,
     AVAILABLE,
     END,
     EXPIRED,
+    FORFEITED,
     HELD,
     ISSUED,
+    OPENING,
     PENDING,
     STANDING,
+    WRITTEN_OFF,
     lot_day,
 )
 
@@ -68,12 +72,14 @@ def count(o: Any, label: int, asset: int, source: int, target: int, amount: int,
         move(o.cells, (now.holder * CURRENCIES + asset) * 9, source, target, amount)
         shelf = (month * (TIERS + 1) + now.tier) * CURRENCIES + asset
         o.ways[(shelf * ACCOUNTS + source) * ACCOUNTS + target] += amount
-        if source == ISSUED or target == ISSUED:  # noqa: PLR1714 (numba folds this one)
+        if source >= ISSUED or target >= ISSUED:
             rule = ((label * 2 + now.layer) * CURRENCIES + asset) * 3
-            if source == ISSUED:
+            if brings(source):
                 o.rules[rule] += 1
                 o.rules[rule + 1] += amount
-            else:
+            elif source == WRITTEN_OFF:
+                o.rules[rule + 2] -= amount
+            if brings(target) or target == WRITTEN_OFF:
                 o.rules[rule + 2] += amount
     elif asset < CURRENCIES + TIERS:
         stand(o, month, label, asset - CURRENCIES, target == STANDING, at)
@@ -87,18 +93,31 @@ def move(row: Any, i: int, source: int, target: int, amount: int) -> None:
     elif source == AVAILABLE:
         if target == PENDING:
             row[i + 1] -= amount
-    elif source == ISSUED:
+    elif brings(source):
         row[i] += amount
-    elif source == EXPIRED:
+    elif lapses(source):
         row[i + 2] -= amount
+    elif source == WRITTEN_OFF:
+        row[i + 4] -= amount
     elif source > ISSUED:
         row[i + 3] -= amount
-    if target == ISSUED:
-        row[i + 4] += amount
-    elif target == EXPIRED:
-        row[i + 2] += amount
-    elif target > ISSUED:
-        row[i + 3] += amount
+    if target >= ISSUED:
+        if brings(target) or target == WRITTEN_OFF:
+            row[i + 4] += amount
+        elif lapses(target):
+            row[i + 2] += amount
+        else:
+            row[i + 3] += amount
+
+
+def brings(account: int) -> bool:
+    """Whether what comes from an account of the programme is issued, and what goes there is taken back."""
+    return account == ISSUED or account == ADJUSTED or account == OPENING  # noqa: PLR1714 (numba folds this one)
+
+
+def lapses(account: int) -> bool:
+    """Whether what goes to an account of the programme is lost unused."""
+    return account == EXPIRED or account == FORFEITED  # noqa: PLR1714 (numba folds this one)
 
 
 def stand(o: Any, month: int, label: int, tier: int, gained: bool, at: int) -> None:
@@ -159,7 +178,7 @@ def expect(m: Any, o: Any, c: int, lot: int, amount: int) -> None:
     o.outstanding[c * width + column] += amount
 
 
-_FUNCTIONS: Final = (count, move, stand, stock, stock_held, expect, lot_day)
+_FUNCTIONS: Final = (count, move, brings, lapses, stand, stock, stock_held, expect, lot_day)
 
 
 def functions_for(names: Names) -> dict[str, Any]:
@@ -193,5 +212,5 @@ def flows_and_funds(ways: Ints, months: int, names: Names) -> tuple[Ints, Ints]:
                     place, owed = _BALANCES[account]
                     figures[source, target, place] += sign * owed
     flows = np.tensordot(ways.sum(axis=1), figures, 2)
-    funds = np.stack([ways[..., ISSUED, :].sum(axis=-1), ways[..., ISSUED].sum(axis=-1)], axis=-1)
+    funds = np.tensordot(ways, figures[..., [0, 4]], 2)
     return flows, funds.transpose(0, 2, 1, 3)

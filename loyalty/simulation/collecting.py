@@ -33,6 +33,15 @@ _ISSUED, _ACTIVATED, _EXPIRED, _REDEEMED, _REVERSED = range(5)
 _BALANCE: Final = {name: len(MOVED) + position for position, name in enumerate(STANDING)}
 _CELLS: Final = len(FIGURES)
 
+#: What comes from an account of the programme adds to one figure; what goes there adds to, or is taken from, another.
+_COMES: Final = {
+    **dict.fromkeys(("issued", "adjusted", "opening"), (_ISSUED, 1)),
+    **dict.fromkeys(("expired", "forfeited"), (_EXPIRED, -1)),
+    **dict.fromkeys(("redeemed", "transferred"), (_REDEEMED, -1)),
+    "written_off": (_REVERSED, -1),
+}
+_GOES: Final = {name: (_REVERSED if figure == _ISSUED else figure, 1) for name, (figure, _) in _COMES.items()}
+
 
 def collect(
     entries: Iterable[Entry],
@@ -133,28 +142,26 @@ class Collector:
                 row[_BALANCE[source.name]] -= amount
                 if source.name == "pending" and target.name == "available":
                     row[_ACTIVATED] += amount
-            elif source.name == "issued":
-                row[_ISSUED] += amount
-            else:
-                row[_EXPIRED if source.name == "expired" else _REDEEMED] -= amount
             if target.owner is not None:
                 row[_BALANCE[target.name]] += amount
                 if target.name == "pending" and source.name == "available":
                     row[_ACTIVATED] -= amount
-            elif target.name == "issued":
-                row[_REVERSED] += amount
-            else:
-                row[_EXPIRED if target.name == "expired" else _REDEEMED] += amount
-        if source.owner is None and source.name == "issued":
-            rule = self._rules[credit.rule or "", owner.layer if owner else Layer.PARTNER, asset]
-            rule[0] += 1
-            rule[1] += amount
-            if asset in self._money:
-                self._funds[month, asset, self._tier_of(owner)][0] += amount
-        if target.owner is None and target.name == "issued":
-            self._rules[debit.rule or "", owner.layer if owner else Layer.PARTNER, asset][2] += amount
-            if asset in self._money:
-                self._funds[month, asset, self._tier_of(owner)][1] += amount
+        for posting, figures in ((debit, _COMES), (credit, _GOES)):
+            if posting.account.owner is None:
+                figure, sign = figures[posting.account.name]
+                for row in rows:
+                    row[figure] += sign * amount
+                if figure in (_ISSUED, _REVERSED):
+                    other = credit if posting is debit else debit
+                    self._count_rule(month, other.rule or "", owner, asset, figure, sign * amount)
+
+    def _count_rule(self, month: int, rule: str, owner: Holder | None, asset: str, figure: int, amount: int) -> None:
+        """Add what was issued or reversed to its rule, and, of money, to the tier in force."""
+        counts = self._rules[rule, owner.layer if owner else Layer.PARTNER, asset]
+        funds = self._funds[month, asset, self._tier_of(owner)] if asset in self._money else [0, 0]
+        counts[0] += figure == _ISSUED
+        counts[1 + (figure == _REVERSED)] += amount
+        funds[figure == _REVERSED] += amount
 
     def _read_cuts(self, explanation: Mapping[str, Any], revision: str) -> None:
         """Add up what caps took, where the engine recorded it (the steps are those of the settlement's trace)."""

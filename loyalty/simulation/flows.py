@@ -25,7 +25,10 @@ class Flows:
     """
     What moved, and where it stood in the end, in minor units of one currency; arrears are what is owed, >= 0.
 
-    ``expired`` and ``redeemed`` are net of what was put back; ``reversed`` is all that returned to the programme.
+    ``issued`` is all that came in: awards, credits by hand, and opening balances. ``reversed`` is all of it that went
+    back, by a clawback or by hand, less the debts that were written off. ``expired`` is what lapsed unused, or was
+    forfeited at a closing; ``redeemed`` what was spent, and of one holder also what was sent to others less what came
+    from them. These two are net of what was put back.
     """
 
     issued: int = 0

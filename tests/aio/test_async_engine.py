@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from random import Random
@@ -31,6 +32,13 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 def engine(database: AsyncDatabase) -> AsyncEngine:
     """An engine that opens its own transactions."""
     return AsyncEngine(PROGRAMME, AsyncSqlStore(database))
+
+
+async def duration_s(engine: AsyncEngine, event: Event) -> float:
+    """Submit an event and give how long that took here, so that moments within it can be chosen on any machine."""
+    began = time.perf_counter()
+    await engine.submit(event)
+    return time.perf_counter() - began
 
 
 async def settled(engine: AsyncEngine, events: list[Event]) -> None:
@@ -190,15 +198,16 @@ def test_a_cancelled_task_leaves_whole_transactions(engine: AsyncEngine, run: Ru
     told: set[str] = set()
 
     async def submit(part: list[Event]) -> None:
-        async for receipt in engine.submit_many(part, chunk=3):
+        async for receipt in engine.submit_many(part, chunk=2):
             told.add(receipt.identity)
 
     async def main() -> None:
         rng = Random(9)
         cancelled = 0
-        for start in range(0, len(events), 6):
-            task = asyncio.create_task(submit(events[start : start + 6]))
-            await asyncio.sleep(rng.uniform(0, 0.03))
+        took_s = min([await duration_s(engine, event) for event in events[:3]])
+        for start in range(3, len(events), 4):
+            task = asyncio.create_task(submit(events[start : start + 4]))
+            await asyncio.sleep(rng.uniform(0, took_s * 3))
             task.cancel()
             await asyncio.wait([task])
             cancelled += task.cancelled()
@@ -217,14 +226,15 @@ def test_a_cancelled_task_leaves_whole_transactions(engine: AsyncEngine, run: Ru
 def test_a_cancelled_task_says_that_it_was_cancelled(engine: AsyncEngine, run: Run) -> None:
     """At whatever moment a late event is cancelled, inside a savepoint too, nothing else is raised in its place."""
     on_time = deal("D-0", "2026-03-20", 100, programme=PROGRAMME)
-    late = [deal(f"D-{number}", "2026-03-10", 100, programme=PROGRAMME) for number in range(1, 60)]
+    late = [deal(f"D-{number}", "2026-03-10", 100, programme=PROGRAMME) for number in range(1, 63)]
 
     async def main() -> None:
         await engine.submit(on_time)
+        took_s = min([await duration_s(engine, event) for event in late[:3]])
         ended = Counter[str]()
-        for number, event in enumerate(late):
+        for number, event in enumerate(late[3:]):
             task = asyncio.create_task(engine.submit(event))
-            await asyncio.sleep(0.0008 * (number % 30))
+            await asyncio.sleep(took_s * (number % 30) / 30)
             task.cancel()
             await asyncio.wait([task])
             ended["cancelled" if task.cancelled() else type(task.exception()).__name__] += 1

@@ -73,6 +73,32 @@ def test_each_movement_is_counted_where_it_belongs(programme: Programme) -> None
     assert (results.entries, results.postings) == (8, 24)
 
 
+def test_what_is_done_by_hand_is_counted_for_what_it_is(programme: Programme) -> None:
+    """Credits and openings are issued, debits go back, forfeits lapse, debts let go never came back, sent is spent."""
+    available, arrears = "partner:acme/available", "partner:acme/arrears"
+    legs: list[tuple[str, str, int, str]] = [
+        ("programme/opening", available, 1000, "@open"),
+        ("programme/adjusted", available, 200, "@adjust"),
+        (available, "programme/adjusted", 30, "@adjust"),
+        (available, "programme/transferred", 500, "@transfer"),
+        ("programme/transferred", available, 100, "@transfer"),
+        (arrears, "programme/issued", 80, "deal"),
+        ("programme/written_off", arrears, 50, "deal"),
+        ("programme/written_off", available, 30, "@close"),
+        (available, arrears, 30, "@close"),
+        (available, "programme/forfeited", 770, "@close"),
+    ]
+    entries = [
+        _entry(programme, "2026-01-05", (source, "points", -amount, rule), (target, "points", amount, rule), key=str(n))
+        for n, (source, target, amount, rule) in enumerate(legs)
+    ]
+    results = collect(entries, programme)
+    assert results.totals("points") == Flows(issued=1200, reversed=30, expired=770, redeemed=400)
+    assert {row.rule: (row.awards, row.issued, row.reversed) for row in results.rules} == {
+        "@open": (1, 1000, 0), "@adjust": (1, 200, 30), "deal": (0, 0, 30), "@close": (0, 0, -30),
+    }  # fmt: skip
+
+
 def test_tiers_are_counted_at_each_months_end_and_the_base_is_the_rest(programme: Programme) -> None:
     """A partner counts from its first posting on, or from the day on which it is known to be active."""
     results = collect(_life(programme), programme, active={"quiet": parse_day("2026-03-10")})
