@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from random import Random
 
@@ -12,6 +11,7 @@ from attrs import evolve
 pytest.importorskip("pyarrow", reason="runs over columns need the extra [sim]")
 
 import numpy as np
+from pyarrow.csv import read_csv
 
 from loyalty import load
 from loyalty.batch import EventTable, run
@@ -118,23 +118,15 @@ def test_a_report_of_columns_says_what_it_costs(acme: Programme, counted: Result
     assert ("выручки, равной" in page) == (texts.code == "ru")
 
 
-def test_a_hundred_thousand_partners_take_a_second_or_two(acme: Programme, tmp_path: Path) -> None:
-    """Results, the table of all holders and the report for 100,000 partners and 200,000 persons."""
+def test_a_hundred_thousand_partners_are_columns_and_a_short_report(acme: Programme, tmp_path: Path) -> None:
+    """A table of 300,000 holders names each of them, and the report of them is half a megabyte at most."""
     events = read_events(str(ACME / "history.jsonl"), acme).events
     batch, _, _ = both_ways(acme, events, [], 20_600)
-    large = _enlarged(batch, {Layer.PARTNER: 100_000, Layer.PERSON: 200_000})
-    begin = time.process_time()
-    results = tally(large)
-    counting = time.process_time() - begin
+    results = tally(_enlarged(batch, {Layer.PARTNER: 100_000, Layer.PERSON: 200_000}))
+    assert (results.holders.partners, len(results.holders)) == (100_000, 300_000)
     write_holders_csv(results.holders, tmp_path / "by_holder.csv")
-    written = time.process_time() - begin - counting
-    page = render_report(results, programme=acme, title="T")
-    drawn = time.process_time() - begin - counting - written
-    assert results.holders.partners == 100_000
-    assert len(results.holders) == 300_000
-    assert len(page) < 500_000
-    # Each takes a second or less on a free machine; four times that is asked for.
-    assert (counting < 4, written < 8, drawn < 12) == (True, True, True), (counting, written, drawn)
+    assert len(read_csv(tmp_path / "by_holder.csv")["holder"].unique()) == 300_000
+    assert len(render_report(results, programme=acme, title="T")) < 500_000
 
 
 _COLUMNS = ("cells", "tier", "badges", "events", "sums", "first_month")
