@@ -26,6 +26,7 @@ from loyalty.batch.response import WHOLE, Response
 from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.core.calendar import format_day
+from loyalty.core.holders import Holder
 from loyalty.errors import UsageError
 from loyalty.explaining.said import Day, Value, said
 from loyalty.programme.model import Currency, Programme
@@ -146,12 +147,12 @@ def forecast(
     table = evolve(past.events, ids=None, waits={})
     settled = run(programme, table, grants=past.grants, until_day=today, keep_states=True, runs=1 + len(seeds))
     before = Measures(settled)
-    known = _Known.of(past.events, before)
+    known = _Known.of(past, before)
     response = _response(programme, scenario)
     span = tuple(range(month_of(start_day), month_of(until_day) + 1))
     replicates = []
     for number, seed in enumerate(seeds, start=1):
-        futures = [known.future(programme, scenario, months, seed, start_day)]
+        futures = [known.future(programme, scenario, months, seed, start_day)] if known.partners else []
         if arriving:
             futures.append(population(programme, scenario, known.new_names(arriving), months, seed, start_day))
         future = run(
@@ -169,13 +170,18 @@ def forecast(
         series=tuple(_series(replicates, currencies_of(programme))),
         totals=tuple(_totals(replicates, before)),
         expiring=_expiring(settled, span),
-        partners=len(known.partners),
+        partners=len(before.partners),
         arriving=arriving,
         seeds=tuple(seeds),
         assumptions=scenario.assumed(),
         notes=(
             *left_out,
             *events_left_out(past.events, programme.calendar.day_start_us(start_day)),
+            *(
+                (said("forecast.closed", partners=len(before.partners) - len(known.partners)),)
+                if len(known.partners) < len(before.partners)
+                else ()
+            ),
             *((settled.note,) if settled.note else ()),
             *((said("forecast.cost"),) if before.unit else ()),
         ),
@@ -207,23 +213,36 @@ def _response(programme: Programme, scenario: Scenario) -> Response | None:
 
 @frozen(eq=False)
 class _Known:
-    """The partners of a history, what they brought, and their people."""
+    """The partners of a history, what they brought, and their people; those whose account is closed are left out."""
 
     partners: list[str]
     rank: NDArray[Any]
     people: Mapping[str, Sequence[str]]
+    taken: frozenset[str]
 
     @classmethod
-    def of(cls, events: EventTable, measures: Measures) -> _Known:
+    def of(cls, past: Past, measures: Measures) -> _Known:
         """Order partners by their revenue, and where that is equal by how much they did."""
-        order = np.lexsort((measures.events.sum(axis=1), measures.revenue))
-        rank = np.empty(len(order), np.int64)
+        closed = {grant.holder for grant in past.grants if grant.kind == "close"}
+        names = measures.partners
+        order = np.lexsort((measures.events.sum(axis=1), measures.revenue)).tolist()
+        order = [place for place in order if Holder.partner(names[place]) not in closed]
+        rank = np.full(len(names), -1, np.int64)
         rank[order] = np.arange(len(order))
-        return cls(measures.partners, rank, _people(events))
+        people = {
+            partner: [each for each in persons if Holder.person(each) not in closed]
+            for partner, persons in _people(past.events).items()
+        }
+        taken = frozenset(past.events.persons.to_pylist())
+        return cls(
+            [name for name, place in zip(names, rank, strict=True) if place >= 0], rank[rank >= 0], people, taken
+        )
 
     def future(self, programme: Programme, scenario: Scenario, months: int, seed: int, start_day: int) -> EventTable:
         """Draw what they do from a day on."""
-        return successors(programme, scenario, self.partners, self.rank, self.people, months, seed, start_day)
+        return successors(
+            programme, scenario, self.partners, self.rank, self.people, months, seed, start_day, taken=self.taken
+        )  # fmt: skip
 
     def new_names(self, count: int) -> list[str]:
         """Give names that nobody has."""

@@ -25,7 +25,7 @@ from loyalty.core.events import TIER_OVERRIDE
 from loyalty.core.holders import Layer
 from loyalty.programme.model import Programme
 from loyalty.programme.revisions import currencies_of
-from loyalty.settlement.journal import ACCOUNT_NAMES
+from loyalty.settlement.journal import ACCOUNT_NAMES, FIRST_OF_PROGRAMME
 from loyalty.simulation.csv_columns import decimals_text, write_columns, write_header
 
 #: The columns: whose movement it is, what it comes from and when, then the movement.
@@ -89,8 +89,8 @@ class MovementsFile:
             pa.array(column["day"].astype(np.int32), mask=column["day"] < 0).cast(pa.date32()),
             pa.array(names.labels).take(pa.array(column["label"])),
             pa.array(names.assets).take(pa.array(column["asset"])),
-            pa.array(ACCOUNT_NAMES).take(pa.array(column["source"])),
-            pa.array(ACCOUNT_NAMES).take(pa.array(column["target"])),
+            _ACCOUNTS.take(pa.array(column["source"])),
+            _ACCOUNTS.take(pa.array(column["target"])),
         ]
         due = pa.array(lot.astype(np.int32), mask=(lot <= 0) | (lot >= NEVER)).cast(pa.date32())
         scales = self._scales(names.assets)[column["asset"]]
@@ -127,6 +127,11 @@ def _amounts(amounts: Any, scales: Any) -> pa.Array:
     order = np.argsort(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return pa.concat_arrays(texts).take(pa.array(order)) if texts else pa.array([], pa.string())
 
+
+#: The accounts by code, those of the programme as every journal names them: both sides have one called ``standing``.
+_ACCOUNTS: Final = pa.array(
+    [*ACCOUNT_NAMES[:FIRST_OF_PROGRAMME], *(f"programme/{name}" for name in ACCOUNT_NAMES[FIRST_OF_PROGRAMME:])]
+)
 
 #: What the kinds of -4, -3, -2 and -1 are called.
 _OWN_KINDS: Final = ("?", "redeem", "void", TIER_OVERRIDE)

@@ -9,7 +9,7 @@ population as a whole is what the scenario says. People who are known go on unde
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ def successors(
     months: int,
     seed: int,
     start_day: int,
+    *,
+    taken: Container[str] = frozenset(),
 ) -> EventTable:
     """
     Draw what known partners do from a day on.
@@ -45,6 +47,7 @@ def successors(
         rank: What each brought so far; only the order matters.
         people: The names of each one's people, those that matter most first.
         months: Calendar months, the one of *start_day* included.
+        taken: Names of persons that nobody who comes now may have.
     """
     # Who is known has come already.
     present = evolve(scenario, segments=tuple(evolve(each, arrival=Arrival()) for each in scenario.segments))
@@ -59,13 +62,18 @@ def successors(
     return evolve(
         table,
         partners=pa.array([known[name] for name in table.partners.to_pylist()], pa.string()),
-        persons=pa.array([_person(name, known, people) for name in table.persons.to_pylist()], pa.string()),
+        persons=pa.array([_person(name, known, people, taken) for name in table.persons.to_pylist()], pa.string()),
     )
 
 
-def _person(name: str, known: Mapping[str, str], people: Mapping[str, Sequence[str]]) -> str:
+def _person(name: str, known: Mapping[str, str], people: Mapping[str, Sequence[str]], taken: Container[str]) -> str:
     """Give the name of a person, whom the population calls by the partner's name and a number from 1."""
     stand_in, _, number = name.rpartition("-")
     partner = known[stand_in]
     mine = people.get(partner, ())
-    return mine[int(number) - 1] if int(number) <= len(mine) else f"{partner}-{number}"
+    if int(number) <= len(mine):
+        return mine[int(number) - 1]
+    new = f"{partner}-{number}"
+    while new in taken:
+        new += "-new"
+    return new

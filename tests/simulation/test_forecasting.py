@@ -200,6 +200,38 @@ def test_what_was_recorded_after_today_is_left_out_and_told() -> None:
         forecast(PROGRAMME, past(), scenario("1"), today=parse_day("2026-01-01"), months=4, seeds=(1, 2))
 
 
+def test_who_is_closed_does_nothing_more_and_its_name_goes_to_nobody() -> None:
+    """A book with a merged partner and a closed person has a forecast: the others' deals, none of these two."""
+    engine = Engine(PROGRAMME, MemoryStore())
+    for event in happened():
+        engine.submit(event)
+    engine.merge("partner:birch", "partner:cedar", key="M-1", pending="mature", at="2026-03-30")
+    engine.close("person:ann", key="C-1", forfeit=True, at="2026-03-30")
+    engine.advance(UNTIL)
+    found = recorded(PROGRAMME, engine.store)
+    people = {grant.holder.id for grant in found.grants if grant.kind == "close"}
+    assert people == {"birch", "ann"}
+    future = forecast(PROGRAMME, found, scenario("2"), today=UNTIL, months=6, seeds=(1, 2))
+    assert (future.partners, future.named("tiers.base").mean[-1] + future.named("tiers.gold").mean[-1]) == (3, 3)
+    assert "closed, for whom nothing is drawn: 1." in " ".join(map(texts("en").tell, future.notes))
+    assert next(one.mean for one in future.totals if one.name == "revenue") > 0
+    # Everybody closed: what is there runs out, and nothing comes.
+    for name in ("acme", "cedar"):
+        engine.close(f"partner:{name}", key=f"C-{name}", forfeit=True, at="2026-03-31")
+    last = forecast(PROGRAMME, recorded(PROGRAMME, engine.store), scenario("2"), today=UNTIL, months=2, seeds=(1, 2))
+    assert next(one.mean for one in last.totals if one.name == "revenue") == 0
+
+
+def test_a_new_person_has_a_name_that_no_other_has() -> None:
+    """The history has a person of the name that the second of a partner's people would get."""
+    table = successors(
+        PROGRAMME, scenario("3"), ["acme"], np.array([0]), {"acme": ["ann"]}, 12, 1, UNTIL + 1, taken={"ann", "acme-2"}
+    )
+    named = {table.persons[code].as_py() for code in table.person.tolist() if code >= 0}
+    assert {"ann", "acme-2-new"} <= named
+    assert "acme-2" not in named
+
+
 def test_points_that_were_granted_before_today_do_not_make_the_future_cheaper() -> None:
     """With nothing to come nothing is granted, so cost is 0; 225 points of 0.10 EUR expire, which is told by itself."""
     totals = {one.name: one.mean for one in ahead(SHORT, "0").totals}

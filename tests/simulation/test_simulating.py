@@ -112,9 +112,17 @@ def test_the_journal_has_every_movement(acme: Programme, scenario: Scenario, tmp
         rows = journal.filter(pc.equal(journal["asset"], name))
         step = 10 ** acme.currencies[name].scale
         totals = results.totals(name)
-        assert _sum(rows, "source", "issued") * step == totals.issued
+        assert _sum(rows, "source", "programme/issued") * step == totals.issued
         available = _sum(rows, "target", "available") - _sum(rows, "source", "available")
         assert available * step == totals.available
+    # Both sides have an account of this name; which of them gives says whether a tier was gained or lost.
+    standing = dict.fromkeys(results.ladder[1:], 0)
+    for row in journal.filter(pc.starts_with(journal["asset"], "tier.")).to_pylist():
+        assert {row["source"], row["target"]} == {"standing", "programme/standing"}
+        standing[row["asset"].removeprefix("tier.")] += 1 if row["target"] == "standing" else -1
+    in_the_end = results.tiers[results.months[-1]]
+    assert standing == {name: in_the_end[name] for name in standing}
+    assert any(standing.values())
     kinds = [each or None for each in journal["kind"].to_pylist()]
     assert {*kinds} >= {"deal.won", "redeem", None}
     # What no event moved, the clock did.

@@ -338,6 +338,7 @@ TEXTS: Final[Mapping[str, str]] = {
         "expires in the span is told by itself, since most of it was granted before. What is taken back is of deals of "
         "the span: refunds of earlier ones, which would lower the liability and not this cost, are not drawn."
     ),
+    "forecast.closed": "Known partners whose account is closed, for whom nothing is drawn: {partners}.",
     "forecast.left_out": (
         "Left out, since what is drawn stands for it: what was recorded of days after {day} "
         "(events: {events}, decisions: {decisions})."
