@@ -12,9 +12,10 @@ All sides run in threads, so that time here is that of the wall.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from attrs import evolve
 
@@ -114,7 +115,7 @@ def _rows(file: Path) -> int:
     return rows
 
 
-_TAKERS = {
+_TAKERS: Final[Mapping[str, Callable[[Path], Figure]]] = {
     "backtest_vs_scan": _vs_scan,
     "bucketed": _bucketed,
     "vs_polars": partial(_vs_frames, "vs_polars"),

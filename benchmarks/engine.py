@@ -16,7 +16,8 @@ from loyalty.core.holders import Holder
 from loyalty.engine import Engine, Receipt
 from loyalty.ledger.memory import MemoryStore
 from loyalty.settlement.history import Placed, place_events
-from loyalty.settlement.holder_run import HolderRun, Movement
+from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.journal import Movement
 
 PARTNERS = 120
 

@@ -18,7 +18,8 @@ from benchmarks.ten_rules import Encoded, PartnerHistory, encode, histories, ste
 from benchmarks.ten_rules_twin import Item, Twin, twin_items
 from loyalty.core.holders import Layer
 from loyalty.ledger.store import Grant
-from loyalty.settlement.holder_run import HolderRun, Movement
+from loyalty.settlement.holder_run import HolderRun
+from loyalty.settlement.journal import Movement
 
 PARTNERS = 1_200
 LEAST_RATIO = 0.7

@@ -19,7 +19,7 @@ from benchmarks.ten_rules import Encoded, PartnerHistory
 from loyalty.core.calendar import FIRST_DAY, NEVER, month_tables, parse_day
 from loyalty.ledger.store import Grant
 from loyalty.settlement.generate import Steps
-from loyalty.settlement.holder_run import Movement
+from loyalty.settlement.journal import Movement
 from loyalty.settlement.layout import ACTIVATION, EXPIRY, PROMOTION, REDEEM
 from loyalty.settlement.runtime import (
     ARREARS,

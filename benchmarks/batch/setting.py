@@ -74,7 +74,8 @@ class Setting:
             return (easy_twin.settle(self._packed, FIRST_MONTH, MONTHS, UNTIL_DAY, self.threads),)
         from benchmarks.batch import hard_twin
 
-        return hard_twin.settle(*self._packed, MONTHS, UNTIL_DAY, self.threads)
+        partners, people = self._packed
+        return hard_twin.settle(partners, people, MONTHS, UNTIL_DAY, self.threads)
 
     def require_agreement(self) -> None:
         """See that both give the same totals; nothing is timed before."""

