@@ -191,7 +191,7 @@ def _print_tiers(migration: Migration, base: str, variant: str) -> None:
 
 
 def _is_shown(one: Estimate) -> bool:
-    return bool(one.difference) or one.name in _ALWAYS or (one.name.startswith("tiers.") and bool(one.base))
+    return one.differs_somewhere or one.name in _ALWAYS or (one.name.startswith("tiers.") and bool(one.base))
 
 
 def _cells(one: Estimate) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _cells(one: Estimate) -> Iterator[str]:
     yield write(one.base)
     yield write(one.variant)
     yield ("+" if one.difference > 0 else "") + write(one.difference)
-    interval = one.interval if one.difference else None
+    interval = one.interval if one.differs_somewhere else None
     yield f"{write(Fraction(interval.low))} … {write(Fraction(interval.high))}" if interval else ""
 
 

@@ -217,7 +217,7 @@ def _differences(point: Point, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         one = point.estimates[name]
         write = writing(name, one.unit, is_whole=one.is_whole)
-        ends = one.interval if one.difference else None
+        ends = one.interval if one.differs_somewhere else None
         between = f" ({write(Fraction(ends.low))} … {write(Fraction(ends.high))})" if ends else ""
         cells.append(("+" if one.difference > 0 else "") + write(one.difference) + between)
     return ("*" if point.is_best else "", *(f"{value:f}" for value in point.values.values()), *cells)

@@ -68,6 +68,11 @@ class Estimate:
         """What the variant changes."""
         return self.variant - self.base
 
+    @property
+    def differs_somewhere(self) -> bool:
+        """Whether the means differ or, where they come out even, some replicates or partners do."""
+        return bool(self.difference) or (self.interval is not None and self.interval.low < self.interval.high)
+
 
 @frozen(kw_only=True)
 class Group:

@@ -5,6 +5,10 @@ Replicates of a scenario: its population, drawn once for each seed, with what is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from loyalty.batch.response import WHOLE
 from loyalty.programme.model import Programme
@@ -34,13 +38,17 @@ def drawn(
     for seed in seeds:
         who = draw_partners(scenario, partners, seed)
         segments = [segment.name for segment in scenario.segments]
-        labels = {"segment": dict(zip(who.names, (segments[place] for place in who.segment), strict=True))}
+        labels = {"segment": _labelled(who.names, segments, who.segment)}
         for name, places in who.labels.items():
-            texts = who.label_texts[name]
-            labels[name] = dict(zip(who.names, (texts[place] for place in places), strict=True))
+            labels[name] = _labelled(who.names, who.label_texts[name], places)
         yield Replicate(
             events=population(programme, scenario, partners, months, seed, start_day),
             seed=seed,
             response=response,
             labels=labels,
         )
+
+
+def _labelled(partners: Sequence[str], texts: Sequence[str], places: NDArray[Any]) -> dict[str, str]:
+    """Give what each partner is labelled, in the order in which the scenario names the texts, as tables have them."""
+    return {partners[row]: texts[places[row]] for row in np.argsort(places, kind="stable").tolist()}

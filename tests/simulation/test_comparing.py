@@ -10,17 +10,19 @@ import numpy as np
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty import Programme, load, loads, read_event
 from loyalty.batch.tables import EventTable
+from loyalty.cli.compare import _cells
 from loyalty.errors import LoyaltyError, UsageError
 from loyalty.explaining.differences import LANGUAGES
 from loyalty.programme.changing import changed
 from loyalty.settlement.settle import settle
 from loyalty.simulation.comparing import compare
-from loyalty.simulation.comparison import Comparison, Interval, Scheme
+from loyalty.simulation.comparison import Comparison, Estimate, Interval, Scheme
 from loyalty.simulation.comparison_tables import comparison_tables, write_partners
 from loyalty.simulation.concentration import Concentration
 from loyalty.simulation.evenness import gini, reversals
@@ -238,6 +240,19 @@ def test_intervals_are_students_by_hand() -> None:
     assert (round(found.low, 3), round(found.high, 3)) == (22.548, 37.452)
     assert not Interval(low=0.0, high=0.0).excludes_zero
     assert Interval(low=0.1, high=2).excludes_zero
+
+
+def test_means_that_come_out_even_may_differ_somewhere() -> None:
+    """One gold more in one replicate and one less in another is an even mean with an interval that is told."""
+    one = Estimate(
+        name="tiers.gold", unit="partners", base=Fraction(5), variant=Fraction(5), interval=Interval(low=-1, high=1)
+    )
+    assert not one.difference
+    assert one.differs_somewhere
+    assert [*_cells(one)] == ["5", "5", "0", "-1 … 1"]
+    same = evolve(one, interval=Interval(low=0, high=0))
+    assert not same.differs_somewhere
+    assert [*_cells(same)][-1] == ""
 
 
 def test_one_history_has_intervals_over_its_partners_and_several_replicates_over_these() -> None:

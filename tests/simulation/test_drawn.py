@@ -42,6 +42,9 @@ def test_each_seed_is_a_replicate_whose_partners_have_segments() -> None:
     assert len(found[0].events) != len(found[1].events)
     assert all(set(each.labels["segment"].values()) == {"small", "large"} for each in found)
     assert all(len(each.labels["segment"]) == 40 for each in found)
+    # Tables have segments in the order in which the scenario declares them, whoever is drawn first.
+    many = drawn(PROGRAMME, scenario, 40, 6, PROGRAMME.first_day, range(1, 9))
+    assert all([*dict.fromkeys(each.labels["segment"].values())] == ["small", "large"] for each in many)
     assert not found[0].response
     again = next(drawn(PROGRAMME, scenario, 40, 6, PROGRAMME.first_day, [3]))
     assert again.events.at.tolist() == found[0].events.at.tolist()

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty.core.calendar import parse_day
 from loyalty.programme.model import Programme
 from loyalty.simulation.collecting import collect
+from loyalty.simulation.report.drawing import month_axis
 from loyalty.simulation.report.spread import bins, median
+from loyalty.simulation.report.texts import TEXTS
 from loyalty.simulation.report.tiers import moved_between, ribbons, rises_and_falls, shown_months
 from tests.simulation.test_results import _life
+
+
+@pytest.mark.parametrize("code", TEXTS)
+@pytest.mark.parametrize("first_month", [0, 1, 5, 10])
+def test_no_label_of_a_month_runs_into_that_of_what_never_expires(code: str, first_month: int) -> None:
+    """Whatever the span, labels of an axis lie beside each other, and the last is that behind the months."""
+    figures = pytest.importorskip("matplotlib.figure")
+    backend = pytest.importorskip("matplotlib.backends.backend_agg")
+    texts = TEXTS[code]
+    for count in (0, 1, 2, 5, 8, 9, 13, 14, 24, 27, 60):
+        figure = figures.Figure(figsize=(5.0, 3.0))
+        backend.FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.bar(range(count + 1), [1] * (count + 1))
+        start = 2028 * 12 + first_month
+        month_axis(axes, range(start, start + count), texts, last=texts.say("never"))
+        figure.canvas.draw()
+        labels = axes.get_xticklabels()
+        assert labels[-1].get_text() == texts.say("never")
+        assert len(labels) > 1 or count < 2
+        boxes = [label.get_window_extent() for label in labels]
+        assert all(before.x1 < after.x0 for before, after in pairwise(boxes)), (count, first_month)
 
 
 @given(st.lists(st.integers(-5, 10**9), min_size=1, max_size=200), st.sampled_from([1, 100, 3]))

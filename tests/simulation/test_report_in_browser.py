@@ -64,6 +64,9 @@ addEventListener("load", () => {
     }
     found[width] = {
       charts: boxes.filter((box) => box.width > 100 && box.height > 100).length, outside, smallest, focused, order,
+      // A number that has no space is not cut into two lines.
+      broken: [...page.querySelectorAll(".card .value")].filter((value) => !/\\s/.test(value.textContent.trim()) &&
+        value.getBoundingClientRect().height > 1.5 * parseFloat(view.getComputedStyle(value).lineHeight)).length,
       fits: page.documentElement.scrollWidth <= width,
       named: [...page.querySelectorAll("svg")].every((svg) => svg.querySelector("title").textContent &&
         svg.querySelector("desc").textContent),
@@ -117,11 +120,15 @@ def test_a_browser_shows_it_at_both_widths(
 ) -> None:
     """Every chart is drawn and named, nothing is cut or too small to read, the policy is obeyed, no error is logged."""
     page = _page(kind, code, programme, book)
+    # Millions to the cent are the longest number that a card has to show on a phone.
+    page, cards = re.subn(r'(class="value">)[^<]*', r"\g<1>2,583,105.88", page)
+    assert cards
     found = _measured(page, tmp_path)
     assert set(found) == {str(width) for width in WIDTHS}
     for width, seen in found.items():
         assert seen["charts"] == page.count("<svg") >= 3, width
         assert seen["fits"], width
+        assert seen["broken"] == 0, width
         assert seen["outside"] == 0, width
         assert seen["smallest"] >= 9, width
         assert seen["named"]

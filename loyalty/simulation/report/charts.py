@@ -22,7 +22,6 @@ from loyalty.simulation.report.drawing import (
     draw_chart,
     month_axis,
     percents,
-    short_numbers,
     stacked,
     tier_colour,
 )
@@ -103,14 +102,7 @@ class _Pen:
 
         def draw(axes: Any) -> None:
             stacked(axes, range(len(shown)), series)
-            if months:
-                month_axis(axes, months, self.texts)
-            if never:
-                ticks = [*(axes.get_xticks() if months else ()), len(months)]
-                labels = [*(label.get_text() for label in axes.get_xticklabels() if months), self.texts.say("never")]
-                axes.set_xticks(ticks, labels)
-                axes.set_xlim(-0.6, len(months) + 0.6)
-            short_numbers(axes.yaxis, self.texts)
+            month_axis(axes, months, self.texts, last=self.texts.say("never") if never else "")
 
         total = sum((values[name] * amount for name in found for amount in found[name].values()), Fraction(0))
         return draw_chart(self.texts, "liability", draw, {"unit": unit, "total": self.texts.rounded(total)}, key=unit)

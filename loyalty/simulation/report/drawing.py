@@ -78,6 +78,9 @@ BAR: Final = 0.82
 #: So many months have a label each at most.
 _LABELS: Final = 8
 
+#: How near to a label behind the months one of a month may stand, as a share of the width.
+_LAST_LABEL: Final = 0.125
+
 
 @frozen
 class Chart:
@@ -150,19 +153,31 @@ def stacked(axes: Any, places: Sequence[float], series: Sequence[tuple[str, Sequ
 
 
 def month_axis(
-    axes: Any, months: Sequence[int], texts: Texts, *, most: int = _LABELS, margin: float = 0.6, first: str = ""
+    axes: Any,
+    months: Sequence[int],
+    texts: Texts,
+    *,
+    most: int = _LABELS,
+    margin: float = 0.6,
+    first: str = "",
+    last: str = "",
 ) -> None:
     """
     Label months from left to right, the year where it begins, and write short numbers at the side.
 
     Args:
         first: What stands at the first place, where that is no month.
+        last: What stands behind the last month, where something does.
     """
     step = next(step for step in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if len(months) / step <= most)
     ticks = [place for place, month in enumerate(months) if month % step == 0] or [0]
     if first:
         # A month beside it has no room for its label.
         ticks = [place for place in ticks if place > 1]
+    end = len(months) - 1
+    if last:
+        end += 1
+        ticks = [place for place in ticks if end - place > _LAST_LABEL * (end + 2 * margin)]
     labels = []
     for position, place in enumerate(ticks):
         month = months[place]
@@ -170,8 +185,10 @@ def month_axis(
         labels.append(texts.months[month % 12] + year)
     if first:
         ticks, labels = [0, *ticks], [first, *labels]
+    if last:
+        ticks, labels = [*ticks, end], [*labels, last]
     axes.set_xticks(ticks, labels)
-    axes.set_xlim(-margin, len(months) - 1 + margin)
+    axes.set_xlim(-margin, end + margin)
     short_numbers(axes.yaxis, texts)
 
 
