@@ -138,6 +138,9 @@ def for_programme(events: EventTable, scheme: Scheme) -> EventTable:
             f"{scheme.name} cannot take what happened under the base: {error}; declare the event as the base does, or "
             "compare with a variant that takes it"
         ) from None
+    if events.ids is None:
+        # Rows without ids stand as they came, and not by the names that they had on the way.
+        facts = evolve(facts, ids=None, order=None if events.order is None else events.order[~is_wish])
     if events.chance is not None:
         facts = evolve(facts, chance=events.chance[~is_wish])
     if not is_wish.any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from loyalty import loads
 from loyalty.programme.changing import changed
 from loyalty.simulation.comparing import compare
 from loyalty.simulation.comparison import Scheme
@@ -11,7 +12,7 @@ from loyalty.simulation.drawn import drawn
 from loyalty.simulation.intervals import OVER_REPLICATES
 from loyalty.simulation.months import month_starts
 from loyalty.simulation.scenario import read_scenario
-from tests.simulation.portal import PROGRAMME
+from tests.simulation.portal import PORTAL, PROGRAMME
 
 SCENARIO = """\
 scenario: Two segments
@@ -48,6 +49,23 @@ def test_each_seed_is_a_replicate_whose_partners_have_segments() -> None:
     assert not found[0].response
     again = next(drawn(PROGRAMME, scenario, 40, 6, PROGRAMME.first_day, [3]))
     assert again.events.at.tolist() == found[0].events.at.tolist()
+
+
+def test_what_is_drawn_meets_a_variant_that_declares_its_events_otherwise() -> None:
+    """With redemptions, refunds and draws of a response: a currency, a tier and a bound more change no figure at all."""
+    scenario = read_scenario(SCENARIO + RESPONSE + "redeem: {points: {share: 50 %, chance: 60 %}}\n", PROGRAMME)
+    text = PORTAL.replace("max: 1000000.00}}\n", "max: 2000000.00}}\n  lead.registered: {}\n", 1)
+    text = text.replace("currencies:\n", "currencies:\n  gems: {}\n")
+    text = text.replace("  promote:", "    - {tier: onyx, multiplier: 3, needs: false}\n  promote:")
+    other = loads(text.replace("earn:\n", "earn:\n  - {rule: lead, on: lead.registered, give: {partner: {gems: 1}}}\n"))
+    found = compare(
+        Scheme(name="base", programme=PROGRAMME), [Scheme(name="v", programme=other)],
+        drawn(PROGRAMME, scenario, 40, 6, PROGRAMME.first_day, [1, 2]), until_day=UNTIL,
+    )  # fmt: skip
+    [variant] = found.variants
+    assert variant.estimate("points.redeemed").base > 0
+    assert all(one.difference == 0 and not one.differs_somewhere for one in variant.estimates)
+    assert variant.shifts.winners == variant.shifts.losers == 0
 
 
 def test_a_comparison_over_seeds_pairs_them() -> None:
