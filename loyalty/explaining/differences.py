@@ -283,8 +283,10 @@ def _exchange(of: _Context, rate: ExchangeRate) -> Said:
     )  # fmt: skip
 
 
-def _needs(of: _Context, needs: Needs) -> Said:
+def _needs(of: _Context, needs: Needs) -> Value:
     parts = tuple(_value(of, part) for part in needs.parts)
+    if needs.every and len(parts) == 1:
+        return parts[0]
     return said("needs.all" if needs.every else "needs.any", parts=Listed(parts, "join.needs"))
 
 

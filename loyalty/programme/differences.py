@@ -133,7 +133,7 @@ def _options(
     if isinstance(one, PARTS) and isinstance(other, PARTS):
         yield from _compare(one, other, things, posts=posts)
         return
-    values, new_values = _entries(one), _entries(other)
+    values, new_values = _entries_of_both(one, other)
     for match in dict.fromkeys((*values, *new_values)):
         shown, value = values.get(match, ((), None))
         new_shown, new_value = new_values.get(match, ((), None))
@@ -167,6 +167,21 @@ def _things_in(value: Any) -> dict[str, Any]:
 _Entries = dict[Hashable, tuple[tuple[str, ...], Any]]
 
 
+def _entries_of_both(one: Any, other: Any) -> tuple[_Entries, _Entries]:
+    """Give the entries of an option before and after, cut alike on both sides."""
+    if any(isinstance(side, Needs) and not side.every for side in (one, other)):
+        # What is needed together and what is needed instead have no parts in common: both are told whole.
+        before, after = ({} if side is None else {"": ((), side)} for side in (one, other))
+        return before, after
+    if _is_numbered(one) or _is_numbered(other):
+        return _entries(one or None), _entries(other or None)
+    return _entries(one), _entries(other)
+
+
+def _is_numbered(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], Cap | ExchangeRate)
+
+
 def _entries(value: Any) -> _Entries:
     """Give the entries of an option; one that has but a value has one."""
     if isinstance(value, Mapping):
@@ -175,7 +190,7 @@ def _entries(value: Any) -> _Entries:
             for key, nested in value.items()
             for match, (shown, item) in _entries(nested).items()
         }
-    if isinstance(value, tuple) and value and isinstance(value[0], Cap | ExchangeRate):
+    if _is_numbered(value):
         return _numbered((_matched_by(item), item) for item in value)
     if isinstance(value, Needs) and value.every:
         return _numbered((_matched_by(part), part) for part in value.parts)

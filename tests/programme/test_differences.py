@@ -300,6 +300,30 @@ def test_a_new_rule_says_what_it_does_and_a_tier_that_moves_is_told() -> None:
     assert lines(tell_differences(differences(FULL, after), FULL, after)) == ["rules: rule paid: removed"]
 
 
+def test_a_list_that_begins_or_ends_is_told_entry_by_entry() -> None:
+    """The first rate of exchange and the first cap come from none, and nothing else is told of them."""
+    rule = next(rule for rule in FULL.rules if rule.caps)
+    bare = evolve(
+        FULL, exchange=(), rules=tuple(evolve(one, caps=()) if one is rule else one for one in FULL.rules)
+    )  # fmt: skip
+    count = len(FULL.exchange) + len(rule.caps)
+    added = lines(tell_differences(differences(bare, FULL), bare, FULL))
+    removed = lines(tell_differences(differences(FULL, bare), FULL, bare))
+    assert len(added) == len(removed) == count
+    assert all(": none → " in line and not line.endswith("none") for line in added)
+    assert all(line.endswith(" → none") and "none →" not in line for line in removed)
+
+
+def test_needs_that_become_alternatives_are_told_whole() -> None:
+    """Neither side reads as if nothing were needed; one need alone is told as itself."""
+    old, need = "any: [my_points >= 1000, my_trainings >= 3]", "my_points >= 1000"
+    [line] = told(old, old.replace("any", "all"))
+    said = "needs: any of (my_points >= 1000; my_trainings >= 3) → "
+    assert line.endswith(f"{said}all of (my_points >= 1000; my_trainings >= 3)")
+    [line] = told(old, f"all: [{need}]")
+    assert line.endswith(f"{said}{need}")
+
+
 def test_a_revision_that_goes_on_where_the_other_ends_has_no_other_past() -> None:
     """The revisions before are told only where what happened earlier would settle otherwise."""
     second = evolve(FULL, revision="2", from_day=21_000, earlier=(FULL,))
