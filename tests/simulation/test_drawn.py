@@ -52,7 +52,7 @@ def test_each_seed_is_a_replicate_whose_partners_have_segments() -> None:
 
 
 def test_what_is_drawn_meets_a_variant_that_declares_its_events_otherwise() -> None:
-    """With redemptions, refunds and draws of a response: a currency, a tier and a bound more change no figure at all."""
+    """With redemptions, refunds and draws of a response: a currency, a tier and a bound more change no figure."""
     scenario = read_scenario(SCENARIO + RESPONSE + "redeem: {points: {share: 50 %, chance: 60 %}}\n", PROGRAMME)
     text = PORTAL.replace("max: 1000000.00}}\n", "max: 2000000.00}}\n  lead.registered: {}\n", 1)
     text = text.replace("currencies:\n", "currencies:\n  gems: {}\n")
