@@ -171,8 +171,7 @@ def _entries_of_both(one: Any, other: Any) -> tuple[_Entries, _Entries]:
     """Give the entries of an option before and after, cut alike on both sides."""
     if any(isinstance(side, Needs) and not side.every for side in (one, other)):
         # What is needed together and what is needed instead have no parts in common: both are told whole.
-        before, after = ({} if side is None else {"": ((), side)} for side in (one, other))
-        return before, after
+        return _whole(one), _whole(other)
     if _is_numbered(one) or _is_numbered(other):
         return _entries(one or None), _entries(other or None)
     return _entries(one), _entries(other)
@@ -194,6 +193,10 @@ def _entries(value: Any) -> _Entries:
         return _numbered((_matched_by(item), item) for item in value)
     if isinstance(value, Needs) and value.every:
         return _numbered((_matched_by(part), part) for part in value.parts)
+    return _whole(value)
+
+
+def _whole(value: Any) -> _Entries:
     return {} if value is None else {"": ((), value)}
 
 
