@@ -9,9 +9,10 @@ and the layer is settled again; the first guess is generous, and memory that is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from itertools import pairwise
+from functools import lru_cache
+from itertools import chain, pairwise
 from threading import Event as Signal
 from typing import Any, Final
 
@@ -47,8 +48,9 @@ from loyalty.settlement.state import CELL, COMMAND, LEG, SCALARS, Memory, item_f
 
 _log = logging.getLogger(__name__)
 
-#: Into how many parts a thread's holders are cut, so that progress can be told and a run can be stopped.
-_PARTS: Final = 16
+#: Into how many parts a thread's holders are cut, so that progress can be told, a run can be stopped, and a thread that
+#: is done takes what another would have come to.
+_PARTS: Final = 32
 
 #: The scalars of a state that say how large its tables are.
 _END: Final = NEVER + 1
@@ -264,16 +266,17 @@ class _CompiledRun:
         stop = Signal()
 
         def settle(number: int) -> bool:
-            first, last = ranges[number]
-            for start, end in _equal_parts(packed.offsets[first : last + 1], _PARTS):
-                if stop.is_set() or kernel.module.settle(
-                    given, spaces[number], found[number], first + start, first + end
-                ):
+            for first, last in waiting[number]:
+                if stop.is_set():
                     return False
-                self.settled += int(packed.offsets[first + end] - packed.offsets[first + start])
+                if kernel.module.settle(given, spaces[number], found[number], first, last):
+                    stop.set()
+                    return False
+                self.settled += int(packed.offsets[last] - packed.offsets[first])
             return True
 
         before = self.settled
+        waiting = self._waiting(packed.offsets, ranges)
         futures = [self.pool.submit(settle, number) for number in range(len(ranges))]
         try:
             while wait(futures, timeout=0.2).not_done:
@@ -288,9 +291,23 @@ class _CompiledRun:
             self.progress(self.settled)
         return _Settled(found, [space.now for space in spaces], shared)
 
+    def _waiting(self, offsets: Ints, ranges: Sequence[tuple[int, int]]) -> list[Iterator[tuple[int, int]]]:
+        """
+        Give the parts that each thread settles one after the other.
+
+        What holders add up to is the same whoever settles them, so all take from one row of parts. A journal and states
+        have a place in a thread's own memory: there each thread settles its own range.
+        """
+        parts = [
+            [(first + start, first + end) for start, end in _equal_parts(offsets[first : last + 1], _PARTS)]
+            for first, last in ranges
+        ]
+        if self.journal or self.keep_states:
+            return [iter(own) for own in parts]
+        return [iter(list(chain(*parts)))] * len(ranges)
+
     def _given(self, kernel: Kernel, packed: Packed, parts: Ints) -> Given:
         work, layout = self.work, kernel.layout
-        memory = Memory(layout)
         codes, code_starts = translations(work, kernel, kernel.filling.translations)
         elasticity = np.zeros(len(self.kinds) or 1, np.int64)
         roles = np.zeros(len(self.kinds) or 1, np.int64)
@@ -306,12 +323,7 @@ class _CompiledRun:
             offsets=packed.offsets,
             codes=codes,
             code_starts=code_starts,
-            p=np.array([*layout.parameters, 0], np.int64),
-            reciprocals=reciprocals_of(layout.parameters),
-            expiry=with_header(memory.expiry),
-            returns=with_header(memory.returns),
-            month_of=np.array(memory.month_of, np.int64),
-            month_first=with_header(memory.month_first),
+            **_numbers_of(kernel),
             roles=roles,
             elasticity=elasticity,
             chance=np.zeros(0, np.int32) if chance is None else np.asarray(chance, np.int32),
@@ -319,7 +331,6 @@ class _CompiledRun:
             decisions=np.ascontiguousarray(parts[:, :-1]).reshape(-1) if len(parts) else np.zeros(1, np.int64),
             state_starts=starts,
             state_words=words,
-            first_scalars=np.array(list({**SCALARS, **layout.scalars()}.values()), np.int64),
         )
 
     def _space(self, kernel: Kernel, packed: Packed, given: Given, larger: int) -> Space:
@@ -336,7 +347,7 @@ class _CompiledRun:
             index *= 2
         tables, parts = len(layout.keys) or 1, max((len(key.parts) for key in layout.keys), default=1) or 1
         now = np.zeros(1, records(NOW))
-        now["first_month"], now["widest"] = self.work.first_month, self.work.widest
+        now["first_month"], now["months"], now["widest"] = self.work.first_month, self.work.months, self.work.widest
         now["layer"], now["until_day"] = int(layout.layer), self.work.until_day
         piece_row = _rows_of(1, 2 * pieces)[0]
         piece_row[1] = pieces
@@ -403,11 +414,14 @@ class _CompiledRun:
             "cells": shared["cells"].reshape(count, names.tier_asset, FIGURES),
             "tier": shared["tiers"].astype(np.int16),
             "badges": shared["badges"][: count * badges].reshape(count, badges),
-            "events": shared["events"][:-1].reshape(count, len(order))[:, order],
-            "sums": shared["sums"][:-1].reshape(count, len(order))[:, order],
+            "events": shared["events"][:-1].reshape(count, len(order)),
+            "sums": shared["sums"][:-1].reshape(count, len(order)),
             "first_month": shared["first_months"],
         }
-        return HolderTotals(holders=self.work.holders[layer].filter(pa.array(kept)), **who_took_part(kept, columns))
+        columns = who_took_part(kept, columns)
+        for name in ("events", "sums"):
+            columns[name] = columns[name][:, order]
+        return HolderTotals(holders=self.work.holders[layer].filter(pa.array(kept)), **columns)
 
     def _nobody(self) -> HolderTotals:
         """Give the totals of a layer that has no holders."""
@@ -481,6 +495,21 @@ class _CompiledRun:
     def _spread(self, function: Any, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         ready(function, *calls[0])
         return [future.result() for future in [self.pool.submit(function, *call) for call in calls]]
+
+
+@lru_cache(maxsize=8)
+def _numbers_of(kernel: Kernel) -> dict[str, Any]:
+    """Give what a kernel reads of its programme's numbers and of the calendar; nothing writes there."""
+    memory, parameters = Memory(kernel.layout), kernel.layout.parameters
+    return {
+        "p": np.array([*parameters, 0], np.int64),
+        "reciprocals": reciprocals_of(parameters),
+        "expiry": with_header(memory.expiry),
+        "returns": with_header(memory.returns),
+        "month_of": np.array(memory.month_of, np.int64),
+        "month_first": with_header(memory.month_first),
+        "first_scalars": np.array(list({**SCALARS, **kernel.layout.scalars()}.values()), np.int64),
+    }
 
 
 def _rows_of(count: int, capacity: int) -> Any:

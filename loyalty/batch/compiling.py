@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, Final
 
 from attrs import frozen
 
-from loyalty.batch import counting, deciding, driver, pairs, primitives, resuming
+from loyalty.batch import counting, deciding, driver, primitives, resuming
 from loyalty.batch.filling import MIDDLE_DAY, Filling, filling_of
 from loyalty.batch.kept import module_of
 from loyalty.batch.kinds import kinds_for
@@ -96,14 +96,28 @@ class Kernel:
 
 
 def kernels_of(programme: Programme, layers: Iterable[Layer]) -> dict[Layer, Kernel]:
-    """Generate the kernels of some layers."""
-    names = Names.of(programme)
-    return {layer: kernel_of(programme, layer, names) for layer in layers}
+    """Give the kernels of some layers; those of one object are generated once."""
+    return {layer: _kernel_of(_Same(programme), layer) for layer in layers}
 
 
-def kernel_of(programme: Programme, layer: Layer, names: Names) -> Kernel:
+class _Same:
+    """A programme as a key: that object and no other, for two of one revision may number their kinds differently."""
+
+    def __init__(self, programme: Programme) -> None:
+        self.programme = programme
+
+    def __hash__(self) -> int:
+        return id(self.programme)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.programme is other.programme
+
+
+@lru_cache(maxsize=32)
+def _kernel_of(key: _Same, layer: Layer) -> Kernel:
     """Generate the kernel of one layer; programmes that differ in numbers alone share its module."""
-    layout = layout_of(programme, layer, names, numbers_apart=True)
+    programme = key.programme
+    layout = layout_of(programme, layer, Names.of(programme), numbers_apart=True)
     texts = Texts.of(layout)
     step = _without_legend(step_source(layout, texts, traced=False))
     asking = asking_source(layout, texts)
@@ -135,7 +149,6 @@ def _module_source(layout: Layout, step: str, asking: str, filling: Filling) -> 
         "TIERS": names.badge_asset - names.tier_asset,
         "BADGES": len(names.assets) - names.badge_asset,
         "ACCOUNTS": counting.ACCOUNTS,
-        "NEAR": pairs.NEAR,
         "MIDDLE_DAY": MIDDLE_DAY,
         "KEY_TABLES": len(layout.keys),
         "KEY_PARTS": max((len(key.parts) for key in layout.keys), default=1) or 1,

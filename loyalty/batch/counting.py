@@ -44,7 +44,7 @@ FIGURES: Final = 9
 NOW: Final = (
     "first_month", "month", "layer", "holder", "tier", "moved", "clock_entries", "clock_day", "posted", "lost",
     "lost_at", "lost_label", "lost_day", "item", "widest", "entries", "closed", "since", "until_day", "journal_room",
-    "noted", "state_room", "state_words", "money", "role",
+    "noted", "state_room", "state_words", "money", "role", "months",
 )  # fmt: skip
 
 #: The figures that say what stands in an account; what is owed counts positive.
@@ -70,8 +70,8 @@ def count(o: Any, label: int, asset: int, source: int, target: int, amount: int,
             now.clock_entries += 1
     if asset < CURRENCIES:
         move(o.cells, (now.holder * CURRENCIES + asset) * 9, source, target, amount)
-        shelf = (month * (TIERS + 1) + now.tier) * CURRENCIES + asset
-        o.ways[(shelf * ACCOUNTS + source) * ACCOUNTS + target] += amount
+        way = (asset * ACCOUNTS + source) * ACCOUNTS + target
+        o.ways[(way * now.months + month) * (TIERS + 1) + now.tier] += amount
         if source >= ISSUED or target >= ISSUED:
             rule = ((label * 2 + now.layer) * CURRENCIES + asset) * 3
             if brings(source):
@@ -199,10 +199,10 @@ def flows_and_funds(ways: Ints, months: int, names: Names) -> tuple[Ints, Ints]:
     Give what moved and what changed by month and currency, and what was issued and reversed by the tier then as well.
 
     Args:
-        ways: What moved by month, tier (persons last), currency, and from which account to which.
+        ways: What moved by currency, from which account to which, month, and tier (persons last).
     """
     currencies, tiers = names.tier_asset, names.badge_asset - names.tier_asset
-    ways = ways.reshape(months, tiers + 1, currencies, ACCOUNTS, ACCOUNTS)
+    ways = ways.reshape(currencies, ACCOUNTS, ACCOUNTS, months, tiers + 1).transpose(3, 4, 0, 1, 2)
     figures = np.zeros((ACCOUNTS, ACCOUNTS, FIGURES), np.int64)
     for source in range(ACCOUNTS):
         for target in range(ACCOUNTS):

@@ -25,13 +25,11 @@ from loyalty.batch.marking import INT, load, store
 from loyalty.batch.pointers import INTS, striding
 
 #: The words before the pairs of a bucket table, and the memories of its days and amounts.
-BUCKET_WORDS: Final = {name: place for place, name in enumerate(("head", "is_full", "capacity", "length"))}
+BUCKET_WORDS: Final = {
+    name: place for place, name in enumerate(("head", "is_full", "capacity", "length", "sought", "idle"))
+}
 _PARTS: Final = ("days", "amounts")
-
-#: So many pairs at the end of a table are looked at without asking whether there are as many: before the first pair
-#: there is room for them.
-NEAR: Final = 8
-_FIRST: Final = len(BUCKET_WORDS) + 2 * NEAR
+_FIRST: Final = len(BUCKET_WORDS)
 
 
 class BucketType(types.Type):
@@ -40,7 +38,8 @@ class BucketType(types.Type):
 
     Both have the same words: ``head`` is how many places before the first pair are free, so that the first is taken out
     without moving the others; ``is_full`` whether there was too little room, ``capacity`` how much there is, and
-    ``length`` how many pairs there are, the closing one included.
+    ``length`` how many pairs there are, the closing one included; ``sought`` is the place that was looked for last,
+    counted from the first free one. One word is idle, so that a pair lies in one line of the processor's memory.
     """
 
     def __init__(self, part: int) -> None:

@@ -69,7 +69,7 @@ class _Counters:
         self.badge_count = len(names.assets) - names.badge_asset
         self.currencies = currencies
         self.now: Any = record("Now", NOW)()
-        self.now.first_month, self.now.widest = work.first_month, work.widest
+        self.now.first_month, self.now.months, self.now.widest = work.first_month, work.months, work.widest
         self.now.until_day = work.until_day
         self.month_of = month_tables()[0]
         self.ways = [0] * (work.months * (tiers + 1) * currencies * ACCOUNTS**2)

@@ -160,4 +160,5 @@ def tiers_by_month(starts: Ints, first_months: Ints, moves: Ints, first_month: i
 
 def who_took_part(kept: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Give the columns of those alone who took part."""
-    return {name: column if kept.all() else column[kept] for name, column in columns.items()}
+    rows = np.flatnonzero(kept)
+    return {name: column if len(rows) == len(kept) else column.take(rows, axis=0) for name, column in columns.items()}
