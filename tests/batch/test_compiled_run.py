@@ -279,7 +279,7 @@ def test_numbers_alone_make_no_new_kernel() -> None:
 
 
 def test_the_kernel_of_a_programme_is_generated_once() -> None:
-    """Runs of one programme share its kernel; another of the same text, whose kinds may be numbered apart, has its own."""
+    """Runs of one programme share its kernel, and another of the same text has its own."""
     text = (Path(__file__).parents[2] / "benchmarks" / "programmes" / "ten_rules.yaml").read_text(encoding="utf-8")
     programme, other = loads(text), loads(text)
     ours = kernels_of(programme, [Layer.PARTNER])[Layer.PARTNER]
