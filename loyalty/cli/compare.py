@@ -148,15 +148,15 @@ def _print_variant(found: Comparison, variant: Variant) -> None:
                     f"{f' (means over {found.replicates} populations)' if many else ''}.")  # fmt: skip
     before_persons, after_persons = variant.persons
     if before_persons or after_persons:
-        change = after_persons - before_persons
         print_line(out, f"persons: {number(before_persons)} → {number(after_persons)}{unit} "
-                        f"({'+' if change > 0 else ''}{number(change)}{unit}), in no group and among no winners: "
+                        f"({_signed(after_persons - before_persons)}{unit}), in no group and among no winners: "
                         "they are of no partner")  # fmt: skip
     if many and (shifts.most or shifts.least):
         print_line(out, f"  of the first of {found.replicates} populations:")
     for label, changes in (("gain most", shifts.most[:3]), ("lose most", shifts.least[:3])):
         if changes:
-            told = (f"{one.partner} ({one.base_tier}) {number(one.base)} → {number(one.variant)}" for one in changes)
+            told = (f"{one.partner} ({one.base_tier}) {number(one.base)} → {number(one.variant)} "
+                    f"({_signed(one.variant - one.base)})" for one in changes)  # fmt: skip
             print_line(out, f"  {label}: {'; '.join(told)}")
     _print_tiers(variant.migration, found.base.name, name)
     print_line(out, "By size (decile of revenue, 10 has most) and segment:", style="bold")
@@ -225,6 +225,10 @@ def count(value: Fraction) -> str:
 def number(value: Fraction) -> str:
     """Write a number for people: without digits behind the point where it is large."""
     return f"{float(value):,.0f}" if abs(value) >= 1000 or value.denominator == 1 else _small(float(value))
+
+
+def _signed(value: Fraction) -> str:
+    return ("+" if value > 0 else "") + number(value)
 
 
 def percent(value: Fraction) -> str:

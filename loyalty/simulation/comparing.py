@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from loyalty.batch.once import found_once
+from loyalty.batch.tables import REDEEM
 from loyalty.errors import UsageError
 from loyalty.explaining.differences import tell_differences
 from loyalty.explaining.said import Value
@@ -85,6 +86,7 @@ def compare(
     schemes = (base, *variants)
     runner = Runner(until_day=until_day)
     days = _quarter_ends(base.programme, until_day)
+    until_us = base.programme.calendar.day_start_us(until_day + 1)
     seeds: list[int] = []
     figures: list[list[dict[str, Figure]]] = [[] for _ in schemes]
     first: list[Measures] = []
@@ -113,7 +115,7 @@ def compare(
         for place, one in enumerate(found, start=1):
             one.add(aligned[0], aligned[place], replicate.labels, standings[0], standings[place])
         if not first:
-            first, events = aligned, len(replicate.events)
+            first, events = aligned, _happened(replicate, until_us, aligned[0])
             for place, scheme in enumerate(variants, start=1):
                 if each is not None:
                     each(scheme, first[0], first[place])
@@ -174,6 +176,13 @@ class _Found:
         self.migrations.append(_migration(base, variant, base_stood, variant_stood))
         self.base_persons.append(base.persons_cost)
         self.variant_persons.append(variant.persons_cost)
+
+
+def _happened(replicate: Replicate, until_us: int, base: Measures) -> int:
+    """Count what happens in the span: no wishes to redeem, and of what responds to incentives what the base moves."""
+    if replicate.response:
+        return int(base.events.sum())
+    return int(((replicate.events.at < until_us) & (replicate.events.kind != REDEEM)).sum())
 
 
 def _estimates(

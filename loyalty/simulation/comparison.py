@@ -249,6 +249,7 @@ class Comparison:
     Args:
         unit: The unit of money that worth, cost and revenue are in, or "" where no currency has a worth.
         partners, events: Of the first replicate, whose partners alone are listed; all else is a mean over replicates.
+            Events are those that happen in the span, of a population under the base.
         seeds: Of the replicates; none where the events are a recorded history.
         replicates: How many there are.
         method: How intervals were made, in words, or "" where there are none.

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from loyalty import Programme, load, loads, read_event
 from loyalty.batch.tables import EventTable
-from loyalty.cli.compare import _cells
+from loyalty.cli.compare import _cells, _signed
+from loyalty.core.calendar import parse_day
 from loyalty.errors import LoyaltyError, UsageError
 from loyalty.explaining.differences import LANGUAGES
 from loyalty.programme.changing import changed
@@ -226,6 +227,14 @@ def test_a_variant_that_cannot_take_the_events_says_which_and_why() -> None:
         against(loads(text))
 
 
+def test_what_comes_after_the_last_day_is_no_event_of_the_comparison() -> None:
+    """Of the quarter's five events one is of January."""
+    until = parse_day("2026-01-31")
+    found = compare(Scheme(name="base", programme=PROGRAMME), [Scheme(name="same", programme=PROGRAMME)], [quarter()],
+                    until_day=until)  # fmt: skip
+    assert found.events == found.variants[0].estimate("events").base == 1
+
+
 def test_nothing_to_compare_on_is_refused() -> None:
     """Without a replicate there is no figure."""
     with pytest.raises(UsageError, match="give one replicate at least"):
@@ -253,6 +262,7 @@ def test_means_that_come_out_even_may_differ_somewhere() -> None:
     same = evolve(one, interval=Interval(low=0, high=0))
     assert not same.differs_somewhere
     assert [*_cells(same)][-1] == ""
+    assert [_signed(Fraction(change)) for change in ("1/2", "-3", "0")] == ["+0.50", "-3", "0"]
 
 
 def test_one_history_has_intervals_over_its_partners_and_several_replicates_over_these() -> None:

@@ -66,6 +66,9 @@ def test_what_is_drawn_meets_a_variant_that_declares_its_events_otherwise() -> N
     assert variant.estimate("points.redeemed").base > 0
     assert all(one.difference == 0 and not one.differs_somewhere for one in variant.estimates)
     assert variant.shifts.winners == variant.shifts.losers == 0
+    # What is wished is no event, and what the response does not let happen is none either.
+    first = next(drawn(PROGRAMME, scenario, 40, 6, PROGRAMME.first_day, [1]))
+    assert 0 < found.events < (first.events.kind >= 0).sum() < len(first.events)
 
 
 def test_a_comparison_over_seeds_pairs_them() -> None:
