@@ -208,7 +208,11 @@ def test_redemptions_are_found(acme: Programme, known: Scenario) -> None:
     wishes = load_scenario(ACME / "scenario.yaml", acme).wishes
     points, mdf = wishes
     table = population(acme, evolve(known, wishes=(points, evolve(mdf, after=None))), 60, 24, 3, acme.first_day)
-    found = {each.wish.currency: each.wish for each in fit_scenario(table).wishes}
+    fit = fit_scenario(table)
+    found = {each.wish.currency: each.wish for each in fit.wishes}
+    # Told as the number of events is what happened; a wish to redeem is no event.
+    assert fit.history.happened == (table.kind >= 0).sum() < len(table)
+    assert f"Fitted to {fit.history.happened:,} events of 60 partners" in scenario_text(fit)
     assert (found["points"].every, found["mdf"].every) == (Period.MONTH, Period.QUARTER)
     assert float(found["points"].share or 0) == pytest.approx(0.2, abs=0.01)
     assert float(found["mdf"].share or 0) == pytest.approx(0.5, abs=0.01)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loyalty.batch.encoding import CHANCE
-from loyalty.batch.tables import EventTable, kinds_of, missing_of
+from loyalty.batch.tables import REDEEM, EventTable, kinds_of, missing_of
 from loyalty.core.calendar import FIRST_DAY, format_day, month_tables
 from loyalty.errors import UsageError
 from loyalty.simulation.draws import Floats, Integers
@@ -66,6 +66,11 @@ class History:
         begins, ends = np.maximum(starts[:-1], self.first_day), np.minimum(starts[1:], self.last_day + 1)
         covered: Floats = (ends - begins) / np.diff(starts)
         return covered
+
+    @property
+    def happened(self) -> int:
+        """How many events there are; wishes to redeem are none."""
+        return int((self.events.kind[self.rows] != REDEEM).sum())
 
     def of_kind(self, kind: str) -> Integers:
         """Give the places among ``rows`` of the events of one kind."""

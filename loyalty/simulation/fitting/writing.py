@@ -83,7 +83,7 @@ def _lines(fit: Fit) -> Iterator[str]:
 def _assumptions(fit: Fit) -> Iterator[str]:
     history = fit.history
     yield (
-        f"Fitted to {len(history.rows):,} events of {len(history.names):,} partners from "
+        f"Fitted to {history.happened:,} events of {len(history.names):,} partners from "
         f"{format_day(history.first_day)} through {format_day(history.last_day)}."
     )
     yield "What was so is taken to go on: rates, seasons, sizes and habits are those of the history."
