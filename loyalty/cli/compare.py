@@ -76,7 +76,7 @@ def command(
         runs = on.replicates * (1 + len(variants))
         found = compare(
             base, variants, on.draw(), until_day=on.until_day, each=write,
-            progress=meter.stage("running", runs), assumptions=on.assumptions, notes=on.notes,
+            progress=meter.stage("running", runs), assumptions=on.assumptions, notes=on.notes, runs=on.replicates,
         )  # fmt: skip
     if out_dir is not None:
         written = [*write_each(comparison_tables(found), out_dir, table_format), *written]

@@ -68,6 +68,7 @@ def compare(
     progress: Callable[[int], None] | None = None,
     assumptions: Sequence[Value] = (),
     notes: Sequence[Value] = (),
+    runs: int = 1,
 ) -> Comparison:
     """
     Run every programme over every replicate, and say what differs.
@@ -79,12 +80,13 @@ def compare(
         each: Called for each variant with the base's and the variant's measures of the first replicate, over the same
             partners in the same order.
         progress: Called with how many runs are done.
+        runs: How many replicates there are, where it is known; what is run so often is compiled sooner.
 
     Raises:
         LoyaltyError: a variant cannot take the events of the base.
     """
     schemes = (base, *variants)
-    runner = Runner(until_day=until_day)
+    runner = Runner(until_day=until_day, runs=runs)
     days = _quarter_ends(base.programme, until_day)
     until_us = base.programme.calendar.day_start_us(until_day + 1)
     seeds: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.csv as pa_csv
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty import Programme, load, loads, read_event
+from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.cli.compare import _cells, _signed
 from loyalty.core.calendar import parse_day
@@ -233,6 +235,20 @@ def test_what_comes_after_the_last_day_is_no_event_of_the_comparison() -> None:
     found = compare(Scheme(name="base", programme=PROGRAMME), [Scheme(name="same", programme=PROGRAMME)], [quarter()],
                     until_day=until)  # fmt: skip
     assert found.events == found.variants[0].estimate("events").base == 1
+
+
+def test_a_kernel_is_asked_for_by_all_replicates_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether compiling pays is decided by how often a programme is run, not by one population alone."""
+    asked = []
+
+    def spied(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["runs"])
+        return run(*arguments, **options)
+
+    monkeypatch.setattr("loyalty.simulation.replicates.run", spied)
+    same = Scheme(name="same", programme=PROGRAMME)
+    compare(Scheme(name="base", programme=PROGRAMME), [same], [quarter()] * 3, until_day=UNTIL, runs=3)
+    assert asked == [3] * 6
 
 
 def test_nothing_to_compare_on_is_refused() -> None:
