@@ -148,5 +148,5 @@ def _hashes(named: dict[str, pa.Array], column: str) -> tuple[Ints, Any]:
     rows = np.flatnonzero(np.asarray(named[column].is_valid()))
     taken = pa.array(rows)
     source = text_of(named["source"].take(taken)).fill_null("") if "source" in named else None
-    identities = identities_of([(source, text_of(named[column].take(taken)))])
-    return rows, hashes_of(identities) if identities is not None else np.zeros(0, np.uint64)
+    identities = identities_of(source, text_of(named[column].take(taken)))
+    return rows, hashes_of(pa.chunked_array([identities]))

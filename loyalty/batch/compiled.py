@@ -2,8 +2,9 @@
 A run on compiled kernels: each layer's items are packed, and threads settle ranges of holders.
 
 Each thread has its own memory for one holder and its own totals, which are added up in the end; rows of holders are
-shared, for no two threads have the same. What turns out too small (a table, the journal, the states) is made larger
-and the layer is settled again; the first guess is generous, and memory that is not used costs nothing.
+shared, for no two threads have the same. Where the items of a layer take much memory, its holders are packed and
+settled in turns. What turns out too small (a table, the journal, the states) is made larger and the turn is settled
+again; the first guess is generous, and memory that is not used costs nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain
 from threading import Event as Signal
 from typing import Any, Final
 
@@ -29,7 +30,8 @@ from loyalty.batch.entries import records
 from loyalty.batch.journal import COLUMNS, journal_table
 from loyalty.batch.kept import cache_folder, is_compiled, ready
 from loyalty.batch.kinds import kinds_for
-from loyalty.batch.packing import Packed, pack, parts_of_grants, translations
+from loyalty.batch.memory import give_back
+from loyalty.batch.packing import Packed, equal_parts, packing_of, parts_of_grants, translations
 from loyalty.batch.pairs import buckets_of
 from loyalty.batch.pointers import HEADER, with_header
 from loyalty.batch.refusing import may_be_too_many, refuse_after_closing, refuse_too_many
@@ -51,6 +53,9 @@ _log = logging.getLogger(__name__)
 #: Into how many parts a thread's holders are cut, so that progress can be told, a run can be stopped, and a thread that
 #: is done takes what another would have come to.
 _PARTS: Final = 32
+
+#: What the rows of holders have where nothing is counted yet.
+_NOTHING: Final = {"cells": 0, "badges": 0, "tiers": 0, "events": 0, "sums": 0, "first_months": -1, "state_starts": -1}
 
 #: The scalars of a state that say how large its tables are.
 _END: Final = NEVER + 1
@@ -106,10 +111,11 @@ def run_compiled(
 
 @define(eq=False)
 class _Settled:
-    """What one layer's threads found."""
+    """What one layer's threads found, each in the holders of its range."""
 
     found: list[Any]
     now: list[Any]
+    ranges: list[tuple[int, int]]
     shared: Mapping[str, Any]
 
 
@@ -145,7 +151,9 @@ class _CompiledRun:
         count = len(work.table)
         responds = response is not None and work.table.chance is not None
         layers = Layer.PERSON in work.layers
-        self.before = np.full(count if layers or responds else 0, -1, np.int16)
+        # The number of tiers says how wide, for there is one for each row.
+        tiers = self.names.badge_asset - self.names.tier_asset
+        self.before = np.full(count if layers or responds else 0, -1, np.int8 if tiers < 2**7 else np.int16)
         self.posted = np.zeros(count + len(self.grants) if layers or self.grants else 0, np.int8)
         self.taken = np.full(len(self.grants) + 1, -1, np.int64)
         self.paid_from = np.zeros(len(self.grants) + 1, np.int64)
@@ -153,7 +161,6 @@ class _CompiledRun:
             self.taken[: len(earlier)] = states.taken
             self.paid_from[: len(earlier)] = states.paid_from
         self.settled = 0
-        self._ranges: list[tuple[int, int]] = []
 
     def run(self) -> Batch:
         work, names = self.work, self.names
@@ -221,42 +228,62 @@ class _CompiledRun:
         )
 
     def _layer(self, layer: Layer) -> _Settled:
-        """Settle one layer, again with more room where there was too little."""
+        """Settle the holders of one layer, turn by turn."""
         work, kernel = self.work, self.kernels[layer]
+        give_back()
         parts = parts_of_grants(work, layer, self.names, self.numbers)
-        packed = pack(work, kernel, self.kinds, parts, self._spread, self.threads)
-        if self.response is None and may_be_too_many(work, packed.offsets):
+        packing = packing_of(work, kernel, self.kinds, parts, self._spread, self.threads)
+        if self.response is None and may_be_too_many(work, packing.offsets):
             refuse_too_many(work, layer)
         refuse_after_closing(work, layer, self.kinds, self.grants)
-        given = self._given(kernel, packed, parts)
-        ranges = self._ranges = _equal_parts(packed.offsets, self.threads)
+        given = self._given(kernel, parts)
+        settled = _Settled([], [], [], self._shared(kernel))
+        for turn in packing.turns:
+            # Nothing here may keep the items of a turn while those of the next are packed.
+            self._turn(kernel, given, packing.packed(turn, self._spread, self.threads), settled)
+        return settled
+
+    def _turn(self, kernel: Kernel, given: Given, packed: Packed, settled: _Settled) -> None:
+        """Settle the holders of one turn, again with more room where there was too little."""
+        given = given._replace(packed=packed.items, offsets=packed.offsets)
+        first, last = packed.turn
+        ranges = [
+            (first + start, first + end) for start, end in equal_parts(packed.offsets[first : last + 1], self.threads)
+        ]
         larger, room = 1, [(0, 0)] * self.threads
         while True:
             taken, paid_from = self.taken.copy(), self.paid_from.copy()
-            settled = self._settle(kernel, given, packed, ranges, larger, room)
-            if settled is None:
+            tried = self._settle(kernel, given, ranges, larger, room, settled.shared)
+            if tried is None:
                 larger *= 2
             else:
-                wanted = [(int(found.sizes[0]), int(found.sizes[1])) for found in settled.found]
+                found, now = tried
+                wanted = [(int(own.sizes[0]), int(own.sizes[1])) for own in found]
                 if all(w[0] <= r[0] or not self.journal for w, r in zip(wanted, room, strict=True)) and all(
                     w[1] <= r[1] or not self.keep_states for w, r in zip(wanted, room, strict=True)
                 ):
-                    return settled
+                    settled.found += found
+                    settled.now += now
+                    settled.ranges += ranges
+                    return
                 room = wanted
             self.taken[:], self.paid_from[:] = taken, paid_from
+            count = max(len(self.work.holders[kernel.layout.layer]), 1)
+            for name, nothing in _NOTHING.items():
+                width = len(settled.shared[name]) // count
+                settled.shared[name][first * width : last * width] = nothing
 
     def _settle(
         self,
         kernel: Kernel,
         given: Given,
-        packed: Packed,
         ranges: Sequence[tuple[int, int]],
         larger: int,
         room: Sequence[tuple[int, int]],
-    ) -> _Settled | None:
-        """Settle all ranges at once; None where a table was too small."""
-        shared = self._shared(kernel)
-        spaces = [self._space(kernel, packed, given, larger) for _ in ranges]
+        shared: Mapping[str, Any],
+    ) -> tuple[list[Any], list[Any]] | None:
+        """Settle all ranges at once, and give what each found; None where a table was too small."""
+        spaces = [self._space(kernel, given, larger) for _ in ranges]
         found = [self._found(shared, own) for own in room]
         for space, (notes, words) in zip(spaces, room, strict=True):
             now = space.now
@@ -272,11 +299,11 @@ class _CompiledRun:
                 if kernel.module.settle(given, spaces[number], found[number], first, last):
                     stop.set()
                     return False
-                self.settled += int(packed.offsets[last] - packed.offsets[first])
+                self.settled += int(given.offsets[last] - given.offsets[first])
             return True
 
         before = self.settled
-        waiting = self._waiting(packed.offsets, ranges)
+        waiting = self._waiting(given.offsets, ranges)
         futures = [self.pool.submit(settle, number) for number in range(len(ranges))]
         try:
             while wait(futures, timeout=0.2).not_done:
@@ -289,7 +316,7 @@ class _CompiledRun:
             return None
         if self.progress:
             self.progress(self.settled)
-        return _Settled(found, [space.now for space in spaces], shared)
+        return found, [space.now for space in spaces]
 
     def _waiting(self, offsets: Ints, ranges: Sequence[tuple[int, int]]) -> list[Iterator[tuple[int, int]]]:
         """
@@ -299,14 +326,15 @@ class _CompiledRun:
         have a place in a thread's own memory: there each thread settles its own range.
         """
         parts = [
-            [(first + start, first + end) for start, end in _equal_parts(offsets[first : last + 1], _PARTS)]
+            [(first + start, first + end) for start, end in equal_parts(offsets[first : last + 1], _PARTS)]
             for first, last in ranges
         ]
         if self.journal or self.keep_states:
             return [iter(own) for own in parts]
         return [iter(list(chain(*parts)))] * len(ranges)
 
-    def _given(self, kernel: Kernel, packed: Packed, parts: Ints) -> Given:
+    def _given(self, kernel: Kernel, parts: Ints) -> Given:
+        """Give what all holders of a layer are settled with; their items are put in turn by turn."""
         work, layout = self.work, kernel.layout
         codes, code_starts = translations(work, kernel, kernel.filling.translations)
         elasticity = np.zeros(len(self.kinds) or 1, np.int64)
@@ -319,8 +347,8 @@ class _CompiledRun:
         chance = work.table.chance if self.response is not None and work.table.chance is not None else None
         starts, words = self._state_starts(layout.layer)
         return Given(
-            packed=packed.items,
-            offsets=packed.offsets,
+            packed=None,
+            offsets=None,
             codes=codes,
             code_starts=code_starts,
             **_numbers_of(kernel),
@@ -333,11 +361,11 @@ class _CompiledRun:
             state_words=words,
         )
 
-    def _space(self, kernel: Kernel, packed: Packed, given: Given, larger: int) -> Space:
+    def _space(self, kernel: Kernel, given: Given, larger: int) -> Space:
         """Give the memory of one thread: room for the largest holder; what is not touched takes none."""
         layout = kernel.layout
-        items = int(np.diff(packed.offsets).max(initial=0)) * larger
-        held = [count * larger for count in self._largest_state(kernel, given)]
+        items = int(np.diff(given.offsets).max(initial=0)) * larger
+        held = [count * larger for count in self._largest_state(kernel)]
         buckets = min(4 * items + 1024, 45_000) * larger
         rows, legs = items + held[0] + 2, items * max(len(layout.legs), 1) + held[1] + 2
         commands, pieces = items + held[2] + 2, 2 * (2 * items + held[3] + buckets)
@@ -380,8 +408,8 @@ class _CompiledRun:
         return {
             "cells": np.zeros(count * self.names.tier_asset * FIGURES, np.int64),
             "badges": np.zeros(count * badges + 1, np.int64),
-            "tiers": np.zeros(count, np.int64),
-            "events": np.zeros(count * len(self.kinds) + 1, np.int64),
+            "tiers": np.zeros(count, np.int16),
+            "events": np.zeros(count * len(self.kinds) + 1, np.int32),
             "sums": np.zeros(count * len(self.kinds) + 1, np.int64),
             "first_months": np.full(count, -1, np.int64),
             "state_starts": np.full(count if self.keep_states else 1, -1, np.int64),
@@ -412,7 +440,7 @@ class _CompiledRun:
         order = [kind.code for kind in self.kinds]
         columns = {
             "cells": shared["cells"].reshape(count, names.tier_asset, FIGURES),
-            "tier": shared["tiers"].astype(np.int16),
+            "tier": shared["tiers"],
             "badges": shared["badges"][: count * badges].reshape(count, badges),
             "events": shared["events"][:-1].reshape(count, len(order)),
             "sums": shared["sums"][:-1].reshape(count, len(order)),
@@ -420,7 +448,7 @@ class _CompiledRun:
         }
         columns = who_took_part(kept, columns)
         for name in ("events", "sums"):
-            columns[name] = columns[name][:, order]
+            columns[name] = columns[name][:, order].astype(np.int64, copy=False)
         return HolderTotals(holders=self.work.holders[layer].filter(pa.array(kept)), **columns)
 
     def _nobody(self) -> HolderTotals:
@@ -456,15 +484,14 @@ class _CompiledRun:
     def _effective(self, layer: Layer) -> tuple[Ints, Ints]:
         return self._scalars(layer, "effective")
 
-    def _largest_state(self, kernel: Kernel, given: Given) -> list[int]:
-        del given
+    def _largest_state(self, kernel: Kernel) -> list[int]:
         return [int(self._scalars(kernel.layout.layer, name)[1].max(initial=0)) for name in _COUNTS]
 
     def _states(self, settled: _Settled, holders: pa.Array, kept: Any) -> LayerStates:
         starts = settled.shared["state_starts"]
         words, shift = [], 0
         ranges = np.zeros(len(starts), np.int64)
-        for (first, last), found in zip(self._ranges, settled.found, strict=True):
+        for (first, last), found in zip(settled.ranges, settled.found, strict=True):
             ranges[first:last] = shift
             words.append(found.state_words[: int(found.sizes[1])])
             shift += int(found.sizes[1])
@@ -517,11 +544,3 @@ def _rows_of(count: int, capacity: int) -> Any:
     made = np.zeros((count or 1, HEADER + capacity + 2), np.int64)
     made[:, 1], made[:, 2] = capacity, 1
     return made
-
-
-def _equal_parts(offsets: Ints, count: int) -> list[tuple[int, int]]:
-    """Cut holders into so many runs of about as many items each."""
-    total = int(offsets[-1] - offsets[0])
-    cuts = np.searchsorted(offsets - offsets[0], [total * part // count for part in range(1, count)])
-    edges = [0, *np.minimum(cuts, len(offsets) - 1).tolist(), len(offsets) - 1]
-    return list(pairwise(edges))

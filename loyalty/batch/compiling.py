@@ -59,7 +59,7 @@ from loyalty.batch.pointers import entry, fixed, fixed_headed, fixed_table, flat
 '''
 
 #: What of the driver is called from outside; all else is compiled into these.
-_ENTRIES: Final = ("settle", "places")
+_ENTRIES: Final = ("settle", "tally", "own_rows", "places")
 
 #: What goes into each kernel as it is, module by module.
 _DRIVEN: Final = (primitives, deciding, resuming, driver)
@@ -84,8 +84,8 @@ class Kernel:
         layout: Where everything stands; its parameters are the programme's own numbers.
         filling: What of a table is packed for it.
         source: The text of the module.
-        module: The module, whose ``settle``, ``places`` and ``pack`` are compiled when they are first called, or found
-            on disk.
+        module: The module, whose functions that are called from outside (``settle``, ``pack``) are compiled when they
+            are first called, or found on disk.
     """
 
     layout: Layout

@@ -315,9 +315,29 @@ def earlier_row(g: Any, s: Any, w: Any, number: int) -> int:
     return row
 
 
-def places(codes: Any, following: Any, found: Any, first: int, last: int) -> None:
-    """Give each item of a part of the order its place among those of its holder."""
+def tally(order: Any, codes: Any, counts: Any, first: int, last: int) -> None:
+    """Count the rows of each holder in a part of the order; those of nobody are none of the layer's."""
     for rank in range(first, last):
-        code = codes[rank]
-        found[rank] = following[code]
+        code = codes[order[rank]]
+        if code >= 0:
+            counts[code] += 1
+
+
+def own_rows(order: Any, codes: Any, found: Any, first: int, last: int) -> None:
+    """Find the rows of the holders from *first* to before *last*; there is room for one more."""
+    count = 0
+    for rank in range(len(order)):
+        row = order[rank]
+        code = codes[row]
+        found[count] = row
+        if code >= first and code < last:
+            count += 1
+
+
+def places(order: Any, codes: Any, following: Any, found: Any, first: int, last: int) -> None:
+    """Give each row of a part of the order its place among the items of its holder."""
+    for rank in range(first, last):
+        row = order[rank]
+        code = codes[row]
+        found[row] = following[code]
         following[code] += 1

@@ -19,6 +19,7 @@ from loyalty.batch.decoding import given_in, is_text, numbers_of
 from loyalty.batch.envelope import ENVELOPE, Envelope
 from loyalty.batch.fields import Fields, Slots
 from loyalty.batch.findings import Findings
+from loyalty.batch.identities import identities_of
 from loyalty.batch.tables import Ints
 from loyalty.programme.model import Programme
 from loyalty.programme.notes import did_you_mean
@@ -50,7 +51,7 @@ class Encoder:
 
     Attributes:
         columns: What was read; codes of partners, persons and open texts are those of the batch until all share them.
-        texts: Of each part of a batch the ids, what its rows speak of and the sources, each if there is any.
+        identities: Of each part of a batch those of its rows, and those that they speak of, each if there are any.
         numbered: Whether rows speak of each other by number.
         rows: How many rows the columns have.
         last_at: UTC microseconds: when the last event occurred, of those that were forgotten too.
@@ -64,7 +65,7 @@ class Encoder:
         self.columns = Columns(rows)
         self.envelope = Envelope(programme, self.declared, findings, self.columns)
         self.fields = Fields(programme, self.declared, findings)
-        self.texts: list[tuple[pa.Array | None, pa.Array | None, pa.Array | None]] = []
+        self.identities: list[tuple[pa.Array | None, pa.Array | None]] = []
         self.numbered = False
         self.rows = 0
         self.last_at = programme.calendar.starts_us[0]
@@ -146,7 +147,13 @@ class Encoder:
         ids = envelope.ids_of(columns["id"], first_row) if "id" in columns else None
         of = envelope.origins_of(columns.get("of"), slots)
         source = envelope.sources_of(columns["source"], first_row) if "source" in columns else None
-        self.texts.append((ids, of, source))
+        # Made at once, for the ids are a part of their batch, which would be held with them.
+        self.identities.append(
+            (
+                None if ids is None else identities_of(source, ids),
+                None if of is None else identities_of(None if self.numbered else source, of),
+            )
+        )
         return slots
 
     def forget(self, first_row: int) -> None:
@@ -159,7 +166,7 @@ class Encoder:
         self.envelope.shared(self.rows, first_row)
         self.fields.forget()
         self.columns.forget()
-        self.texts.clear()
+        self.identities.clear()
         self.rows = 0
 
 

@@ -236,16 +236,18 @@ class _Filler:
     def _write_pack(self, w: Writer) -> None:
         """Write ``pack``, which copies what is read of a part of the rows to the places of their items."""
         arguments = (
-            "columns, missing, code_tables, code_starts, packed, places, order, kinds, step_codes, instants, others, "
-            "of, by_row, codes, offsets, first_days, starts, decisions, first, last"
+            "columns, missing, code_tables, code_starts, packed, places, order, codes, offsets, kinds, step_codes, "
+            "instants, others, of, first_days, pair_rows, pairs, starts, decisions, first, last"
         )
         with w.block(f"def pack({arguments})"), w.block("for rank in range(first, last)"):
             with w.block("if rank == first"):
                 w.line("day = 0")
+                w.line("pair = 0")
             w.line("row = order[rank]")
-            w.line("x = packed[places[rank]]")
-            with w.block("if row < 0"):
-                w.line("part = -2 - row")
+            w.line("x = packed[places[row]]")
+            # Behind the rows stand the parts of decisions.
+            with w.block("if row >= len(kinds)"):
+                w.line("part = row - len(kinds)")
                 w.line("x.kind = decisions[part, 8]")
                 w.line("at = decisions[part, 9]")
                 self._write_day(w)
@@ -276,13 +278,16 @@ class _Filler:
                         w.line(f"x.v{place} = {other} if value == missing[{column}] else {given}")
                     if kind.speaks:
                         with w.block("if of[row] >= 0"):
-                            w.line("origin = by_row[of[row]]")
-                            w.line("x.of = -2 - of[row] if origin < 0 else origin - offsets[codes[rank]]")
+                            w.line("origin = places[of[row]]")
+                            w.line("x.of = -2 - of[row] if origin < 0 else origin - offsets[codes[row]]")
                     w.line("continue")
-            # A tier by hand, or a wish to redeem: two numbers.
-            w.line(f"pair = columns[{len(self.columns)}][row]")
-            w.line(f"x.v0 = columns[{len(self.columns) + 1}][pair]")
-            w.line(f"x.v1 = columns[{len(self.columns) + 2}][pair]")
+            # A tier by hand, or a wish to redeem: two numbers, of the few rows that have them.
+            with w.block("while pair_rows[pair] < row"):
+                w.line("pair += 1")
+            with w.block("while pair_rows[pair] > row"):
+                w.line("pair -= 1")
+            w.line("x.v0 = pairs[0, pair]")
+            w.line("x.v1 = pairs[1, pair]")
         w.line("")
 
     def _write_day(self, w: Writer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -14,29 +13,22 @@ from loyalty.batch.tables import EventTable, Ints
 #: Powers of an odd number that has no pattern, by the position of a byte.
 _POWERS: Final = np.cumprod(np.full(4096, 0x9E3779B97F4A7C15, np.uint64))
 
-#: Texts that are hashed at a time, which bounds the memory that it takes.
+#: Texts that are hashed at a time, and compared, which bounds the memory that it takes.
 _HASHED: Final = 1 << 17
+_COMPARED: Final = 1 << 18
 
 
-def identities_of(parts: Iterable[tuple[pa.Array | None, pa.Array | None]]) -> pa.ChunkedArray | None:
+def identities_of(source: pa.Array | None, texts: pa.Array) -> pa.Array:
     """
-    Give ``source/id`` of each row.
+    Give ``source/id`` of each row; whole numbers stay what they are.
 
     Args:
-        parts: For each batch its sources, or None for "", and its ids or None; whole numbers stay what they are.
-
-    Returns:
-        None where no batch has ids.
+        source: Of each row, None for "".
+        texts: The ids.
     """
-    chunks = []
-    for source, texts in parts:
-        if texts is None:
-            return None
-        if pa.types.is_integer(texts.type):
-            chunks.append(texts)
-        else:
-            chunks.append(pc.binary_join_element_wise(pa.scalar("") if source is None else source, texts, "/"))
-    return pa.chunked_array(chunks) if chunks else None
+    if pa.types.is_integer(texts.type):
+        return texts
+    return pc.binary_join_element_wise(pa.scalar("") if source is None else source, texts, "/")
 
 
 def hashes_of(texts: pa.ChunkedArray) -> Any:
@@ -64,25 +56,35 @@ def order_within_instants(table: EventTable) -> Ints | None:
     ids, at = table.ids, table.at
     if ids is None or len(at) < 2:
         return table.order if ids is None else None
-    by_time = None if (at[1:] >= at[:-1]).all() else np.argsort(at, kind="stable")
-    sorted_at = at if by_time is None else at[by_time]
+    if _stand_in_order(at, ids):
+        return None
+    by_time = np.argsort(at, kind="stable")
+    sorted_at = at[by_time]
     ties = sorted_at[1:] == sorted_at[:-1]
     if not ties.any():
         return None
-    tied = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
-    rows = tied if by_time is None else by_time[tied]
-    names = _comparable(ids if len(rows) == len(at) and by_time is None else ids.take(pa.array(rows)))
-    instants = at[rows]
-    same = instants[1:] == instants[:-1]
-    if bool(pc.all(pc.or_(pc.less_equal(names[:-1], names[1:]), pa.array(~same))).as_py()):
-        return None
-    keys = pa.table({"at": instants, "name": names})
+    rows = by_time[np.flatnonzero(np.append(ties, False) | np.append(False, ties))]
+    keys = pa.table({"at": at[rows], "name": _comparable(ids.take(pa.array(rows)))})
     order = np.zeros(len(at), np.int64)
     order[rows[np.asarray(pc.sort_indices(keys, [("at", "ascending"), ("name", "ascending")]))]] = np.arange(len(rows))
     return order
 
 
-def _comparable(identities: pa.ChunkedArray) -> pa.ChunkedArray:
+def _stand_in_order(at: Ints, ids: pa.ChunkedArray | pa.Array) -> bool:
+    """Tell whether rows come by time, and those of an instant by their identities; a part of them at a time."""
+    for start in range(0, len(at) - 1, _COMPARED):
+        instants = at[start : start + _COMPARED + 1]
+        if (instants[1:] < instants[:-1]).any():
+            return False
+        same = instants[1:] == instants[:-1]
+        if same.any():
+            names = _comparable(ids[start : start + len(instants)])
+            if not pc.all(pc.or_(pc.less_equal(names[:-1], names[1:]), pa.array(~same))).as_py():
+                return False
+    return True
+
+
+def _comparable(identities: Any) -> Any:
     """Give texts that compare as (source, id) does: sources may have signs that stand before the slash."""
     if pc.all(pc.starts_with(identities, "/")).as_py():
         return identities

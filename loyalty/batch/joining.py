@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,12 @@ from loyalty.batch.decoding import given_in, integers
 from loyalty.batch.encoding import AT, CHANCE, KIND, Encoder
 from loyalty.batch.envelope import PARTNER, PERSON
 from loyalty.batch.findings import Findings, said
-from loyalty.batch.identities import hashes_of, identities_of, order_within_instants
+from loyalty.batch.identities import hashes_of, order_within_instants
 from loyalty.batch.tables import CURRENCY, MISSING, TIER, UNTIL, EventTable, Ints
 from loyalty.programme.model import Programme
+
+#: So many parts of a column are put into one, so that it stays below the two GiB that an Arrow array of texts may have.
+_UNITED: Final = 64
 
 
 def joined(programme: Programme, encoder: Encoder, findings: Findings) -> EventTable:
@@ -32,9 +35,8 @@ def joined(programme: Programme, encoder: Encoder, findings: Findings) -> EventT
         SourceError: with all findings, those of the batches and of identities.
     """
     columns, rows = encoder.columns, encoder.rows
-    ids = identities_of([(source, ids) for ids, _, source in encoder.texts])
-    origins = identities_of([(None if encoder.numbered else source, of) for _, of, source in encoder.texts])
-    encoder.texts.clear()
+    ids, origins = (_united([part[place] for part in encoder.identities]) for place in (0, 1))
+    encoder.identities.clear()
     of = None
     if origins is not None and encoder.numbered:
         of, origins = _numbered(origins, findings), None
@@ -96,7 +98,7 @@ def rows_of(table: EventTable, rows: Ints) -> EventTable:
     places = {int(row): place for place, row in enumerate(rows)} if table.waits else {}
     waits = {places[row]: identity for row, identity in table.waits.items() if row in places}
     if table.of is not None:
-        new = np.full(len(table) + 1, -1, np.int64)
+        new = np.full(len(table) + 1, -1, np.int32)
         new[rows] = np.arange(len(rows))
         before = table.of[rows]
         of = new[before]
@@ -124,6 +126,17 @@ def column_of(parts: Sequence[Ints | None], lengths: Sequence[int], kind: Any, a
     if len(filled) == 1:
         return filled[0].astype(kind, copy=False)
     return np.concatenate(filled, dtype=kind) if filled else np.zeros(0, kind)
+
+
+def _united(parts: Sequence[pa.Array | None]) -> pa.ChunkedArray | None:
+    """Put the parts of a column under each other; None where one is not there."""
+    if not parts or any(part is None for part in parts):
+        return None
+    # Parts lie scattered in the memory that batches were decoded into, and each would keep what lies beside it.
+    pool = pa.system_memory_pool()
+    return pa.chunked_array(
+        [pa.concat_arrays(parts[start : start + _UNITED], memory_pool=pool) for start in range(0, len(parts), _UNITED)]
+    )
 
 
 def _numbered(origins: pa.ChunkedArray, findings: Findings) -> Ints:
@@ -180,7 +193,7 @@ def _ascends(texts: pa.Array) -> bool:
 def _with_origins(table: EventTable, origins: pa.ChunkedArray) -> EventTable:
     """Find the rows that others speak of."""
     speaking = np.flatnonzero(origins.is_valid().to_numpy())
-    of = np.full(len(table), -1, np.int64)
+    of = np.full(len(table), -1, np.int32)
     names = origins.filter(origins.is_valid()).combine_chunks()
     if isinstance(names, pa.ChunkedArray):
         names = pa.concat_arrays(names.chunks) if names.num_chunks else pa.array([], pa.string())

@@ -40,6 +40,11 @@ def found_once(table: object) -> Iterator[None]:
             del _known[key], _held[key]
 
 
+def is_kept(table: object) -> bool:
+    """Tell whether somebody asks for what is found out about a table to be kept."""
+    return id(table) in _known
+
+
 def once(table: object, key: Hashable, find: Callable[[], _Found]) -> _Found:
     """Give what is known of a table under a key, or find it out; it is kept where the table is."""
     known = _known.get(id(table))

@@ -2,7 +2,7 @@
 From rows in the order of time to items in the order of holders: a counting sort over the holders' codes, in threads.
 
 A first pass gives each row its place, a second copies what the step reads of it there. Rows come in settlement order,
-so each holder's items do too.
+so each holder's items do too. Where the items take much memory, they are packed for some of the holders at a time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from attrs import frozen
 from loyalty.batch.compiling import Kernel
 from loyalty.batch.declared import Declared
 from loyalty.batch.driver import RELEASE_REST_ITEM, WISH_ITEM
+from loyalty.batch.kept import ready
 from loyalty.batch.kinds import Kind
-from loyalty.batch.once import once
+from loyalty.batch.once import is_kept, once
+from loyalty.batch.placing import first_instants
 from loyalty.batch.tables import AMOUNT, CURRENCY, OVERRIDE, REDEEM, SHARE, TIER, UNTIL, EventTable, Ints, missing_of
 from loyalty.batch.work import Work
 from loyalty.core.calendar import FIRST_DAY, NEVER
@@ -37,39 +39,148 @@ Spread = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
 PART_WIDTH: Final = 11
 
 
+#: The most memory of the items that are packed at a time, bytes; where they take more, holders are settled in turns.
+_MOST_PACKED: Final = 48 * 2**20
+
+
 @frozen(eq=False)
 class Packed:
     """
-    The items of a layer.
+    The items of some holders of a layer.
 
     Attributes:
         items: Packed records, holder after holder.
-        offsets: Where each holder's begin; one more at the end.
+        offsets: Where each holder's begin; one more at the end. Holders that are not among them have none.
+        turn: The first of these holders, and the first behind them.
     """
 
     items: Any
     offsets: Ints
+    turn: tuple[int, int]
+
+
+class Packing:
+    """
+    The items of a layer, which are packed for as many holders at a time as take little memory.
+
+    Args:
+        at_once: Whether they are packed for all holders together, however many items there are.
+
+    Attributes:
+        offsets: Where the items of each holder would begin, were all packed together; one more at the end.
+        turns: The runs of holders to pack.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        kernel: Kernel,
+        kinds: Sequence[Kind],
+        parts: Ints,
+        spread: Spread,
+        threads: int,
+        at_once: bool,
+    ) -> None:
+        layer = kernel.layout.layer
+        self._functions, self._record = kernel.module, kernel.filling.record
+        self._order, self._codes = order_of(work, layer, parts)
+        self._holders = len(work.holders[layer])
+        self.offsets = _summed(self._counts(self._order, spread, threads))
+        size = int(self.offsets[-1]) * self._record.itemsize
+        self.turns = equal_parts(self.offsets, 1 if at_once else max(1, -(-size // _MOST_PACKED)))
+        self._only: Packed | None = None
+        table, placing = work.table, work.placing
+        self._count = len(table) + len(parts)
+        self._speaks = any(kind.speaks for kind in kinds)
+        of = np.zeros(1, np.int32)
+        if self._speaks:
+            of = np.full(len(table), -1, np.int32) if table.of is None else np.asarray(table.of, np.int32)
+        columns = tuple(_column(table, name) for name in kernel.filling.columns)
+        missing = np.array([np.iinfo(column.dtype).min for column in columns] or [0], np.int64)
+        others = placing.person if layer is Layer.PARTNER else placing.partner
+        #: What of the table is read, before and behind the order.
+        self._read: tuple[Any, ...] = (columns or (missing,), missing, *_packed_codes(work, kernel))
+        self._placed: tuple[Any, ...] = (
+            table.kind, _step_codes(kinds), placing.instant, others, of, _first_days(work, kernel), *_pairs(table),
+            np.array(work.programme.calendar.starts_us, np.int64), parts,
+        )  # fmt: skip
+
+    def packed(self, turn: tuple[int, int], spread: Spread, threads: int) -> Packed:
+        """Pack the items of one of the turns; where it is the only one, they are kept, and nothing else is."""
+        if self._only is not None:
+            return self._only
+        is_only = len(self.turns) == 1
+        order = self._order if is_only and len(self._order) == self.offsets[-1] else self._rows_of(*turn)
+        counts = self._counts(order, spread, threads)
+        offsets, codes = _summed(counts), self._codes
+        # What is spoken of may be none of the items.
+        places = np.full(self._count, -1, np.int32) if self._speaks else np.empty(self._count, np.int32)
+        starts, ranges = offsets[:-1] + np.cumsum(counts, axis=0) - counts, _ranges(len(order), threads)
+        spread(
+            self._functions.places,
+            [(order, codes, start, places, *own) for start, own in zip(starts, ranges, strict=True)],
+        )
+        items = np.empty(len(order), self._record)
+        spread(
+            self._functions.pack,
+            [(*self._read, items, places, order, codes, offsets, *self._placed, *own) for own in ranges],
+        )
+        packed = Packed(items, offsets, turn)
+        if is_only:
+            self._only = packed
+            self._order, self._codes, self._read, self._placed = order[:0].copy(), codes[:0].copy(), (), ()
+        return packed
+
+    def _counts(self, order: Ints, spread: Spread, threads: int) -> Ints:
+        """Give how many items each holder has in each thread's part of an order."""
+        counts = np.zeros((threads, self._holders), np.int64)
+        ranges = _ranges(len(order), threads)
+        spread(
+            self._functions.tally,
+            [(order, self._codes, own, *part) for own, part in zip(counts, ranges, strict=True)],
+        )
+        return counts
+
+    def _rows_of(self, first: int, last: int) -> Ints:
+        """Give what of the order is of some holders."""
+        found = np.empty(self.offsets[last] - self.offsets[first] + 1, np.int32)
+        ready(self._functions.own_rows, self._order, self._codes, found, first, last)
+        self._functions.own_rows(self._order, self._codes, found, first, last)
+        return found[:-1]
+
+
+def packing_of(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread: Spread, threads: int) -> Packing:
+    """Find out what is to be packed; where the table is kept, programmes of one kernel share the items."""
+    if len(parts):
+        return Packing(work, kernel, kinds, parts, spread, threads, at_once=False)
+    # Of the programme the records hold the days of its calendar alone; the fields and their order are the kernel's.
+    own = (kernel.layout.layer, kernel.module.__name__, kernel.filling.columns, str(kernel.filling.record))
+    codes = _packed_codes(work, kernel)[0].tobytes()
+    cut = (work.since, work.until_day, work.programme.calendar.timezone, len(work.holders[own[0]]))
+    return once(
+        work.table,
+        ("packed", *own, *cut, codes),
+        lambda: Packing(work, kernel, kinds, parts, spread, threads, at_once=is_kept(work.table)),
+    )
 
 
 def order_of(work: Work, layer: Layer, parts: Ints) -> tuple[Ints, Ints]:
     """
-    Give what a layer settles in settlement order, rows and -2 less the place of parts of grants, and their holders.
+    Give the settlement order of a layer, rows and behind all of them parts of grants; and the holder of each.
+
+    Rows whose holder is -1 are of the other layer.
 
     Args:
         parts: The parts of the layer's grants with the holder of each behind, in the order of recording.
     """
-    placing, table = work.placing, work.table
-    rows = work.rows
-    column = placing.partner if layer is Layer.PARTNER else placing.person
-    # A wish that names a person is of the person's wallet alone; an event reaches both.
-    wishes = (table.kind == REDEEM) & (placing.person >= 0)
-    if layer is Layer.PERSON:
-        rows = rows[((column >= 0) & ((table.kind >= 0) | wishes))[rows]]
-    elif wishes.any():
-        rows = rows[~wishes[rows]]
-    is_whole = placing.is_whole and len(rows) == len(table)
+    placing, table, rows = work.placing, work.table, work.rows
+    codes = placing.partner if layer is Layer.PARTNER else placing.person
+    if layer is Layer.PARTNER:
+        # A wish that names a person is of the person's wallet alone; an event reaches both.
+        wishes = (table.kind == REDEEM) & (placing.person >= 0)
+        codes = np.where(wishes, codes.dtype.type(-1), codes) if wishes.any() else codes
     # The kernel is compiled for arrays that could be written to.
-    codes = np.require(column, requirements=["C", "W"]) if is_whole else column[rows]
+    codes = np.require(codes, requirements=["C", "W"])
     if not len(parts):
         return rows, codes
     instants = placing.instant[rows]
@@ -78,61 +189,28 @@ def order_of(work: Work, layer: Layer, parts: Ints) -> tuple[Ints, Ints]:
     keys = np.concatenate([2 * wishes, np.ones(len(parts), np.int64)])
     order = np.lexsort((keys, np.concatenate([instants, parts[:, 9]])))
     return (
-        np.concatenate([rows, -2 - np.arange(len(parts))], dtype=np.int32)[order],
-        np.concatenate([codes, parts[:, PART_WIDTH]])[order],
+        np.concatenate([rows, len(table) + np.arange(len(parts))], dtype=np.int32)[order],
+        np.concatenate([codes, parts[:, PART_WIDTH]], dtype=codes.dtype),
     )
 
 
-def pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread: Spread, threads: int) -> Packed:
-    """Pack the items of a kernel's layer; where the table is kept, programmes of one kernel share them."""
-    if len(parts):
-        return _pack(work, kernel, kinds, parts, spread, threads)
-    # Of the programme the records hold the days of its calendar alone; the fields and their order are the kernel's.
-    own = (kernel.layout.layer, kernel.module.__name__, kernel.filling.columns, str(kernel.filling.record))
-    codes = _packed_codes(work, kernel)[0].tobytes()
-    cut = (work.since, work.until_day, work.programme.calendar.timezone, len(work.holders[own[0]]))
-    key = ("packed", *own, *cut, codes)
-    return once(work.table, key, lambda: _pack(work, kernel, kinds, parts, spread, threads))
+def equal_parts(offsets: Ints, count: int) -> list[tuple[int, int]]:
+    """Cut holders into so many runs of about as many items each."""
+    total = int(offsets[-1] - offsets[0])
+    cuts = np.searchsorted(offsets - offsets[0], [total * part // count for part in range(1, count)])
+    edges = [0, *np.minimum(cuts, len(offsets) - 1).tolist(), len(offsets) - 1]
+    return list(pairwise(edges))
 
 
-def _pack(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread: Spread, threads: int) -> Packed:
-    layer, table, placing = kernel.layout.layer, work.table, work.placing
-    order, codes = order_of(work, layer, parts)
-    count, holders = len(order), len(work.holders[layer])
-    cuts = [count * part // threads for part in range(threads + 1)]
-    ranges = list(pairwise(cuts))
-    counts = [np.bincount(codes[first:last], minlength=holders) for first, last in ranges]
-    offsets = np.zeros(holders + 1, np.int64)
-    np.cumsum(np.sum(counts, axis=0), out=offsets[1:])
-    following = offsets[:-1].copy()
-    starts = []
-    for own in counts:
-        starts.append(following.copy())
-        following += own
-    places = np.empty(count, np.int32)
-    spread(
-        kernel.module.places,
-        [(codes, start, places, first, last) for start, (first, last) in zip(starts, ranges, strict=True)],
-    )
-    by_row = np.zeros(0, np.int32)
-    of = np.zeros(1, np.int64) if table.of is None else table.of
-    if any(kind.speaks for kind in kinds):
-        if table.of is None:
-            of = np.full(len(table), -1, np.int64)
-        by_row = np.full(len(table), -1, np.int32)
-        own_rows = order >= 0
-        by_row[order[own_rows]] = places[own_rows]
-    columns = [_column(table, name) for name in kernel.filling.columns]
-    missing = np.array([np.iinfo(column.dtype).min for column in columns] or [0], np.int64)
-    items = np.empty(count, kernel.filling.record)
-    others = placing.person if layer is Layer.PARTNER else placing.partner
-    shared = (
-        (*columns, *_pairs(table)), missing, *_packed_codes(work, kernel), items, places, order, table.kind,
-        _step_codes(kinds), placing.instant, others, of, by_row, codes, offsets, _first_days(work, kernel),
-        np.array(work.programme.calendar.starts_us, np.int64), parts,
-    )  # fmt: skip
-    spread(kernel.module.pack, [(*shared, first, last) for first, last in ranges])
-    return Packed(items, offsets)
+def _ranges(count: int, threads: int) -> list[tuple[int, int]]:
+    return list(pairwise(count * part // threads for part in range(threads + 1)))
+
+
+def _summed(counts: Ints) -> Ints:
+    """Give where the items of each holder begin, from how many each has in each part."""
+    offsets = np.zeros(counts.shape[1] + 1, np.int64)
+    np.cumsum(counts.sum(axis=0), out=offsets[1:])
+    return offsets
 
 
 def parts_of_grants(work: Work, layer: Layer, names: Names, numbers: Mapping[str, int]) -> Ints:
@@ -202,34 +280,27 @@ def _column(table: EventTable, name: str) -> Ints:
     return np.full(max(len(table), 1), np.iinfo(kind).min, kind)
 
 
-def _pairs(table: EventTable) -> tuple[Ints, Ints, Ints]:
+def _pairs(table: EventTable) -> tuple[Ints, Ints]:
     """
     Give the two numbers of tiers by hand (last day, tier) and of wishes (amount or -1 less the share, currency).
 
     Returns:
-        By row the place of its pair, which few rows have, and the numbers of the pairs.
+        The rows that have such numbers, ascending, and both numbers of each.
     """
-    is_pair = np.zeros(len(table), bool)
-    if TIER in table.values:
-        is_pair |= table.kind == OVERRIDE
-    if CURRENCY in table.values:
-        is_pair |= table.kind == REDEEM
-    rows = np.flatnonzero(is_pair)
-    places = np.zeros(len(table) if len(rows) else 1, np.int32)
-    places[rows] = np.arange(len(rows))
-    first, second = np.zeros(len(rows) + 1, np.int64), np.zeros(len(rows) + 1, np.int64)
+    rows = np.flatnonzero((table.kind == OVERRIDE) | (table.kind == REDEEM)).astype(np.int32)
+    pairs = np.zeros((2, len(rows) + 1), np.int64)
     kind = table.kind[rows]
     if TIER in table.values:
         by_hand = np.flatnonzero(kind == OVERRIDE)
-        first[by_hand], second[by_hand] = (table.values[name][rows[by_hand]] for name in (UNTIL, TIER))
+        pairs[:, by_hand] = [table.values[name][rows[by_hand]] for name in (UNTIL, TIER)]
     if CURRENCY in table.values:
         wishes = np.flatnonzero(kind == REDEEM)
         share = -1 - table.values[SHARE][rows[wishes]].astype(np.int64) if SHARE in table.values else 0
         if AMOUNT in table.values:
             amount = table.values[AMOUNT][rows[wishes]]
             share = np.where(amount == missing_of(amount), share, amount)
-        first[wishes], second[wishes] = share, table.values[CURRENCY][rows[wishes]]
-    return places, first, second
+        pairs[0, wishes], pairs[1, wishes] = share, table.values[CURRENCY][rows[wishes]]
+    return rows, pairs
 
 
 def _step_codes(kinds: Sequence[Kind]) -> Ints:
@@ -245,5 +316,5 @@ def _first_days(work: Work, kernel: Kernel) -> Ints:
     if not kernel.layout.reads_origin:
         return np.zeros(1, np.int32)
     starts = np.array(work.programme.calendar.starts_us, np.int64)
-    days: Ints = np.searchsorted(starts, work.placing.first_instant, side="right") - 1 + FIRST_DAY
+    days: Ints = np.searchsorted(starts, first_instants(work.table, work.placing), side="right") - 1 + FIRST_DAY
     return days.astype(np.int32)

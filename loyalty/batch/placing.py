@@ -1,12 +1,13 @@
 """
 Settlement order of the rows of a table: which count, and in which order, as for single events.
 
-It is what :func:`loyalty.settlement.history.place_events` does, for all rows at once; where no row speaks of another
-and rows stand by time, nothing is copied.
+It is what :func:`loyalty.settlement.history.place_events` does, for all rows at once. A column of the table is copied
+only where it says something else here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,16 @@ class Placing:
         rows: The rows that count, in settlement order.
         is_whole: Whether these are all rows as they stand.
         instant: By row: UTC microseconds from which it counts.
-        first_instant: By row: that of the first event of the chain that it belongs to.
         partner, person: By row: whom it reaches, as codes; -1 for no person.
+        following: Rows that speak of others, those after what they speak of.
     """
 
     rows: Ints
     is_whole: bool
     instant: Ints
-    first_instant: Ints
     partner: Ints
     person: Ints
+    following: Sequence[Ints] = ()
 
 
 def place(table: EventTable) -> Placing:
@@ -52,7 +53,7 @@ def place(table: EventTable) -> Placing:
         # A tier by hand is the partner's, whoever set it.
         person = np.where(is_override, person.dtype.type(-1), person)
     if table.of is None or not len(alive):
-        return Placing(*_by_time(table, counts), table.at, table.at, table.partner, person)
+        return Placing(*_by_time(table, counts), table.at, table.partner, person)
     of = table.of
     alive = alive[of[alive] >= 0]
     alive = alive[table.kind[of[alive]] == origins[table.kind[alive]]]
@@ -66,7 +67,17 @@ def place(table: EventTable) -> Placing:
         counts[alive[ready]] = True
         alive = alive[~ready]
     rows, is_whole = _by_time(table, counts & ~chains.waits)
-    return Placing(chains.insert(rows), is_whole, chains.instant, chains.first_instant, chains.partner, chains.person)
+    return Placing(chains.insert(rows), is_whole, *chains.reached(), chains.following)
+
+
+def first_instants(table: EventTable, placing: Placing) -> Ints:
+    """Give by row the instant of the first event of the chain that it belongs to."""
+    if table.of is None or not placing.following:
+        return table.at
+    instants = table.at.copy()
+    for rows in placing.following:
+        instants[rows] = instants[table.of[rows]]
+    return instants
 
 
 def reached_partners(table: EventTable) -> Ints:
@@ -89,35 +100,54 @@ class _Chains:
     def __init__(self, table: EventTable, person: Ints) -> None:
         assert table.of is not None
         self._at, self._of, self._order = table.at, table.of, table.order
-        self.instant, self.first_instant = table.at.copy(), table.at.copy()
-        self.partner, self.person = table.partner.copy(), person.copy()
+        self.columns = {"instant": table.at, "partner": table.partner, "person": person}
+        self.following: list[Ints] = []
         self.waits = np.zeros(len(table), bool)
-        self._anchor = np.arange(len(table))
+        self._copied: set[str] = set()
+        #: By row, behind which it stands, itself where it does not wait; None until one waits.
+        self._anchor: Ints | None = None
 
     def follow(self, rows: Ints) -> None:
         """Let rows follow the rows that they speak of, which have their place already."""
         origin = self._of[rows]
-        for column in (self.first_instant, self.partner, self.person):
-            column[rows] = column[origin]
-        anchor = self._anchor[origin]
+        self.following.append(rows.astype(np.int32))
+        for name in ("partner", "person"):
+            self._put(name, rows, self.columns[name][origin])
+        anchor = origin if self._anchor is None else self._anchor[origin]
         at, before = self._at[rows], self._at[anchor]
         order, order_before = (rows, anchor) if self._order is None else (self._order[rows], self._order[anchor])
         waits = (at < before) | ((at == before) & (order < order_before))
-        self.waits[rows] = waits
-        self._anchor[rows[waits]] = anchor[waits]
-        self.instant[rows[waits]] = before[waits]
+        if waits.any():
+            if self._anchor is None:
+                self._anchor = np.arange(len(self._at), dtype=np.int32)
+            self.waits[rows] = waits
+            self._anchor[rows[waits]] = anchor[waits]
+            self._put("instant", rows[waits], before[waits])
+
+    def reached(self) -> tuple[Ints, Ints, Ints]:
+        """Give by row from when it counts, and whom it reaches."""
+        return self.columns["instant"], self.columns["partner"], self.columns["person"]
 
     def insert(self, rows: Ints) -> Ints:
         """Put what waited behind what it speaks of, and what waited for the same by its own instant."""
         waiting = np.flatnonzero(self.waits)
-        if not len(waiting):
+        if self._anchor is None:
             return rows
         place = np.empty(len(self._at), np.int64)
         place[rows] = np.arange(len(rows))
+        anchor = self._anchor
         keys = {int(row): self._path(int(row)) for row in waiting}
-        waiting = np.array(sorted(keys, key=lambda row: (int(place[self._anchor[row]]), keys[row])), np.int64)
-        merged: Ints = np.insert(rows, place[self._anchor[waiting]] + 1, waiting)
+        waiting = np.array(sorted(keys, key=lambda row: (int(place[anchor[row]]), keys[row])), np.int64)
+        merged: Ints = np.insert(rows, place[anchor[waiting]] + 1, waiting)
         return merged
+
+    def _put(self, name: str, rows: Ints, values: Ints) -> None:
+        """Put values into some rows of a column, which is the table's own until one of them differs."""
+        if (self.columns[name][rows] != values).any():
+            if name not in self._copied:
+                self._copied.add(name)
+                self.columns[name] = self.columns[name].copy()
+            self.columns[name][rows] = values
 
     def _path(self, row: int) -> list[tuple[int, int]]:
         """Give the instants and ranks from the anchor down to a row."""

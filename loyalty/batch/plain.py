@@ -15,6 +15,7 @@ from attrs import define, frozen
 from loyalty.batch.counting import ACCOUNTS, FIGURES, NOW, flows_and_funds, functions_for
 from loyalty.batch.journal import JournalRow, journal_table
 from loyalty.batch.kinds import Kind, kinds_for
+from loyalty.batch.placing import first_instants
 from loyalty.batch.response import Response, share
 from loyalty.batch.results import Batch, HolderTotals
 from loyalty.batch.stocktaking import asking_source
@@ -109,6 +110,7 @@ class _PlainRun:
         self.texts = {name: column.to_pylist() for name, column in work.table.texts.items()}
         self.ladder = tiers_of(work.programme)
         self.calendar = work.programme.calendar
+        self.first_instants = first_instants(work.table, work.placing)
         self.counters = _Counters(self.steps, work)
         self.count = functions_for(self.steps.names)["count"]
         self.journal: list[JournalRow] | None = [] if journal else None
@@ -380,7 +382,7 @@ class _PlainRun:
         holders = (
             (Holder.partner(partner), Holder.person(person)) if person and code >= 0 else (Holder.partner(partner),)
         )
-        return Placed(event, (instant, 0, "", str(row)), instant, holders, int(work.placing.first_instant[row]))
+        return Placed(event, (instant, 0, "", str(row)), instant, holders, int(self.first_instants[row]))
 
     def _fields(self, kind: Kind, row: int) -> Iterator[tuple[str, FieldValue]]:
         for spec in kind.fields.values():

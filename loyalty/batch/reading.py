@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from loyalty.batch.encoding import Encoder
 from loyalty.batch.findings import Findings
 from loyalty.batch.joining import joined
-from loyalty.batch.streams import open_stream
+from loyalty.batch.memory import give_back
+from loyalty.batch.streams import Stream, open_stream
 from loyalty.batch.tables import EventTable
 from loyalty.programme.model import Programme
 
@@ -36,15 +37,21 @@ def read_table(
     stream = open_stream(data)
     findings = Findings(stream.name)
     encoder = Encoder(programme, findings, ignore, stream.rows)
+    _encode(stream, encoder, progress)
+    give_back()
+    table = joined(programme, encoder, findings)
+    del encoder
+    give_back()
+    return table
+
+
+def _encode(stream: Stream, encoder: Encoder, progress: Callable[[int], None] | None) -> None:
+    """Encode all batches, of which none is held afterwards."""
     columns = encoder.wanted(stream.schema)
     for batch in stream.batches(columns, encoder.coded(stream.schema)):
         encoder.encode(batch, encoder.rows)
         if progress is not None:
             progress(encoder.rows)
-    table = joined(programme, encoder, findings)
-    # Arrow keeps what batches were decoded into for the next ones; now a run wants the memory.
-    pa.default_memory_pool().release_unused()
-    return table
 
 
 def has_event_columns(path: str) -> bool:

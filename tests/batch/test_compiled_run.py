@@ -15,7 +15,7 @@ from attrs import evolve
 from rich.console import Console
 
 from loyalty import load, loads
-from loyalty.batch import EventTable, Response, in_turn, run
+from loyalty.batch import EventTable, Response, in_turn, packing, run
 from loyalty.batch.compiling import kernels_of
 from loyalty.batch.kinds import kinds_for
 from loyalty.batch.results import Batch
@@ -123,8 +123,11 @@ def responding(programme: Programme) -> Response:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_compiled_moves_what_the_core_moves(name: str) -> None:
-    """With commands of every kind, wishes, draws that respond, cut in time or not, in one thread or three."""
+def test_compiled_moves_what_the_core_moves(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With commands of every kind, wishes, draws that respond, cut in time or not, in one thread or three, all holders at
+    once or in turns.
+    """
     programme = load(PROGRAMMES / f"{name}.yaml")
     moved, wished, silent, cut = 0, 0, 0, 0
     ways: set[tuple[int, int]] = set()
@@ -137,6 +140,7 @@ def test_compiled_moves_what_the_core_moves(name: str) -> None:
         assert compiled.journal is not None
         columns = compiled.journal.select(["source", "target"]).to_pydict()
         ways |= set(zip(columns["source"], columns["target"], strict=True))
+        monkeypatch.setattr(packing, "_MOST_PACKED", 200 if seed % 2 else 2**30)
         threaded = run(
             programme, table, grants=drawn.grants, until_day=drawn.until_day, kernel=True, threads=3, journal=True
         )

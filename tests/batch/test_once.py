@@ -21,8 +21,8 @@ def test_programmes_of_one_kernel_share_what_a_table_packs_to(monkeypatch: pytes
     assert len(set(alone)) == 3
     assert alone == [run(one, table, until_day=UNTIL, kernel=False).digest() for one in programmes]
     packed, placed = [], []
-    pack, place = packing._pack, work.place
-    monkeypatch.setattr(packing, "_pack", lambda *given: packed.append(given[1].layout.layer) or pack(*given))
+    made, place = packing.Packed, work.place
+    monkeypatch.setattr(packing, "Packed", lambda *given: packed.append(given) or made(*given))
     monkeypatch.setattr(work, "place", lambda given: placed.append(given) or place(given))
     with found_once(table):
         assert [run(one, table, until_day=UNTIL, kernel=True).digest() for one in programmes] == alone

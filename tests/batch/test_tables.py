@@ -8,7 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.batch.placing import place
+from loyalty.batch.placing import first_instants, place
 from loyalty.batch.running import run
 from loyalty.batch.tables import EventTable
 from loyalty.core.events import Event
@@ -37,11 +37,12 @@ def placed_one_by_one(programme: Programme, events: list[Event]) -> list[tuple[s
 def placed_in_columns(table: EventTable) -> list[tuple[str, int, int, str, str | None]]:
     """Give where rows stand."""
     placing = place(table)
+    began = first_instants(table, placing)
     return [
         (
             table.identity(row),
             int(placing.instant[row]),
-            int(placing.first_instant[row]),
+            int(began[row]),
             table.partners[int(placing.partner[row])].as_py(),
             table.persons[int(placing.person[row])].as_py() if placing.person[row] >= 0 else None,
         )
