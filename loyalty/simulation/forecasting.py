@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from loyalty.batch.joining import rows_of
 from loyalty.batch.response import WHOLE, Response
 from loyalty.batch.running import run
-from loyalty.batch.tables import EventTable
+from loyalty.batch.tables import REDEEM, EventTable
 from loyalty.core.calendar import format_day
 from loyalty.core.holders import Holder
 from loyalty.errors import UsageError
@@ -193,9 +193,11 @@ def _through(past: Past, until_us: int, today: int) -> tuple[Past, tuple[Value, 
     events = past.events
     rows = np.flatnonzero(events.at < until_us)
     grants = tuple(grant for grant in past.grants if grant.at < until_us)
-    later, decisions = len(events) - len(rows), len(past.grants) - len(grants)
-    if not (later or decisions):
+    if len(rows) == len(events) and len(grants) == len(past.grants):
         return past, ()
+    # A wish to redeem is no event: it is left out with the decisions.
+    wishes = int((events.kind[events.at >= until_us] == REDEEM).sum())
+    later, decisions = len(events) - len(rows) - wishes, len(past.grants) - len(grants) + wishes
     if not len(rows):
         first = events.programme.calendar.day_of(int(events.at.min()))
         raise UsageError(

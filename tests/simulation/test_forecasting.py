@@ -21,6 +21,7 @@ from loyalty.simulation.forecast_tables import forecast_tables
 from loyalty.simulation.forecasting import Forecast, forecast
 from loyalty.simulation.measuring import Measures
 from loyalty.simulation.partners import draw_partners
+from loyalty.simulation.population import population
 from loyalty.simulation.report.texts import texts
 from loyalty.simulation.scenario import load_scenario, read_scenario
 from loyalty.simulation.successors import successors
@@ -33,10 +34,7 @@ ACME = Path(__file__).resolve().parents[2] / "examples" / "acme"
 SHORT = loads(PORTAL.replace("expires: {after: 1 year}", "expires: {after: 6 months}"))
 
 
-def scenario(rate: str, programme: Programme = PROGRAMME) -> Scenario:
-    """Give a scenario of so many deals a month."""
-    return read_scenario(
-        f"""\
+SCENARIO = """\
 scenario: Deals
 segments:
   - {{segment: all, share: 100 %, persons: 2..4, size: {{median: 1, sigma: 0.8}}}}
@@ -46,9 +44,12 @@ events:
     fields: {{amount: {{median: 3000.00 EUR, sigma: 0.8}}}}
     then:
       deal.refunded: {{chance: 20 %, after: 5..30 days}}
-""",
-        programme,
-    )
+"""
+
+
+def scenario(rate: str, programme: Programme = PROGRAMME) -> Scenario:
+    """Give a scenario of so many deals a month."""
+    return read_scenario(SCENARIO.format(rate=rate), programme)
 
 
 def past(programme: Programme = PROGRAMME) -> Past:
@@ -198,6 +199,19 @@ def test_what_was_recorded_after_today_is_left_out_and_told() -> None:
     assert len(alone.notes) == len(whole.notes) - 1
     with pytest.raises(UsageError, match=r"every event is after today, 2026-01-01, .* the first is of 2026-"):
         forecast(PROGRAMME, past(), scenario("1"), today=parse_day("2026-01-01"), months=4, seeds=(1, 2))
+
+
+def test_a_wish_to_redeem_that_comes_later_is_left_out_as_a_decision() -> None:
+    """Of a population what happens is told as events, and what is wished beside it as decisions."""
+    wishes = "redeem: {points: {share: 50 %}}\n"
+    drawn = read_scenario(SCENARIO.format(rate=2) + wishes, PROGRAMME)
+    table = population(PROGRAMME, drawn, 5, 6, 1, PROGRAMME.first_day)
+    day = parse_day("2026-02-28")
+    later = table.kind[table.at >= PROGRAMME.calendar.day_start_us(day + 1)]
+    found = forecast(PROGRAMME, Past(events=table), drawn, today=day, months=2, seeds=(1, 2))
+    counts = (int((later >= 0).sum()), int((later < 0).sum()))
+    assert min(counts) > 0
+    assert "(events: {}, decisions: {}).".format(*counts) in texts("en").tell(found.notes[0])
 
 
 def test_who_is_closed_does_nothing_more_and_its_name_goes_to_nobody() -> None:
