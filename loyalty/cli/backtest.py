@@ -138,7 +138,8 @@ def command(
         },
         lang=lang,
     )
-    outcome = write_outcome(settlement, reading.events, run, out_dir, table_format, until_day)
+    wished = () if table is None else _wished(table)
+    outcome = write_outcome(settlement, reading.events, run, out_dir, table_format, until_day, wished=wished)
     outcome.show(as_json=as_json, written=written)
 
 
@@ -162,6 +163,17 @@ def _redemptions(table: EventTable, until_day: int, db: str | None) -> list[Gran
             "events alone; leave --db out, or take the rows of kind @redeem out of the file"
         )
     return grants
+
+
+def _wished(table: EventTable) -> list[tuple[str, int]]:
+    """Give the partners of all wishes to redeem from their own wallets, with the instants."""
+    from loyalty.batch.tables import REDEEM
+
+    rows = (table.kind == REDEEM) & (table.partner >= 0) & (table.person < 0)
+    partners = table.partners.to_pylist()
+    return [
+        (partners[code], at) for code, at in zip(table.partner[rows].tolist(), table.at[rows].tolist(), strict=True)
+    ]
 
 
 def _last_day(programme: Programme, last_at: int | None, until_day: int | None) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -123,20 +124,27 @@ class Outcome:
 
 
 def write_outcome(
-    settlement: Settlement, events: Sequence[Event], run: Run, out_dir: str, table_format: str, until_day: int
+    settlement: Settlement,
+    events: Sequence[Event],
+    run: Run,
+    out_dir: str,
+    table_format: str,
+    until_day: int,
+    *,
+    wished: Iterable[tuple[str, int]] = (),
 ) -> Outcome:
     """
     Write the tables, the journal and the report of a settlement.
 
     Args:
         events: What was settled: partners who took part count even where nothing was posted.
+        wished: The partners that wished to redeem, and when: they took part as well, whether it was granted or not.
     """
     programme = settlement.programme
     active: dict[str, int] = {}
-    for event in events:
-        if event.partner:
-            day = programme.calendar.day_of(event.occurred_at)
-            active[event.partner] = min(day, active.get(event.partner, day))
+    for partner, at in chain(((event.partner, event.occurred_at) for event in events if event.partner), wished):
+        day = programme.calendar.day_of(at)
+        active[partner] = min(day, active.get(partner, day))
     results = collect(settlement.entries, programme, until_day=until_day, active=active)
     return write_results(
         results, programme, run, out_dir, table_format, until_day,
