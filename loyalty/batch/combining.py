@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loyalty.batch.decoding import Names
 from loyalty.batch.findings import Findings
 from loyalty.batch.joining import column_of, rows_of, without_repeats
+from loyalty.batch.naming import Names
 from loyalty.batch.placing import reached_partners
 from loyalty.batch.tables import EventTable, Ints, missing_of
 from loyalty.errors import UsageError
@@ -80,10 +80,13 @@ def take_partners(table: EventTable, partners: Iterable[str]) -> EventTable:
 def _united(dictionaries: Sequence[pa.Array], codes: Sequence[Ints]) -> tuple[pa.Array, Ints]:
     """Give one dictionary for all, and the codes into it, -1 for none."""
     names = Names()
+    parts = []
     for dictionary, column in zip(dictionaries, codes, strict=True):
-        names.add(dictionary.cast(pa.string()), len(column))
-    united = np.concatenate([np.maximum(column, -1).astype(np.int32, copy=False) for column in codes])
-    return names.share(united, absent=-1), united
+        part = np.maximum(column, -1).astype(np.int32, copy=False)
+        numbers = names.add(dictionary.cast(pa.string()))
+        # The last stands for none.
+        parts.append(part if numbers is None else np.append(numbers, np.int32(-1))[part])
+    return names.texts(), np.concatenate(parts)
 
 
 def _widened(column: Ints | None, kind: Any, size: int) -> Ints:

@@ -11,7 +11,6 @@ What cannot be read exactly is refused with :class:`Unreadable`, for the column 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -29,62 +28,12 @@ _CODED: Final = pa.dictionary(pa.int32(), pa.string())
 
 _NO_ROWS: Final = np.empty(0, np.int64)
 
-#: Codes that are brought to others at a time, which bounds the memory that it takes.
-_PART_ROWS: Final = 1 << 16
-
 #: How many microseconds a unit of time is; nanoseconds are divided.
 _UNIT_US: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 class Unreadable(ValueError):
     """A column whose type has no exact reading; the text says what it holds and, after a semicolon, what to write."""
-
-
-class Names:
-    """
-    The names of a column whose batches have dictionaries of their own; in the end they share one.
-
-    Args:
-        first: Names that have the first codes.
-    """
-
-    def __init__(self, first: Sequence[str] = ()) -> None:
-        self._texts = [pa.array(first, pa.string())]
-        self._rows = [0]
-
-    def add(self, texts: pa.Array, rows: int) -> None:
-        """Add so many rows whose codes are places among *texts*."""
-        if texts.equals(self._texts[-1]):
-            self._rows[-1] += rows
-        else:
-            self._texts.append(texts)
-            self._rows.append(rows)
-
-    def share(self, codes: Ints, absent: int) -> pa.Array:
-        """
-        Bring the codes of all rows, in place, to those of one dictionary, which it gives.
-
-        Args:
-            codes: Those of the rows that were added.
-            absent: What stands in them where there is no name; less than 0.
-        """
-        texts, rows = self._texts, self._rows
-        self._texts, self._rows = texts[:1], [0]
-        if len(texts) == 1:
-            return texts[0]
-        united = pa.chunked_array(
-            [coded_as(np.arange(len(own), dtype=np.int32), own) for own in texts]
-        ).unify_dictionaries()
-        end = 0
-        for count, chunk in zip(rows, united.chunks, strict=True):
-            # The first stands for no name.
-            new = np.append(np.int32(absent), integers(chunk.indices))
-            if (new[1:] != np.arange(len(new) - 1)).any():
-                for start in range(end, end + count, _PART_ROWS):
-                    part = codes[start : min(start + _PART_ROWS, end + count)]
-                    new.take(np.maximum(part, -1) + 1, out=part, mode="clip")
-            end += count
-        return united.chunk(0).dictionary
 
 
 def coded(column: pa.Array) -> pa.DictionaryArray:
@@ -274,10 +223,11 @@ def instants_of(column: pa.Array, calendar: Calendar) -> tuple[Ints, Ints]:
         values = raw // 1000
         rows = np.flatnonzero((values * 1000 != raw) & given_in(column))
     else:
-        factor = _UNIT_US[kind.unit]
-        too_far = np.abs(raw) > (2**62 // factor)
-        values = raw if factor == 1 else np.where(too_far, 0, raw) * factor
-        rows = np.flatnonzero(too_far & given_in(column)) if factor > 1 else _NO_ROWS
+        factor, values, rows = _UNIT_US[kind.unit], raw, _NO_ROWS
+        if factor > 1:
+            too_far = np.abs(raw) > (2**62 // factor)
+            values = np.where(too_far, 0, raw) * factor
+            rows = np.flatnonzero(too_far & given_in(column))
     return (values, rows) if kind.tz is not None else (_from_local(values, calendar), rows)
 
 

@@ -119,7 +119,7 @@ class Encoder:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         envelope, start = self.envelope, self.rows
         envelope.has_ids = "id" in columns
-        contents = self.fields.contents(columns, len(batch))
+        contents = self.fields.contents(columns)
         slots = []
         for place in range(0, max(len(batch), 1), _PART_ROWS):
             part = {name: column.slice(place, _PART_ROWS) for name, column in columns.items()}

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from loyalty.batch.columns import Columns, fill_gaps
 from loyalty.batch.declared import UNKNOWN, Declared
 from loyalty.batch.decoding import (
-    Names,
     Unreadable,
     coded,
     coded_as,
@@ -25,6 +24,7 @@ from loyalty.batch.decoding import (
 )
 from loyalty.batch.fields import Slots
 from loyalty.batch.findings import Findings, said
+from loyalty.batch.naming import Names
 from loyalty.batch.tables import Ints
 from loyalty.programme.gates import LONGEST_ID, gates_of, unknown_kind
 from loyalty.programme.model import Programme
@@ -34,6 +34,9 @@ ENVELOPE: Final = ("kind", "partner", "person", "occurred_at", "of", "source", "
 
 #: The columns of codes; no field can have such a name.
 PARTNER, PERSON = "@partner", "@person"
+
+#: Codes that are written at a time, which stay in the processor's cache.
+_PART_ROWS: Final = 1 << 16
 
 _MISSING: Final = "it is missing; every event needs it"
 
@@ -66,9 +69,10 @@ class Envelope:
         Names that are none are noted.
         """
         found = {}
-        for name, names in self._names.items():
+        names, self._names = self._names, {PARTNER: Names(), PERSON: Names()}
+        for name, known in names.items():
             codes = self._columns.taken(name, np.int32, rows, absent=-1)
-            texts = names.share(codes, absent=-1)
+            texts = known.texts()
             self._check_names(name.removeprefix("@"), codes, texts, first_row)
             found[name] = codes, texts
         return found
@@ -174,12 +178,17 @@ class Envelope:
         return texts.take(pa.array(np.where(codes < 0, len(texts) - 1, codes)))
 
     def _keep(self, name: str, named: pa.DictionaryArray, place: int) -> None:
-        """Write codes, which are those of the batch, beside the texts that they stand for."""
-        codes = self._columns.part(name, np.int32, place, place + len(named))
-        codes[:] = integers(named.indices)
-        if named.null_count:
-            fill_gaps(codes, given_in(named.indices), -1)
-        self._names[name].add(named.dictionary, len(named))
+        """Write the codes of names."""
+        numbers = self._names[name].add(named.dictionary)
+        for start in range(0, len(named), _PART_ROWS):
+            part = named.indices.slice(start, _PART_ROWS)
+            codes = self._columns.part(name, np.int32, place + start, place + start + len(part))
+            if numbers is None:
+                codes[:] = integers(part)
+            else:
+                numbers.take(integers(part), out=codes, mode="clip")
+            if part.null_count:
+                fill_gaps(codes, given_in(part), -1)
 
     def _check_names(self, name: str, codes: Ints, texts: pa.Array, first_row: int) -> None:
         """Note the rows of names that are no identifiers."""

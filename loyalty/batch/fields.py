@@ -9,7 +9,7 @@ that says that there is something to find.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +20,6 @@ from attrs import frozen
 from loyalty.batch.columns import Columns, fill_gaps
 from loyalty.batch.declared import ABSENT, CODE, FLAG, NUMBER, OWN_SLOTS, UNKNOWN, Declared, Field
 from loyalty.batch.decoding import (
-    Names,
     Unreadable,
     coded,
     codes_of,
@@ -33,6 +32,7 @@ from loyalty.batch.decoding import (
     value_type,
 )
 from loyalty.batch.findings import Findings, said
+from loyalty.batch.naming import Names
 from loyalty.batch.tables import AMOUNT, CURRENCY, MISSING, OVERRIDE, REDEEM, SHARE, TIER, UNTIL, Ints
 from loyalty.core.calendar import parse_day
 from loyalty.core.events import TIER_OVERRIDE
@@ -44,6 +44,10 @@ from loyalty.programme.texts import can_be_stored
 
 _WORDS: Final = {NUMBER: "a number", FLAG: "yes or no", CODE: "a text"}
 _CASTS: Final = {NUMBER: "decimals or int64", FLAG: "bool", CODE: "text"}
+
+#: Rows of so many slots are looked for slot by slot, and slots below so many fit into a byte.
+_FEW_SLOTS: Final = 8
+_NARROW: Final = 255
 
 #: Values that only reserved kinds have.
 _OWN: Final = frozenset({TIER, UNTIL, CURRENCY, AMOUNT, SHARE})
@@ -60,17 +64,28 @@ class Slots:
     place: int
     _having: dict[bytes, Any] = attribute(factory=dict, init=False)
 
-    def pick(self, vector: Ints) -> Any:
-        """Give a vector by slot as one by row, or as one number where all slots that are present share it."""
-        here = vector[self.present]
+    def pick(self, vector: Ints, among: Any) -> Any:
+        """Give a vector by slot as one by row, or as one number where the slots present *among* some share it."""
+        here = vector[self.present[among[self.present]]]
         return here[0] if len(here) and (here == here[0]).all() else vector[self.of_row]
 
     def having(self, which: Any) -> Any:
         """Give which rows are of some slots, found once for all fields of the same kinds."""
-        key = which.tobytes()
+        own = self.present[which[self.present]]
+        key = own.tobytes()
         if key not in self._having:
-            self._having[key] = which[self.of_row]
+            if len(own) > _FEW_SLOTS or self.present[-1] > _NARROW:
+                self._having[key] = which[self.of_row]
+            else:
+                self._having[key] = np.zeros(len(self.of_row), bool)
+                for one in own:
+                    self._having[key] |= self._narrow == one
         return self._having[key]
+
+    @cached_property
+    def _narrow(self) -> Any:
+        """Slots in a byte each, which are compared in no time."""
+        return self.of_row.astype(np.uint8)
 
 
 @frozen(eq=False)
@@ -82,7 +97,7 @@ class Content:
         column: The whole column; texts are coded.
         form: NUMBER, FLAG or CODE.
         texts: What the codes of rows stand for.
-        codes: The field's own code of each of them; None where the field takes any text.
+        codes: The field's own code of each of them; None where these are their places.
         refused: By slot, which of them it does not take; of those alone that do not take all.
     """
 
@@ -103,7 +118,7 @@ class Fields:
         findings: Where faults go.
 
     Attributes:
-        names: The texts of fields that take any; their codes are known in the end.
+        names: The texts of fields that take any, those that stand in for what is absent first.
     """
 
     def __init__(self, programme: Programme, declared: Declared, findings: Findings) -> None:
@@ -125,7 +140,7 @@ class Fields:
         """Let go of the texts of batches."""
         self.names = {name: Names(self._declared.fields[name].texts) for name in self.names}
 
-    def contents(self, columns: Mapping[str, pa.Array], rows: int) -> dict[str, Content]:
+    def contents(self, columns: Mapping[str, pa.Array]) -> dict[str, Content]:
         """Give what the columns of a batch hold; of a field that no row has there is nothing."""
         found = {}
         for name, field in self._declared.fields.items():
@@ -137,10 +152,6 @@ class Fields:
                     found[name] = self._content_of(field, column)
                 except Unreadable as error:
                     self._findings.add_column(name, str(error))
-            if name in self.names:
-                # Defaults stand behind the texts that are here.
-                texts = [found[name].texts] if name in found else []
-                self.names[name].add(pa.concat_arrays([*texts, pa.array(field.texts, pa.string())]), rows)
         return found
 
     def read(self, contents: Mapping[str, Content], start: int, slots: Slots, columns: Columns) -> None:
@@ -160,8 +171,9 @@ class Fields:
         }
         width = self._declared.width
         for code in (OVERRIDE, REDEEM):
-            if (slots.present % width == width + code).any():
-                rows = np.flatnonzero(slots.of_row % width == width + code)
+            own = np.arange(len(self._declared.known)) % width == width + code
+            if own[slots.present].any():
+                rows = np.flatnonzero(slots.having(own))
                 if code == OVERRIDE:
                     self._finish_overrides(parts, rows, slots, columns, written)
                 else:
@@ -175,10 +187,11 @@ class Fields:
         texts = named.dictionary
         refused = _refused(field, texts)
         if field.name in self.names:
-            return Content(named, form, texts, None, refused)
+            return Content(named, form, texts, self.names[field.name].add(texts), refused)
         listed = texts.to_pylist() if field.is_closed else []
         codes = [field.texts.index(text) if text in field.texts else 0 for text in listed]
-        return Content(named, form, texts, np.array(codes or [0], field.dtype), refused)
+        are_places = codes == list(range(len(codes)))
+        return Content(named, form, texts, None if are_places else np.array(codes, field.dtype), refused)
 
     def _read(
         self, field: Field, content: Content | None, parts: Mapping[str, pa.Array], slots: Slots, columns: Columns
@@ -205,18 +218,21 @@ class Fields:
         if (given == slots.having(field.fits(form))).all():
             # Everyone has what all of the kind have: there is nothing to find, and no default to put in.
             return values
-        counts = np.bincount(slots.of_row * 2 + given, minlength=2 * len(field.form)).reshape(-1, 2)
-        gone = counts[:, 0] > 0
-        if column is not None and ((counts[:, 1] > 0) & (field.form != form)).any():
-            self._note_forms(field, form, column, given, slots)
+        gone = np.zeros(len(field.form), bool)
+        if column is None:
+            gone[slots.present] = True
+        else:
+            counts = np.bincount(slots.of_row * 2 + given, minlength=2 * len(field.form)).reshape(-1, 2)
+            gone |= counts[:, 0] > 0
+            if ((counts[:, 1] > 0) & (field.form != form)).any():
+                self._note_forms(field, form, column, given, slots)
         if (gone & field.required).any():
             rows = np.flatnonzero(~given & field.required[slots.of_row])
             self._note(field, rows, slots, lambda row: self._is_missing(slots.of_row[row]), "missing")
         if (gone & (field.default != MISSING)).any():
             if values is None:
                 values = self._place_of(field, columns, slots)
-            first = len(content.texts) if content is not None and field.name in self.names else 0
-            defaults = np.where(field.default == MISSING, missing, field.default + first).astype(field.dtype)
+            defaults = np.where(field.default == MISSING, missing, field.default).astype(field.dtype)
             np.copyto(values, defaults[slots.of_row], where=~given)
         return values
 
@@ -240,14 +256,16 @@ class Fields:
         if content.form == FLAG:
             values[:] = flags_of(column)
         elif content.form == NUMBER:
-            scale = self._scales_of(parts, slots) if field.name == AMOUNT else slots.pick(field.scale)
+            scale = (
+                self._scales_of(parts, slots) if field.name == AMOUNT else slots.pick(field.scale, field.fits(NUMBER))
+            )
             np.copyto(values, self._numbers(field, column, scale, slots), casting="unsafe")
         else:
             if content.refused:
                 self._check_texts(field, content, codes_of(column), slots)
             codes = integers(column.indices)
             if content.codes is None:
-                values[:] = codes
+                np.copyto(values, codes, casting="unsafe")
             else:
                 content.codes.take(codes, out=values, mode="clip")
 

@@ -46,7 +46,7 @@ def joined(programme: Programme, encoder: Encoder, findings: Findings) -> EventT
         if name in columns:
             values[name] = columns.taken(name, field.dtype, rows, absent=np.iinfo(field.dtype).min)
             if name in encoder.fields.names:
-                texts[name] = encoder.fields.names[name].share(values[name], absent=np.iinfo(field.dtype).min)
+                texts[name] = encoder.fields.names[name].texts()
             elif field.texts and name != CURRENCY:
                 texts[name] = pa.array(field.texts, pa.string())
     for name in (TIER, UNTIL):

@@ -8,13 +8,16 @@ only where it says something else here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from attrs import frozen
 
 from loyalty.batch.declared import origin_kinds
 from loyalty.batch.tables import OVERRIDE, REDEEM, VOID, EventTable, Ints
+
+#: Rows that are looked at together, which stay in the processor's cache.
+_PART_ROWS: Final = 1 << 16
 
 
 @frozen(eq=False)
@@ -172,7 +175,14 @@ def _by_time(table: EventTable, counts: Any) -> tuple[Ints, bool]:
         at, is_wish = at[rows], is_wish[rows]
     if table.order is not None:
         return rows[np.lexsort((table.order[rows], is_wish, at))], False
-    before, after = at[:-1], at[1:]
-    if ((before < after) | ((before == after) & (is_wish[:-1] <= is_wish[1:]))).all():
+    # Each part begins with the last row of the one before it.
+    parts = [slice(first, first + _PART_ROWS) for first in range(0, len(at), _PART_ROWS - 1)]
+    if all(_ascends(at[part], is_wish[part]) for part in parts):
         return rows, is_whole
     return rows[np.lexsort((is_wish, at))], False
+
+
+def _ascends(at: Ints, is_wish: Any) -> bool:
+    """Tell whether rows stand by instant, wishes last in each."""
+    before, after = at[:-1], at[1:]
+    return bool(((before < after) | ((before == after) & (is_wish[:-1] <= is_wish[1:]))).all())

@@ -72,8 +72,7 @@ class Work:
         start = calendar.starts_us[0] if since is None else calendar.day_start_us(since + 1)
         rows = placing.rows
         instants = placing.instant
-        earliest, latest = once(table, "span", lambda: (instants.min(initial=end), instants.max(initial=start)))
-        if not (start <= earliest and latest < end):
+        if len(rows) and not (start <= instants[rows[0]] and instants[rows[-1]] < end):
             at = instants[rows]
             rows = rows[(at >= start) & (at < end)]
         taken = [grant for grant in grants if start <= grant.at < end]
