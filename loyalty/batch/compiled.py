@@ -446,7 +446,7 @@ class _CompiledRun:
             "sums": shared["sums"][:-1].reshape(count, len(order)),
             "first_month": shared["first_months"],
         }
-        columns = who_took_part(kept, columns)
+        columns = who_took_part(kept, columns, self.pool.map)
         for name in ("events", "sums"):
             columns[name] = columns[name][:, order].astype(np.int64, copy=False)
         return HolderTotals(holders=self.work.holders[layer].filter(pa.array(kept)), **columns)
@@ -476,6 +476,8 @@ class _CompiledRun:
 
     def _scalars(self, layer: Layer, name: str) -> tuple[Ints, Ints]:
         """Give the places of the holders that have states, and what a scalar is in each."""
+        if self.states is None:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
         starts, words = self._state_starts(layer)
         places = np.flatnonzero(starts >= 0)
         fields = list({**SCALARS, **self.kernels[layer].layout.scalars()})

@@ -27,6 +27,7 @@ from typing import Any, Final
 import llvmlite
 import numba
 import numpy as np
+from numba._dispatcher import compute_fingerprint
 
 from loyalty.batch import arithmetic, entries, gathering, linking, marking, pairs, pointers
 from loyalty.errors import UsageError
@@ -45,6 +46,9 @@ CACHE_VARIABLE: Final = "LOYALTY_CACHE"
 _COMPILERS: Final = (arithmetic, entries, gathering, linking, marking, pairs, pointers)
 
 _LOCK: Final = Lock()
+
+#: Which functions are ready for which arguments in this process.
+_READY: Final[set[tuple[Any, bytes]]] = set()
 
 
 @lru_cache(maxsize=256)
@@ -83,10 +87,15 @@ def is_compiled(modules: Iterable[ModuleType]) -> bool:
 
 def ready(function: Any, *arguments: Any) -> None:
     """Load a function's machine code for such arguments, or compile it; of many who ask at once one compiles."""
+    # What numba knows arguments by costs a hundredth of their types.
+    known = function, compute_fingerprint(arguments)
+    if known in _READY:
+        return
     types = tuple(map(function.typeof_pyval, arguments))
     if types not in function.overloads:
         with _alone(Path(inspect.getfile(function.py_func)).with_suffix(".lock")):
             function.compile(types)
+    _READY.add(known)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -157,7 +157,14 @@ def tiers_by_month(starts: Ints, first_months: Ints, moves: Ints, first_month: i
     return tiers
 
 
-def who_took_part(kept: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the columns of those alone who took part."""
+def who_took_part(kept: Any, columns: Mapping[str, Any], each: Callable[..., Iterable[Any]] = map) -> dict[str, Any]:
+    """
+    Give the columns of those alone who took part.
+
+    Args:
+        each: Gives a function of each column, as ``map`` does, or several at once.
+    """
     rows = np.flatnonzero(kept)
-    return {name: column if len(rows) == len(kept) else column.take(rows, axis=0) for name, column in columns.items()}
+    if len(rows) == len(kept):
+        return dict(columns)
+    return dict(zip(columns, each(lambda column: column.take(rows, axis=0), columns.values()), strict=True))
