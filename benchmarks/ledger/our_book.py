@@ -30,7 +30,7 @@ _ISSUED = Account(None, "issued")
 def entry_of(award: Award) -> Entry:
     """Write an award as the entry that settling an event would give."""
     cause = f"/D-{award.number}"
-    partner = Account(Holder.partner(f"P{award.account:05}"), "available")
+    partner = Account.of(Holder.partner(f"P{award.account:05}"), "available")
     expires_day = award.at // _DAY_US + _LOT_DAYS
     return Entry(
         key=f"event:{cause}",

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 from attrs import field, frozen
@@ -28,7 +28,7 @@ VOID: str = "void"
 TIER_OVERRIDE: str = "tier.override"
 
 
-def _freeze(fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+def _freeze(fields: Mapping[str, FieldValue]) -> MappingProxyType[str, FieldValue]:
     return MappingProxyType(dict(fields))
 
 
@@ -55,7 +55,7 @@ class Event:
     source: str = ""
     person: str | None = None
     of: str | None = None
-    fields: Mapping[str, FieldValue] = field(factory=dict, converter=_freeze, hash=False)
+    fields: MappingProxyType[str, FieldValue] = field(factory=dict, converter=_freeze, hash=False)
     #: Source and id, the name under which the event is known for ever.
     identity: str = field(init=False, eq=False, repr=False)
     #: The identity of the event that this one speaks of, or None.
@@ -84,9 +84,10 @@ class Event:
 
     def written(self) -> tuple[str, bytes]:
         """Give the fields as canonical JSON, and the digest of the whole body, whose JSON ends with them."""
-        fields = canonical_json(dict(self.fields))
-        names = canonical_json((self.source, self.id, self.kind, self.partner, self.person, self.occurred_at, self.of))
-        return fields, hashlib.sha256(f"{names[:-1]},{fields}]".encode()).digest()
+        # A read-only view gives its mapping's copy several times as fast as one is made of it.
+        fields = canonical_bytes(self.fields.copy())
+        names = canonical_bytes((self.source, self.id, self.kind, self.partner, self.person, self.occurred_at, self.of))
+        return fields.decode(), hashlib.sha256(b"%b,%b]" % (names[:-1], fields)).digest()
 
 
 def to_record(event: Event) -> dict[str, Any]:
@@ -111,7 +112,18 @@ def from_record(record: Mapping[str, Any]) -> Event:
 def canonical_json(value: Any) -> str:
     """Write JSON in one way only: sorted keys, no spaces, no escapes beyond the standard's."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(value, option=_CANONICAL).decode()
     except TypeError:
         # The fast writer knows whole numbers of 64 bits alone; the standard library's text is the same, and slower.
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Write what :func:`canonical_json` does, in UTF-8."""
+    try:
+        return orjson.dumps(value, option=_CANONICAL)
+    except TypeError:
+        return canonical_json(value).encode()
+
+
+_CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS

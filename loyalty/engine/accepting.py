@@ -43,6 +43,8 @@ class Accepting:
         self._histories = histories
         self._nest = nest
         self._unposted: list[Entry] = []
+        #: Whether entries can have a day under which they are booked; no event locks a book.
+        self._is_locked = tx.locked_day() is not None
 
     def post(self) -> None:
         """Post what is settled and not posted yet."""
@@ -119,7 +121,9 @@ class Accepting:
         tx.add_event(event, recorded_at=recorded_at, counts_from=counts_from, reaches=reaches, at=placed.instant)
         for run in runs:
             histories.keep(tx, run)
-        entries = histories.telling.booked(tx, entries_of(histories.steps, outcomes, recorded_at=recorded_at))
+        entries: Sequence[Entry] = entries_of(histories.steps, outcomes, recorded_at=recorded_at)
+        if self._is_locked:
+            entries = histories.telling.booked(tx, entries)
         self._unposted += entries
         return entries
 
@@ -162,8 +166,8 @@ def _waiting(tx: Transaction, about: Sequence[Event]) -> Iterator[Event]:
 
 def _is_next(histories: Histories, placed: Placed, runs: Sequence[HolderRun]) -> bool:
     """Tell whether an event comes after everything settled for its holders."""
-    day, key = histories.programme.calendar.day_of(placed.instant), placed.key
-    return not [run for run in runs if run.last_key >= key or run.through_day > day]
+    key, day_start_us = placed.key, histories.programme.calendar.day_start_us
+    return not [run for run in runs if run.last_key >= key or placed.instant < day_start_us(run.through_day)]
 
 
 def _judge(

@@ -9,6 +9,7 @@ and allotments are few and stand with their names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -69,6 +70,7 @@ NAMED: Final = {
 }
 
 _CLOCK_CODES: Final = frozenset(STEP_CODE[name] for name in CLOCK_STEPS)
+_CODE: Final = itemgetter(0)
 
 #: One record of a step: a code and whole numbers.
 Record = Sequence[Any]
@@ -80,8 +82,10 @@ Part = list[Any]
 Why = Callable[[], Part]
 
 
-def by_day(trace: Iterable[Record]) -> dict[int, list[Record]]:
+def by_day(trace: Sequence[Record]) -> dict[int, list[Record]]:
     """Give the records of each day of the clock, and those of the item itself under -1."""
+    if _CLOCK_CODES.isdisjoint(map(_CODE, trace)):
+        return {-1: list(trace)}
     own: list[Record] = []
     days = {-1: own}
     for record in trace:

@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from loyalty.errors import LedgerError, StoreError
 from loyalty.ledger.sql import SqlStore, create_tables
+from loyalty.ledger.sql.bulk import array_text
 from loyalty.ledger.verify import verify
 
 from .journals import AVAILABLE, earn, redeem
@@ -271,3 +272,24 @@ def test_a_row_that_was_moved_to_another_book_is_found(postgresql_book: Engine, 
         other = "(SELECT id FROM loyalty_book WHERE name = 'other')"
         connection.exec_driver_sql(f"UPDATE loyalty_{table} SET book_id = {other}")
     assert any(finding in sentence for sentence in SqlStore(postgresql_book).verify().findings)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([], "text"),
+        ([""], "text"),
+        (["plain", "ümlaut", "NULL", "{a,b}", " ", "line\nand\ttab"], "text"),
+        (["plain", 'with "quotes"', "back\\slash", '","'], "text"),
+        (["text", None, ""], "text"),
+        ([1, -2, 2**62], "bigint"),
+        ([None, 3, None], "bigint"),
+        ([None], "bigint"),
+    ],
+)
+def test_values_that_are_written_as_an_array_are_read_as_they_were(
+    postgresql_engine: Engine, values: list[object], kind: str
+) -> None:
+    with postgresql_engine.connect() as connection:
+        query = text(f"SELECT value FROM unnest(CAST(:given AS {kind}[])) WITH ORDINALITY AS t(value, n) ORDER BY n")
+        assert list(connection.execute(query, {"given": array_text(values)}).scalars()) == values

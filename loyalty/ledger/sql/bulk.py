@@ -171,7 +171,21 @@ def array_text(values: Iterable[Any]) -> str:
     >>> print(array_text([1, None, 'a "b"', b"\x00\xff"]))
     {1,NULL,"a \"b\"","\\x00ff"}
     """
-    return "{" + ",".join([str(value) if type(value) is int else _element(value) for value in values]) + "}"
+    given = list(values)
+    kinds = set(map(type, given))
+    if kinds <= _NUMBERS:
+        return "{" + str(given)[1:-1].replace("None", "NULL") + "}"
+    if kinds == _TEXTS:
+        joined = '","'.join(given)
+        # Nothing in any of them stands for something else where no text has a quotation mark or a backslash.
+        if joined.count('"') == 2 * len(given) - 2 and "\\" not in joined:
+            return '{"' + joined + '"}'
+    return "{" + ",".join([_element(value) for value in given]) + "}"
+
+
+#: The kinds of values of which all are numbers or missing, or all are texts.
+_NUMBERS: Final = {int, type(None)}
+_TEXTS: Final = {str}
 
 
 def _element(value: Any) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from typing import Any, Final
 
 from attrs import Factory, define
 
 from loyalty.core.amounts import INT64_MAX
+from loyalty.core.collecting import uncollected
 from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
@@ -53,10 +55,10 @@ class _Wallet:
 
     __slots__ = ("account", "account_id", "balances", "is_dirty", "path", "sign")
 
-    def __init__(self, account: Account, account_id: int) -> None:
+    def __init__(self, account: Account) -> None:
         self.account = account
         self.path = account.path
-        self.account_id = account_id
+        self.account_id = 0
         #: Whether there are postings to it that are not written yet.
         self.is_dirty = False
         #: 1 where the balance never falls below 0, -1 where it never rises above, 0 for the programme's accounts.
@@ -131,6 +133,7 @@ class Batch:
     _made: set[int] = Factory(set)
     _ready_ids: list[int] = Factory(list)
     _unread: dict[int, _Wallet] = Factory(dict)
+    _expected: set[Holder] = Factory(set)
 
     def post(self, entries: Sequence[Entry], *, keys_are_new: bool = False) -> None:
         """
@@ -142,10 +145,16 @@ class Batch:
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
         """
-        legs = self._legs_of(entries)
-        gives = self._book is None and _only_give(entries, legs)
+        with _collecting(len(entries)):
+            self._post(entries, keys_are_new)
+
+    def _post(self, entries: Sequence[Entry], keys_are_new: bool) -> None:
+        legs, gives = self._legs_of(entries)
+        gives = gives and self._book is None
         # What is written by COPY and needs no decision locks balances as late as it can, so that others wait less.
         late = gives and len(entries) >= COPY_FROM_ROWS
+        if not late:
+            self._open_expected()
         self._look_ahead(() if keys_are_new else entries, with_balances=not late)
         keys = self._new_keys(entries)
         if not gives:
@@ -169,18 +178,19 @@ class Batch:
         return self._by_cause.get(cause, ())
 
     def expect(self, holders: Iterable[Holder]) -> None:
-        """Load the balances of holders at once, so that none has to be asked for alone."""
-        accounts = self.names.find_accounts_of(self.runner, holders)
-        self._open_wallets({account.path: account for account in accounts if account.path not in self._wallets})
-        self._look_ahead((), with_balances=True)
+        """Load the balances of holders at once where the first one is needed, so that none is asked for alone."""
+        self._expected.update(holders)
 
     def write(self) -> None:
         """Write what was posted and not written yet."""
         entries, self._unwritten = self._unwritten, []
         legs, self._legs = self._legs, []
         wallets, self._dirty = self._dirty, []
-        if not entries:
-            return
+        if entries:
+            with _collecting(len(entries)):
+                self._write(entries, legs, wallets)
+
+    def _write(self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], wallets: Sequence[_Wallet]) -> None:
         self.names.add_assets(self.runner, {posting.asset for entry in entries for posting in entry.postings})
         new = [wallet for wallet in wallets if not wallet.account_id]
         if new:
@@ -226,25 +236,49 @@ class Batch:
         self._load_lots(book, [posting for entry in entries for posting in entry.postings])
         book.post(entries)
 
-    def _legs_of(self, entries: Sequence[Entry]) -> list[list[_Wallet]]:
-        """Give the accounts that the postings of entries go to, each with what the transaction knows of it."""
-        wallets = self._wallets
-        try:
-            return [[wallets[posting.account.path] for posting in entry.postings] for entry in entries]
-        except KeyError:
-            accounts = [posting.account for entry in entries for posting in entry.postings]
-            self._open_wallets({account.path: account for account in accounts if account.path not in wallets})
-        return [[wallets[posting.account.path] for posting in entry.postings] for entry in entries]
+    def _legs_of(self, entries: Sequence[Entry]) -> tuple[list[list[_Wallet]], bool]:
+        """
+        Give the accounts that the postings of entries go to, each with what the transaction knows of it.
 
-    def _open_wallets(self, accounts: Mapping[str, Account]) -> None:
-        """Begin with accounts, given by their paths; their balances are read before anything depends on them."""
-        self.names.find_accounts(self.runner, accounts)
-        known, wallets, unread = self.names.accounts, self._wallets, self._unread
-        for path, account in accounts.items():
-            id = known.get(path, 0)
-            wallet = wallets[path] = _Wallet(account, id)
-            if id and wallet.sign:
-                unread[id] = wallet
+        Returns:
+            Those of each entry, and whether no posting takes anything from a holder, so that no floor and no lot is in
+            question.
+        """
+        wallets = self._wallets
+        new: list[_Wallet] = []
+        legs, gives = [], True
+        for entry in entries:
+            of_entry = []
+            for posting in entry.postings:
+                account = posting.account
+                wallet = wallets.get(account.path)
+                if wallet is None:
+                    wallet = wallets[account.path] = _Wallet(account)
+                    new.append(wallet)
+                if wallet.sign and (posting.amount > 0) != (wallet.sign > 0):
+                    gives = False
+                of_entry.append(wallet)
+            legs.append(of_entry)
+        self._find_wallets(new)
+        return legs, gives
+
+    def _open_expected(self) -> None:
+        """Begin with all accounts of the holders that were told of."""
+        if self._expected:
+            accounts = self.names.find_accounts_of(self.runner, self._expected)
+            self._expected.clear()
+            new = [_Wallet(account) for account in accounts if account.path not in self._wallets]
+            self._wallets.update({wallet.path: wallet for wallet in new})
+            self._find_wallets(new)
+
+    def _find_wallets(self, new: Sequence[_Wallet]) -> None:
+        """Begin with accounts; their balances are read before anything depends on them."""
+        self.names.find_accounts(self.runner, [wallet.path for wallet in new])
+        known, unread = self.names.accounts, self._unread
+        for wallet in new:
+            wallet.account_id = known.get(wallet.path, 0)
+            if wallet.account_id and wallet.sign:
+                unread[wallet.account_id] = wallet
 
     def _look_ahead(self, entries: Sequence[Entry], *, with_balances: bool) -> None:
         """Lock and read the balances that were not read yet; refuse *entries* of known keys, get ids for the others."""
@@ -421,20 +455,19 @@ class Batch:
             )
 
 
+def _collecting(count: int) -> AbstractContextManager[None]:
+    """Keep the collector of cycles still while many entries become rows, none of which is in any."""
+    return uncollected() if count >= COPY_FROM_ROWS else _AS_IT_IS
+
+
+_AS_IT_IS: Final = nullcontext()
+
+
 def _tell_balances(book: Book, wallet: _Wallet) -> None:
     """Let a book know what the tables say of an account."""
     if wallet.sign:
         name, balances = wallet.account.name, book.wallet(wallet.account.owner).balances
         balances.update({(name, asset): balance.posted for asset, balance in wallet.balances.items()})
-
-
-def _only_give(entries: Iterable[Entry], legs: Iterable[Sequence[_Wallet]]) -> bool:
-    """Tell whether no posting takes anything from a holder, so that no floor and no lot is in question."""
-    for entry, wallets in zip(entries, legs, strict=True):
-        for posting, wallet in zip(entry.postings, wallets, strict=True):
-            if wallet.sign and (posting.amount > 0) != (wallet.sign > 0):
-                return False
-    return True
 
 
 def _key(row: tuple[Any, ...]) -> tuple[Any, ...]:
