@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from typing import Any, Final
 
 from attrs import Factory, define
 
 from loyalty.core.amounts import INT64_MAX
-from loyalty.core.collecting import uncollected
 from loyalty.core.events import canonical_json
 from loyalty.core.holders import Holder
 from loyalty.errors import LedgerError
@@ -145,10 +143,6 @@ class Batch:
         Raises:
             LedgerError: a key is known, or a balance or lot would break its bound; nothing of the batch is kept.
         """
-        with _collecting(len(entries)):
-            self._post(entries, keys_are_new)
-
-    def _post(self, entries: Sequence[Entry], keys_are_new: bool) -> None:
         legs, gives = self._legs_of(entries)
         gives = gives and self._book is None
         # What is written by COPY and needs no decision locks balances as late as it can, so that others wait less.
@@ -186,11 +180,8 @@ class Batch:
         entries, self._unwritten = self._unwritten, []
         legs, self._legs = self._legs, []
         wallets, self._dirty = self._dirty, []
-        if entries:
-            with _collecting(len(entries)):
-                self._write(entries, legs, wallets)
-
-    def _write(self, entries: Sequence[Entry], legs: Sequence[Sequence[_Wallet]], wallets: Sequence[_Wallet]) -> None:
+        if not entries:
+            return
         self.names.add_assets(self.runner, {posting.asset for entry in entries for posting in entry.postings})
         new = [wallet for wallet in wallets if not wallet.account_id]
         if new:
@@ -453,14 +444,6 @@ class Batch:
                 schema.lot_allocation,
                 [(ids[item.entry_key], item.posting, item.lot.sequence, item.amount) for item in allocations],
             )
-
-
-def _collecting(count: int) -> AbstractContextManager[None]:
-    """Keep the collector of cycles still while many entries become rows, none of which is in any."""
-    return uncollected() if count >= COPY_FROM_ROWS else _AS_IT_IS
-
-
-_AS_IT_IS: Final = nullcontext()
 
 
 def _tell_balances(book: Book, wallet: _Wallet) -> None:
