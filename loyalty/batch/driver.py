@@ -323,15 +323,15 @@ def tally(order: Any, codes: Any, counts: Any, first: int, last: int) -> None:
             counts[code] += 1
 
 
-def own_rows(order: Any, codes: Any, found: Any, first: int, last: int) -> None:
-    """Find the rows of the holders from *first* to before *last*; there is room for one more."""
-    count = 0
-    for rank in range(len(order)):
+def own_rows(order: Any, codes: Any, turns: Any, following: Any, found: Any, first: int, last: int) -> None:
+    """Put each row of a part of the order behind those of the same turn, which is its holder's."""
+    for rank in range(first, last):
         row = order[rank]
         code = codes[row]
-        found[count] = row
-        if code >= first and code < last:
-            count += 1
+        if code >= 0:
+            turn = turns[code]
+            found[following[turn]] = row
+            following[turn] += 1
 
 
 def places(order: Any, codes: Any, following: Any, found: Any, first: int, last: int) -> None:

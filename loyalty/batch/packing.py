@@ -18,7 +18,6 @@ from attrs import frozen
 from loyalty.batch.compiling import Kernel
 from loyalty.batch.declared import Declared
 from loyalty.batch.driver import RELEASE_REST_ITEM, WISH_ITEM
-from loyalty.batch.kept import ready
 from loyalty.batch.kinds import Kind
 from loyalty.batch.once import is_kept, once
 from loyalty.batch.placing import first_instants
@@ -83,11 +82,15 @@ class Packing:
     ) -> None:
         layer = kernel.layout.layer
         self._functions, self._record = kernel.module, kernel.filling.record
-        self._order, self._codes = order_of(work, layer, parts)
+        order, self._codes = order_of(work, layer, parts)
         self._holders = len(work.holders[layer])
-        self.offsets = _summed(self._counts(self._order, spread, threads))
+        counts = self._counts(order, spread, threads)
+        self.offsets = _summed(counts)
         size = int(self.offsets[-1]) * self._record.itemsize
         self.turns = equal_parts(self.offsets, 1 if at_once else max(1, -(-size // _MOST_PACKED)))
+        is_whole = len(self.turns) == 1 and len(order) == self.offsets[-1]
+        #: The rows of each turn, one turn after the other.
+        self._order = order if is_whole else self._by_turn(order, counts, spread, threads)
         self._only: Packed | None = None
         table, placing = work.table, work.placing
         self._count = len(table) + len(parts)
@@ -110,7 +113,7 @@ class Packing:
         if self._only is not None:
             return self._only
         is_only = len(self.turns) == 1
-        order = self._order if is_only and len(self._order) == self.offsets[-1] else self._rows_of(*turn)
+        order = self._order[self.offsets[turn[0]] : self.offsets[turn[1]]]
         counts = self._counts(order, spread, threads)
         offsets, codes = _summed(counts), self._codes
         # What is spoken of may be none of the items.
@@ -141,12 +144,20 @@ class Packing:
         )
         return counts
 
-    def _rows_of(self, first: int, last: int) -> Ints:
-        """Give what of the order is of some holders."""
-        found = np.empty(self.offsets[last] - self.offsets[first] + 1, np.int32)
-        ready(self._functions.own_rows, self._order, self._codes, found, first, last)
-        self._functions.own_rows(self._order, self._codes, found, first, last)
-        return found[:-1]
+    def _by_turn(self, order: Ints, counts: Ints, spread: Spread, threads: int) -> Ints:
+        """Give what of the order is of any holder, turn after turn."""
+        turns = np.repeat(np.arange(len(self.turns), dtype=np.int32), [last - first for first, last in self.turns])
+        found = np.empty(self.offsets[-1], np.int32)
+        of_turns = np.stack([counts[:, first:last].sum(axis=1) for first, last in self.turns], axis=1)
+        starts = [self.offsets[first] for first, _ in self.turns] + np.cumsum(of_turns, axis=0) - of_turns
+        spread(
+            self._functions.own_rows,
+            [
+                (order, self._codes, turns, start, found, *own)
+                for start, own in zip(starts, _ranges(len(order), threads), strict=True)
+            ],
+        )
+        return found
 
 
 def packing_of(work: Work, kernel: Kernel, kinds: Sequence[Kind], parts: Ints, spread: Spread, threads: int) -> Packing:
