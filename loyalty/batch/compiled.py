@@ -196,6 +196,8 @@ class _CompiledRun:
                 journals += [found.journal[: int(found.sizes[0]) * len(COLUMNS)] for found in settled.found]
             if self.keep_states:
                 kept_states[layer] = self._states(settled, layers[layer].holders, kept)
+            # What is counted by holder and not by those who took part is not needed while the next layer is settled.
+            del settled
         entries += int(np.count_nonzero(self.posted[: len(work.table)]))
         if self.grants:
             own = self.posted[len(work.table) :][::-1]
