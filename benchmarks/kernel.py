@@ -20,11 +20,10 @@ from typing import Any
 
 from attrs import evolve
 
-from benchmarks.batch.setting import Setting, missing
+from benchmarks.batch.setting import Setting, missing, variant
 from benchmarks.harness import Figure, chosen, compare, skipped
 
 FIGURES = ("kernel", "kernel_hard", "core", "sweep")
-VARIANTS = 20
 MOST_MIB = 1.2 * 1024
 ROUNDS = 3
 
@@ -83,9 +82,10 @@ def _kernel(setting: Setting) -> Figure:
 
 
 def _sweep(setting: Setting) -> Figure:
+    from benchmarks.batch.apart import VARIANTS, take_apart
     from loyalty.batch.once import found_once
 
-    variants = [setting.variant(number) for number in range(VARIANTS)]
+    variants = [variant(setting.name, number) for number in range(VARIANTS)]
 
     def together() -> Any:
         with found_once(setting.table):
@@ -94,7 +94,7 @@ def _sweep(setting: Setting) -> Figure:
     def each_alone() -> Any:
         return [setting.settle_alone(programme) for programme in variants]
 
-    return compare(
+    figure = compare(
         "sweep",
         VARIANTS * len(setting.table),
         lambda: together,
@@ -104,7 +104,9 @@ def _sweep(setting: Setting) -> Figure:
         of=f"{VARIANTS} variants of numbers, one after the other on the same events; the target is 10 s for all",
         against="the same as single runs, each with events of its own to pack",
         least_rate=20_000_000,
+        most_mib=MOST_MIB,
     )
+    return evolve(figure, peak_mib=take_apart("swept", setting.file).peak_mib)
 
 
 def _core() -> Figure:

@@ -19,8 +19,11 @@ from typing import Any
 from attrs import frozen
 
 from benchmarks.batch.data import programme
-from benchmarks.batch.setting import UNTIL_DAY
+from benchmarks.batch.setting import UNTIL_DAY, variant
 from benchmarks.harness import peak_mib
+
+#: How many variants of numbers a sweep has.
+VARIANTS = 20
 
 
 @frozen
@@ -53,6 +56,20 @@ def whole(file: Path) -> Any:
     return run(own, EventTable.from_arrow(own, file), until_day=UNTIL_DAY)
 
 
+def swept(file: Path) -> Any:
+    """From the file to the results of some variants of numbers, each let go of for the next; the last is given."""
+    from loyalty.batch.once import found_once
+    from loyalty.batch.running import run
+    from loyalty.batch.tables import EventTable
+
+    name = _name(file)
+    table = EventTable.from_arrow(programme(name), file)
+    with found_once(table):
+        for number in range(VARIANTS):
+            batch = run(variant(name, number), table, until_day=UNTIL_DAY)
+    return batch
+
+
 def buckets_of(file: Path, count: int = 64) -> Path:
     """Give the folder of the file's events in buckets of partners, written at the first time."""
     from loyalty.batch.bucketing import write_buckets
@@ -79,7 +96,7 @@ def _name(file: Path) -> str:
     return file.name.partition("-")[0]
 
 
-WAYS: Mapping[str, Callable[[Path], Any]] = {"whole": whole, "bucketed": bucketed}
+WAYS: Mapping[str, Callable[[Path], Any]] = {"whole": whole, "swept": swept, "bucketed": bucketed}
 
 
 def main() -> None:

@@ -83,10 +83,11 @@ class Setting:
         if different:
             raise AssertionError(f"the kernel and its hand-written twin differ in {', '.join(different)}")
 
-    def variant(self, number: int) -> Programme:
-        """Give the programme with one rate changed, a different one for each number."""
-        text = PROGRAMMES[self.name].read_text(encoding="utf-8")
-        return loads(text.replace("1 per 100 EUR", f"1 per {101 + number} EUR"))
+
+def variant(name: str, number: int) -> Programme:
+    """Give the programme of a benchmark with one rate changed, a different one for each number."""
+    text = PROGRAMMES[name].read_text(encoding="utf-8")
+    return loads(text.replace("1 per 100 EUR", f"1 per {101 + number} EUR"))
 
 
 def _packed_by_hand(name: str, table: EventTable) -> Any:
