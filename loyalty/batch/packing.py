@@ -39,7 +39,7 @@ PART_WIDTH: Final = 11
 
 
 #: The most memory of the items that are packed at a time, bytes; where they take more, holders are settled in turns.
-_MOST_PACKED: Final = 48 * 2**20
+_MOST_PACKED: Final = 80 * 2**20
 
 
 @frozen(eq=False)
