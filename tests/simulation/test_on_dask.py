@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -66,7 +69,10 @@ def test_workers_load_what_one_process_compiled(
     monkeypatch.setenv("LOYALTY_CACHE", str(tmp_path / "kernels"))
     until_day = programme.first_day + 400
     buckets = write_buckets(programme, arrow_of(programme, events), tmp_path / "buckets", buckets=3)
-    here = settle_buckets(programme, buckets, until_day=until_day, out=tmp_path / "here", kernel=True)
+    # This process may have compiled the same for another test, and would leave nothing in the folder.
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        settle_here = partial(settle_buckets, until_day=until_day, out=tmp_path / "here", kernel=True)
+        here = apart.submit(settle_here, programme, buckets).result()
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
